@@ -1,0 +1,1 @@
+"""Hold the ground floor: values and ports, standard library only, no I/O."""

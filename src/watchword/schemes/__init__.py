@@ -1,0 +1,1 @@
+"""Prove who is calling: one file is one scheme."""

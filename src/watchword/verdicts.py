@@ -1,0 +1,212 @@
+"""Remember verified credentials, and forget them the moment the revocation feed says so."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from heapq import heappop, heappush
+from inspect import isawaitable
+from typing import Final
+
+from watchword.model.ports import Feed, Soon, Unavailable
+from watchword.model.records import FeedEntry, Topic
+from watchword.model.verdict import Principal
+
+__all__ = ["FeedWatch", "Revocations", "Verdicts"]
+
+_CAPACITY: Final = 50_000
+
+
+class Verdicts:
+    """Keep principals by the digest of what proved them, each until its own end.
+
+    Bounded three ways: by the entry's end, by ``capacity`` (the oldest goes first), and by the feed, which evicts by
+    credential id, subject or any extra tag. An entry is never believed past its end.
+    """
+
+    __slots__ = ("_capacity", "_entries", "_tags", "mark")
+
+    def __init__(self, capacity: int = _CAPACITY) -> None:
+        self._capacity = capacity
+        self._entries: dict[bytes, tuple[Principal, float, tuple[str, ...]]] = {}
+        self._tags: dict[str, set[bytes]] = {}
+        self.mark = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, key: bytes, now: float) -> Principal | None:
+        """Return the principal proved by ``key`` if that still holds at ``now``."""
+        entry = self._entries.get(key)
+        if entry is not None:
+            if now < entry[1]:
+                return entry[0]
+            self._drop(key)
+        return None
+
+    def put(  # noqa: PLR0913 - an entry's parts
+        self,
+        key: bytes,
+        principal: Principal,
+        until: float,
+        now: float,
+        tags: tuple[str, ...] = (),
+        since: int | None = None,
+    ) -> None:
+        """Remember until ``until`` (Unix seconds). ``tags`` are further names that the feed may evict by.
+
+        ``since`` is ``mark`` as it was before the record was read: when anything was evicted meanwhile, the reading may
+        be older than a revocation already applied, so it is not remembered.
+        """
+        if until <= now or (since is not None and since != self.mark):
+            return
+        if key in self._entries:
+            self._drop(key)
+        elif len(self._entries) >= self._capacity:
+            self._drop(next(iter(self._entries)))
+        every = (f"credential:{principal.credential}", f"subject:{principal.subject}", *tags)
+        self._entries[key] = (principal, until, every)
+        for tag in every:
+            self._tags.setdefault(tag, set()).add(key)
+
+    def evict(self, tag: str) -> None:
+        """Forget everything that carries the tag."""
+        self.mark += 1
+        for key in list(self._tags.get(tag, ())):
+            self._drop(key)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.mark += 1
+        self._entries.clear()
+        self._tags.clear()
+
+    def _drop(self, key: bytes) -> None:
+        entry = self._entries.pop(key, None)
+        if entry is None:
+            return
+        for tag in entry[2]:
+            keys = self._tags.get(tag)
+            if keys is not None:
+                keys.discard(key)
+                if not keys:
+                    del self._tags[tag]
+
+
+class Revocations:
+    """Hold what was taken back from tokens that are verified without a look-up, until they would have ended."""
+
+    __slots__ = ("_ends", "_void")
+
+    def __init__(self) -> None:
+        self._void: dict[str, tuple[int, int]] = {}  # tag -> (what was issued up to then is void, remember until then)
+        self._ends: list[tuple[int, str]] = []
+
+    def __len__(self) -> int:
+        return len(self._void)
+
+    def add(self, tag: str, at: int, until: int) -> None:
+        """Void what carries the tag and was issued at or before ``at``; remember that until ``until``."""
+        before = self._void.get(tag, (-1, -1))
+        ends = max(until, before[1])
+        self._void[tag] = (max(at, before[0]), ends)
+        heappush(self._ends, (ends, tag))
+
+    def forget(self, now: float) -> None:
+        """Drop what ended."""
+        while self._ends and self._ends[0][0] <= now:
+            end, tag = heappop(self._ends)
+            if self._void.get(tag, (0, 0))[1] == end:
+                del self._void[tag]
+
+    def token_void(self, jti: str, subject: str, issued_at: float, credential: str) -> bool:
+        """Return whether the token, its subject or the credential that it came from was taken back."""
+        void = self._void
+        if not void:
+            return False
+        if f"token:{jti}" in void or f"credential:{credential}" in void:
+            return True
+        return issued_at <= void.get(f"subject:{subject}", (-1, 0))[0]
+
+
+class FeedWatch:
+    """Read the revocation feed when a decision needs it fresher than ``every`` seconds.
+
+    There is no background task to die unnoticed: a decision that finds the last reading too old makes the next one,
+    inline on SQLite. When the feed cannot be read, what is cached is believed until ``bound`` seconds after the last
+    reading that worked; from then on every decision raises Unavailable (503).
+    """
+
+    __slots__ = ("_bound", "_every", "_feed", "_listeners", "_sequence", "due", "read_at", "revocations", "verdicts")
+
+    def __init__(
+        self, feed: Feed, verdicts: Verdicts, revocations: Revocations, *, every: float = 0.1, bound: float = 30.0
+    ) -> None:
+        self._feed = feed
+        self.verdicts = verdicts
+        self.revocations = revocations
+        self._every = every
+        self._bound = bound
+        self._sequence = 0
+        self.read_at = float("-inf")
+        self._listeners: list[Callable[[FeedEntry], Soon[None]]] = []
+        self.due = float("-inf")
+
+    def listen(self, listener: Callable[[FeedEntry], Soon[None]]) -> None:
+        """Call ``listener`` with every new entry."""
+        self._listeners.append(listener)
+
+    def sync(self, now: float) -> Soon[None]:
+        """Read what is new. Call when ``now`` is at or past ``due``, or before ``read_at`` (the clock stepped back)."""
+        try:
+            entries = self._feed.entries(self._sequence)
+        except Unavailable:
+            return self._failed(now)
+        if isinstance(entries, list):
+            return self._took(entries, now)
+        return self._sync(entries, now)
+
+    async def _sync(self, entries: Awaitable[list[FeedEntry]], now: float) -> None:
+        try:
+            taken = await entries
+        except Unavailable:
+            self._failed(now)
+            return
+        done = self._took(taken, now)
+        if done is not None:
+            await done
+
+    def _failed(self, now: float) -> None:
+        if now - self.read_at > self._bound:
+            raise Unavailable("the revocation feed has been silent for too long")
+        self.due = now + self._every
+
+    def _took(self, entries: list[FeedEntry], now: float) -> Soon[None]:
+        self.read_at = now
+        self.due = now + self._every
+        pending: list[Awaitable[None]] = []
+        for entry in entries:
+            for listener in self._listeners if self._apply(entry) else ():
+                result = listener(entry)
+                if isawaitable(result):
+                    pending.append(result)
+        self.revocations.forget(now)
+        return _all(pending) if pending else None
+
+    def _apply(self, entry: FeedEntry) -> bool:
+        if entry.sequence <= self._sequence:  # a slower reading of the same entries came in late
+            return False
+        self._sequence = entry.sequence
+        if entry.topic is Topic.KEYS:
+            self.verdicts.clear()
+        elif entry.topic is Topic.CHANGED:
+            self.verdicts.evict(f"credential:{entry.key}")
+        else:
+            tag = f"{entry.topic}:{entry.key}"
+            self.verdicts.evict(tag)
+            self.revocations.add(tag, entry.at, entry.until)
+        return True
+
+
+async def _all(pending: list[Awaitable[None]]) -> None:
+    for each in pending:
+        await each
