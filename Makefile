@@ -34,7 +34,7 @@ check: $(VENV)/.dev ## format, lint, types, public types, import contracts
 	@echo "== ruff check" && $(BIN)/ruff check --quiet .
 	@echo "== mypy --strict" && $(BIN)/mypy --strict src
 	@echo "== pyright --verifytypes" && $(BIN)/pyright --pythonpath $(BIN)/python --verifytypes watchword --ignoreexternal
-	@echo "== lint-imports" && $(BIN)/lint-imports
+	@echo "== lint-imports" && $(BIN)/lint-imports --no-logo
 
 bench: $(VENV)/.bench $(PEERS)/.peers ## measure decisions against their peers: a table and a picture
 	@$(BIN)/python -m benchmarks $(ARGS)
