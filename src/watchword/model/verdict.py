@@ -81,11 +81,17 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Refuse, with the precise reason. ``detail`` is for the audit and never holds a secret."""
+    """Refuse, with the precise reason.
+
+    ``detail``, ``scheme`` and ``credential`` (a public id) are for the audit and never hold a secret; ``headers`` go
+    into the response.
+    """
 
     reason: Reason
     detail: str = ""
     headers: Headers = ()
+    scheme: str = ""
+    credential: str = ""
 
 
 @dataclass(frozen=True, slots=True)

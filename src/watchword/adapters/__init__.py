@@ -1,0 +1,1 @@
+"""Speak to frameworks: one file is one framework."""

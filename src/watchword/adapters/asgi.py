@@ -1,0 +1,212 @@
+"""ASGI: wrap the scope for the gate, render its decision blindly."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final, Protocol, TypeAlias
+
+from watchword.adapters.problem import problem
+from watchword.codec.forwarded import TrustedProxies
+from watchword.gate import Gate, Route
+from watchword.model.reason import BODY_TOO_LARGE, MALFORMED_REQUEST, NO_ROUTE
+from watchword.model.request import Peer, Request
+from watchword.model.verdict import Allow, Deny, Principal, Rejection
+
+__all__ = [
+    "MAX_BODY",
+    "SCOPE_KEY",
+    "Front",
+    "TooLarge",
+    "WatchwordMiddleware",
+    "peer_of",
+    "principal",
+    "read_body",
+    "request_of",
+    "send_problem",
+]
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+MAX_BODY: Final = 1024 * 1024
+"""Bytes of content that are read to check a signature; a longer one is refused with 413."""
+
+SCOPE_KEY: Final = "watchword"
+"""Where in the ASGI scope the principal is put."""
+
+
+class Front(Protocol):
+    """Say what an adapter needs of the composition root."""
+
+    gate: Gate
+    proxies: TrustedProxies | None
+    running: bool
+
+    async def start(self) -> None:
+        """Open what needs an event loop."""
+        ...
+
+    async def stop(self) -> None:
+        """Write what waits and close."""
+        ...
+
+    def route(self, accept: str, **demands: Any) -> Route:
+        """Compile one route."""
+        ...
+
+    def route_for(self, method: str, path: str) -> Route | None:
+        """Return the configured route of a place, None where there is none."""
+        ...
+
+
+class TooLarge(Exception):
+    """Say that the content is longer than may be read."""
+
+
+def peer_of(scope: Scope, proxies: TrustedProxies | None) -> Peer:
+    """Return who is at the other end: through trusted proxies the address they vouch for."""
+    client = scope.get("client")
+    address = client[0] if client else ""
+    tls = scope["scheme"] in ("https", "wss")
+    extensions = scope.get("extensions")
+    certificate = None
+    if extensions is not None and "tls" in extensions:
+        certificate = extensions["tls"].get("client_cert_der")
+    if proxies is not None:
+        address, https, _ = proxies.client(address, scope["headers"])
+        tls = tls if https is None else https
+    return Peer(address, tls=tls, certificate=certificate)
+
+
+def request_of(scope: Scope, proxies: TrustedProxies | None = None, body: bytes | None = None) -> Request:
+    """Return the gate's view of an HTTP or WebSocket scope."""
+    raw = scope.get("raw_path")
+    path = raw if raw is not None else scope["path"].encode()
+    return Request(
+        scope.get("method", "GET"), path, scope["query_string"], scope["headers"], peer_of(scope, proxies), body
+    )
+
+
+async def read_body(receive: Receive, limit: int = MAX_BODY) -> bytes | None:
+    """Return the whole content, None when the caller went away. Raise TooLarge beyond ``limit`` bytes."""
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        return None
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body", False) and len(body) <= limit:
+        return body
+    chunks, size = [body], len(body)
+    while message.get("more_body", False):
+        if size > limit:
+            raise TooLarge
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        chunks.append(chunk)
+    if size > limit:
+        raise TooLarge
+    return b"".join(chunks)
+
+
+async def send_problem(send: Send, deny: Deny) -> None:
+    """Send the refusal."""
+    status, headers, body = problem(deny)
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+class WatchwordMiddleware:
+    """Let only those requests through to ``app`` that prove who is calling.
+
+    With ``accept`` one policy guards everything; without it the routes of the configuration do, and a place that no
+    route names is refused. The principal is in ``scope["watchword"]``.
+    """
+
+    def __init__(self, app: App, watchword: Front, accept: str | None = None, *, max_body: int = MAX_BODY, **demands: Any) -> None:
+        self._app = app
+        self._front = watchword
+        self._route = None if accept is None else watchword.route(accept, **demands)
+        self._max_body = max_body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Decide, then render the refusal or call the application."""
+        kind = scope["type"]
+        if kind == "lifespan":
+            await self._app(scope, self._lifespan(receive), send)
+            return
+        front = self._front
+        if not front.running:
+            await front.start()
+        route = self._route or front.route_for(scope.get("method", "GET"), scope["path"])
+        request = request_of(scope, front.proxies)
+        if route is None:
+            await _refuse(scope, send, front.gate.refuse(request, Rejection(NO_ROUTE)))
+            return
+        if kind == "http" and route.needs_body:
+            try:
+                body = await read_body(receive, self._max_body)
+            except TooLarge:
+                await send_problem(send, front.gate.refuse(request, Rejection(BODY_TOO_LARGE)))
+                return
+            if body is None:
+                front.gate.refuse(request, Rejection(MALFORMED_REQUEST, "disconnected"))
+                return
+            request.body = body
+            receive = _Replay(body, receive)
+        elif kind == "websocket":
+            request.body = b""
+        decision = await front.gate.decide(request, route)
+        if decision.__class__ is Allow:
+            scope[SCOPE_KEY] = decision.principal  # type: ignore[union-attr]
+            await self._app(scope, receive, send)
+            return
+        await _refuse(scope, send, decision)  # type: ignore[arg-type]
+
+    def _lifespan(self, receive: Receive) -> Receive:
+        async def wrapped() -> Message:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await self._front.start()
+            elif message["type"] == "lifespan.shutdown":
+                await self._front.stop()
+            return message
+
+        return wrapped
+
+
+class _Replay:
+    """Hand the content that was read for the signature to the application, once."""
+
+    __slots__ = ("_body", "_receive")
+
+    def __init__(self, body: bytes, receive: Receive) -> None:
+        self._body: bytes | None = body
+        self._receive = receive
+
+    async def __call__(self) -> Message:
+        body, self._body = self._body, None
+        if body is None:
+            return await self._receive()
+        return {"type": "http.request", "body": body, "more_body": False}
+
+
+async def _refuse(scope: Scope, send: Send, deny: Deny) -> None:
+    if scope["type"] == "http":
+        await send_problem(send, deny)
+        return
+    if "websocket.http.response" in scope.get("extensions", {}):
+        status, headers, body = problem(deny)
+        await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
+        await send({"type": "websocket.http.response.body", "body": body})
+        return
+    await send({"type": "websocket.close", "code": 1008})
+
+
+def principal(scope: Scope) -> Principal | None:
+    """Return who is calling, as the middleware found it; None on a public route."""
+    return scope.get(SCOPE_KEY)

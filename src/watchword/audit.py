@@ -1,0 +1,115 @@
+"""Turn decisions into events, without secrets, and hand them to the log in batches."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, TypeAlias
+
+from watchword.model.ports import AuditLog, Records, Unavailable
+from watchword.model.records import Event
+from watchword.model.request import Request
+from watchword.model.verdict import Principal, Rejection
+
+__all__ = ["Audit", "redact"]
+
+_CAPACITY: Final = 20_000
+_PATH_SHOWN: Final = 512
+_DETAIL_SHOWN: Final = 256
+_BROKEN: Final = 503
+_SECRET: Final = re.compile(
+    r"(?:ak|hs)_(?:live|test)_[0-9A-Za-z]+|(?:rt|ws|cs)_[0-9A-Za-z._-]{20,}|eyJ[\w-]+\.[\w-]+\.[\w-]*|://[^/@\s]+:[^/@\s]+@"
+)
+
+
+def redact(text: str) -> str:
+    """Return ``text`` with everything that has a credential's shape replaced by "[redacted]"."""
+    return _SECRET.sub("[redacted]", text)
+
+
+_Note: TypeAlias = tuple[float, str, bytes, str, Principal | Rejection | None, str]
+
+
+class Audit:
+    """Note every decision in memory and append the notes to the log in batches.
+
+    ``note`` is on the path of every request, so it only keeps what an event needs; the event is made when the batch is
+    flushed. When the log cannot be written the notes are kept, and once ``capacity`` of them wait, deciding stops with
+    Unavailable: nobody is let in unseen.
+    """
+
+    __slots__ = ("_capacity", "_log", "_pending", "_records")
+
+    def __init__(self, log: AuditLog, records: Records, capacity: int = _CAPACITY) -> None:
+        self._log = log
+        self._records = records
+        self._capacity = capacity
+        self._pending: list[_Note] = []
+
+    def __len__(self) -> int:
+        return len(self._pending)
+
+    def note(self, now: float, request: Request, verdict: Principal | Rejection | None, reference: str = "") -> None:
+        """Note one decision: a principal, a rejection, or None where the public was let in."""
+        pending = self._pending
+        if len(pending) >= self._capacity:
+            raise Unavailable("the audit log cannot be written")
+        pending.append((now, request.method, request.path, request.peer.address, verdict, reference))
+
+    async def flush(self) -> int:
+        """Append what waits, set when credentials were last used, and return how many events that was.
+
+        Call from one place at a time. Whatever fails leaves the notes waiting.
+        """
+        taken = len(self._pending)
+        if not taken:
+            return 0
+        batch = self._pending[:taken]
+        await self._log.append([_event(note) for note in batch])
+        del self._pending[:taken]
+        used = _used(batch)
+        if used:
+            await self._records.used(used)
+        return taken
+
+
+def _event(note: _Note) -> Event:
+    now, method, path, address, verdict, reference = note
+    place = redact(path.decode("utf-8", "backslashreplace"))[:_PATH_SHOWN]
+    if isinstance(verdict, Rejection):
+        outcome = "broken" if verdict.reason.status == _BROKEN else "refused"
+        return Event(
+            now,
+            "decide",
+            outcome,
+            reason=verdict.reason.code,
+            reference=reference,
+            scheme=verdict.scheme,
+            credential=verdict.credential,
+            method=redact(method[:32]),
+            path=place,
+            address=address,
+            detail=redact(verdict.detail)[:_DETAIL_SHOWN],
+        )
+    if verdict is None:
+        return Event(now, "decide", "accepted", reason="public", method=method, path=place, address=address)
+    return Event(
+        now,
+        "decide",
+        "accepted",
+        scheme=verdict.scheme,
+        credential=verdict.credential,
+        subject=verdict.subject,
+        actor=verdict.actor or "",
+        method=method,
+        path=place,
+        address=address,
+    )
+
+
+def _used(batch: list[_Note]) -> dict[str, int]:
+    used: dict[str, int] = {}
+    for now, _, _, _, verdict, _ in batch:
+        if isinstance(verdict, Principal):
+            for credential in verdict.credential.split("+"):  # a conjunction names each of its proofs
+                used[credential] = int(now)
+    return used

@@ -1,0 +1,192 @@
+"""The pipeline: one request, six steps, forward only."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from inspect import isawaitable
+from typing import Protocol, TypeAlias
+
+from watchword.audit import Audit
+from watchword.model.ports import Clock, Guard, Soon, Unavailable
+from watchword.model.reason import (
+    BROKEN,
+    CREDENTIAL_IN_URL,
+    DUPLICATE_FIELD,
+    INSUFFICIENT_SCOPE,
+    NO_CREDENTIAL,
+    OVERLOADED,
+)
+from watchword.model.request import Request
+from watchword.model.verdict import Allow, Challenge, Decision, Deny, Headers, Principal, Rejection
+from watchword.policy import Compiled
+from watchword.verdicts import FeedWatch
+
+__all__ = ["Failures", "Gate", "Overloaded", "Route"]
+
+logger = logging.getLogger("watchword")
+
+_UNAUTHENTICATED = 401
+_GUESSES = frozenset({400, 401})
+_SETTLED = frozenset({Principal, Rejection, type(None)})
+_Check: TypeAlias = Callable[[Request, Principal | None], Soon[Rejection | Headers]]
+
+
+class Overloaded(Unavailable):
+    """Say that there is no room for this request now: 503 with Retry-After."""
+
+
+class Failures(Protocol):
+    """Be told of refusals, so that an address that guesses is slowed down."""
+
+    def failed(self, request: Request) -> Soon[None]:
+        """Count one refused proof."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Hold what one place in the API demands: its compiled policy, and guards before and after it."""
+
+    policy: Compiled
+    before: tuple[Guard, ...] = ()
+    after: tuple[Guard, ...] = ()
+    scopes: tuple[str, ...] = ()
+    checks_before: tuple[_Check, ...] = field(init=False, repr=False)
+    checks_after: tuple[_Check, ...] = field(init=False, repr=False)
+    evaluate: Callable[[Request], Soon[Principal | Rejection | None]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "evaluate", self.policy.evaluate)
+        object.__setattr__(self, "checks_before", tuple(guard.check for guard in self.before))
+        object.__setattr__(self, "checks_after", tuple(guard.check for guard in self.after))
+
+    @property
+    def needs_body(self) -> bool:
+        """Return whether a scheme here signs the content."""
+        return self.policy.needs_body
+
+
+class Gate:
+    """Decide who is calling. Everything that breaks on the way is a Deny with 503, never absent, never refused."""
+
+    __slots__ = ("_audit", "_burn", "_clock", "_failures", "_watch")
+
+    def __init__(
+        self,
+        watch: FeedWatch,
+        audit: Audit,
+        *,
+        failures: Failures | None = None,
+        burn: Callable[[Request], Awaitable[None]] | None = None,
+        clock: Clock = time.time,
+    ) -> None:
+        self._watch = watch
+        self._audit = audit
+        self._failures = failures
+        self._burn = burn
+        self._clock = clock
+
+    async def decide(self, request: Request, route: Route) -> Decision:
+        """Walk the request past the guards and through the policy of its route; note the outcome; answer."""
+        now = self._clock()
+        try:
+            verdict, headers = await self._judge(request, route, now)
+            if verdict.__class__ is not Rejection:
+                self._audit.note(now, request, verdict)
+                return Allow(verdict, headers)  # type: ignore[arg-type]
+        except Exception as error:  # whatever broke: broken is 503
+            verdict = _broken(error)
+        return await self._deny(request, route, verdict, now)  # type: ignore[arg-type]
+
+    async def _judge(
+        self, request: Request, route: Route, now: float
+    ) -> tuple[Principal | Rejection | None, Headers]:
+        watch = self._watch
+        if now >= watch.due or now < watch.read_at:
+            reading = watch.sync(now)
+            if reading is not None:
+                await reading
+        if request.repeated:
+            return Rejection(DUPLICATE_FIELD, b" ".join(sorted(request.repeated)).decode()), ()
+        headers: Headers = ()
+        for check in route.checks_before:
+            answer = check(request, None)
+            if answer:  # nearly always the empty tuple
+                answer = await answer if isawaitable(answer) else answer
+                if isinstance(answer, Rejection):
+                    return answer, ()
+                headers = (*headers, *answer)
+        found = route.evaluate(request)
+        verdict = found if found.__class__ in _SETTLED else await found  # type: ignore[misc]
+        if verdict.__class__ is Rejection:
+            return verdict, ()  # type: ignore[return-value]
+        for check in route.checks_after:
+            answer = check(request, verdict)  # type: ignore[arg-type]
+            if answer:
+                answer = await answer if isawaitable(answer) else answer
+                if isinstance(answer, Rejection):
+                    return _of(answer, verdict), ()  # type: ignore[arg-type]
+                headers = (*headers, *answer)
+        return verdict, headers  # type: ignore[return-value]
+
+    def refuse(self, request: Request, rejection: Rejection) -> Deny:
+        """Refuse what never reaches a policy: no route, content too large. It is noted like every decision."""
+        reference = secrets.token_hex(8)
+        try:
+            self._audit.note(self._clock(), request, rejection, reference)
+        except Unavailable as error:
+            rejection = _broken(error)
+        return Deny(rejection, reference, (), rejection.headers)
+
+    async def _deny(self, request: Request, route: Route, rejection: Rejection, now: float) -> Deny:
+        reference = secrets.token_hex(8)
+        reason = rejection.reason
+        try:
+            if self._failures is not None and reason.status in _GUESSES and reason is not NO_CREDENTIAL:
+                counted = self._failures.failed(request)
+                if counted is not None:
+                    await counted
+            if reason is CREDENTIAL_IN_URL and self._burn is not None:
+                await self._burn(request)
+            self._audit.note(now, request, rejection, reference)
+        except Exception as error:
+            rejection = _broken(error)
+            reason = rejection.reason
+        challenges: tuple[Challenge, ...] = ()
+        if reason.status == _UNAUTHENTICATED:
+            challenges = route.policy.challenges(rejection)
+        elif reason is INSUFFICIENT_SCOPE:
+            challenges = _scope_challenge(route)
+        return Deny(rejection, reference, challenges, rejection.headers)
+
+
+def _broken(error: Exception) -> Rejection:
+    """Return 503, and tell the operator the kind of error and where, never its text: that may quote a secret."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    where = f"{type(error).__name__} at {place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place else ""
+    logger.error("a decision broke: %s", where)
+    if isinstance(error, Overloaded):
+        return Rejection(OVERLOADED, type(error).__name__, headers=((b"retry-after", b"1"),))
+    return Rejection(BROKEN, f"{type(error).__name__}", headers=((b"retry-after", b"5"),))
+
+
+def _of(rejection: Rejection, who: Principal | None) -> Rejection:
+    """Return the rejection with the public name of whom it refused, for the audit."""
+    if who is None:
+        return rejection
+    return replace(rejection, scheme=who.scheme, credential=who.credential)
+
+
+def _scope_challenge(route: Route) -> tuple[Challenge, ...]:
+    """Name the scopes that the route wants (RFC 6750 section 3.1), where Bearer is accepted at all."""
+    for challenge in route.policy.challenges(None):
+        if challenge.scheme == "Bearer":
+            more = (("error", INSUFFICIENT_SCOPE.error), ("scope", " ".join(route.scopes)))
+            return (Challenge("Bearer", (*challenge.parameters, *more)),)
+    return ()

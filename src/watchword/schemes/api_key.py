@@ -1,0 +1,83 @@
+"""API keys: ``Authorization: Bearer ak_live_…`` (RFC 6750 section 2.1), found by digest."""
+
+from __future__ import annotations
+
+import time
+from hashlib import sha256
+
+from watchword.codec.secrets import well_formed
+from watchword.model.credential import Kind
+from watchword.model.ports import Clock, Records, Soon
+from watchword.model.reason import MALFORMED_CREDENTIAL
+from watchword.model.request import Request
+from watchword.model.verdict import Challenge, Principal, Rejection, SecurityScheme
+from watchword.standing import principal_of, standing, until
+from watchword.verdicts import Verdicts
+
+__all__ = ["ApiKey"]
+
+_HEAD = b"Bearer ak_"
+_PREFIXES = (b"ak_live_", b"ak_test_")
+
+
+class ApiKey:
+    """Prove a caller by a random key whose SHA-256 is on record.
+
+    What ``read`` hands on is the digest: the key itself goes no further than the request that brought it.
+    """
+
+    name = "api-key"
+    needs_body = False
+
+    def __init__(self, records: Records, verdicts: Verdicts, *, realm: str = "api", clock: Clock = time.time) -> None:
+        self._records = records
+        self._verdicts = verdicts
+        self._realm = realm
+        self._clock = clock
+
+    def read(self, request: Request) -> bytes | None:
+        """Return the SHA-256 of the presented key."""
+        value = request.fields.get(b"authorization")
+        if value is None:
+            return None
+        if value.startswith(_HEAD):
+            return sha256(value[7:]).digest()
+        key = _key(value)
+        return None if key is None else sha256(key).digest()
+
+    def verify(self, credential: bytes, request: Request) -> Soon[Principal | Rejection]:
+        """Return the key's owner. A key whose checksum is wrong is refused without a look-up."""
+        principal = self._verdicts.get(credential, self._clock())
+        if principal is not None:
+            return principal
+        key = _key(request.fields[b"authorization"]) or b""
+        if not any(well_formed(key, prefix) for prefix in _PREFIXES):
+            return Rejection(MALFORMED_CREDENTIAL, "checksum")
+        return self._look_up(credential)
+
+    async def _look_up(self, lookup: bytes) -> Principal | Rejection:
+        now, mark = self._clock(), self._verdicts.mark
+        record = await self._records.credential_by(lookup)
+        refused = await standing(self._records, record, Kind.API_KEY, now)
+        if refused is not None or record is None:
+            return refused or Rejection(MALFORMED_CREDENTIAL)
+        principal = principal_of(record, self.name, now)
+        self._verdicts.put(lookup, principal, until(record, now), now, since=mark)
+        return principal
+
+    def challenge(self, rejection: Rejection | None) -> Challenge | None:
+        """Ask for a Bearer credential (RFC 6750 section 3)."""
+        error = (("error", rejection.reason.error),) if rejection and rejection.reason.error else ()
+        return Challenge("Bearer", (("realm", self._realm), *error))
+
+    def describe(self) -> SecurityScheme:
+        """Return an ``http bearer`` security scheme."""
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "ak_live_… or ak_test_…"}
+
+
+def _key(value: bytes) -> bytes | None:
+    scheme, _, rest = value.partition(b" ")
+    if scheme.lower() != b"bearer":
+        return None
+    key = rest.strip(b" ")
+    return key if key.startswith(b"ak_") else None

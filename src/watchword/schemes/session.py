@@ -1,0 +1,96 @@
+"""Session cookies: an opaque id in ``__Host-session``, everything else on the server."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Final
+
+from watchword.codec.fields import read_cookie
+from watchword.codec.secrets import well_formed
+from watchword.model.credential import Kind
+from watchword.model.ports import Clock, Records, Soon
+from watchword.model.reason import EXPIRED, MALFORMED_CREDENTIAL
+from watchword.model.request import Request
+from watchword.model.verdict import Challenge, Principal, Rejection, SecurityScheme
+from watchword.standing import VERDICT_TTL, principal_of, standing, until
+from watchword.verdicts import Verdicts
+
+__all__ = ["COOKIE", "PLAIN_COOKIE", "PREFIX", "Session", "SessionCookie"]
+
+COOKIE: Final = "__Host-session"
+PLAIN_COOKIE: Final = "session"
+PREFIX: Final = "ws_"
+
+
+@dataclass(slots=True)
+class SessionCookie:
+    """Hold the cookie's value and its digest."""
+
+    lookup: bytes
+    value: bytes = field(repr=False)
+
+
+class Session:
+    """Prove a person by the cookie that login set.
+
+    Over TLS only the ``__Host-`` cookie counts, which no sub-domain and no plain-text page can set (RFC 6265bis section
+    4.1.3.2); without TLS, on loopback, the plain name. A session ends when it is idle too long, at its absolute end, or
+    when its record is revoked.
+    """
+
+    name = "session"
+    needs_body = False
+
+    def __init__(self, records: Records, verdicts: Verdicts, *, clock: Clock = time.time) -> None:
+        self._records = records
+        self._verdicts = verdicts
+        self._clock = clock
+        self._name = COOKIE.encode()
+        self._plain = PLAIN_COOKIE.encode()
+
+    def read(self, request: Request) -> SessionCookie | Rejection | None:
+        """Return the session cookie, or a Rejection when there are two."""
+        header = request.fields.get(b"cookie")
+        if header is None:
+            return None
+        value = read_cookie(header, self._name if request.peer.tls else self._plain)
+        if value is None:
+            return None
+        if not isinstance(value, bytes):
+            return Rejection(MALFORMED_CREDENTIAL, "two session cookies")
+        return SessionCookie(sha256(value).digest(), value)
+
+    def verify(self, credential: SessionCookie, request: Request) -> Soon[Principal | Rejection]:
+        """Return whose session it is."""
+        principal = self._verdicts.get(credential.lookup, self._clock())
+        if principal is not None:
+            return principal
+        if not well_formed(credential.value, PREFIX):
+            return Rejection(MALFORMED_CREDENTIAL, "checksum")
+        return self._look_up(credential.lookup)
+
+    async def _look_up(self, lookup: bytes) -> Principal | Rejection:
+        now, mark = self._clock(), self._verdicts.mark
+        record = await self._records.credential_by(lookup)
+        refused = await standing(self._records, record, Kind.SESSION, now)
+        if refused is not None or record is None:
+            return refused or Rejection(MALFORMED_CREDENTIAL)
+        idle = float(record.detail["idle"])
+        if now - (record.last_used_at or record.created_at) > idle:
+            return Rejection(EXPIRED, "idle", credential=record.id)
+        factors = tuple(record.detail.get("factors", ()))
+        principal = principal_of(record, self.name, record.detail.get("authenticated_at", record.created_at), factors)
+        # Re-read well before the idle limit, so that last use, written in batches, can be judged.
+        end = min(until(record, now), now + min(VERDICT_TTL, idle / 4))
+        self._verdicts.put(lookup, principal, end, now, since=mark)
+        return principal
+
+    def challenge(self, rejection: Rejection | None) -> Challenge | None:
+        """Return None: browsers are sent to the login page, no challenge is registered for cookies."""
+        return None
+
+    def describe(self) -> SecurityScheme:
+        """Return an ``apiKey in cookie`` security scheme."""
+        return {"type": "apiKey", "in": "cookie", "name": COOKIE}
