@@ -102,9 +102,7 @@ class Gate:
             verdict = _broken(error)
         return await self._deny(request, route, verdict, now)  # type: ignore[arg-type]
 
-    async def _judge(
-        self, request: Request, route: Route, now: float
-    ) -> tuple[Principal | Rejection | None, Headers]:
+    async def _judge(self, request: Request, route: Route, now: float) -> tuple[Principal | Rejection | None, Headers]:
         watch = self._watch
         if now >= watch.due or now < watch.read_at:
             reading = watch.sync(now)

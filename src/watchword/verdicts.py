@@ -43,7 +43,7 @@ class Verdicts:
             self._drop(key)
         return None
 
-    def put(  # noqa: PLR0913 - an entry's parts
+    def put(
         self,
         key: bytes,
         principal: Principal,

@@ -1,0 +1,1 @@
+"""Issue, rotate, revoke: one set of verbs over every kind of credential."""

@@ -1,0 +1,180 @@
+"""Make what each kind of credential consists of: one row a kind, so a new kind is one function."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from inspect import isawaitable
+from typing import Any, Final, TypeAlias
+
+from watchword.codec.secrets import Sealer, digest, new_id, new_secret
+from watchword.lifecycle.errors import LifecycleError
+from watchword.model.credential import Credential, Kind
+from watchword.model.ports import Passwords, Records
+
+__all__ = ["CA_SUBJECT", "MINTS", "Draft", "Minted", "Workshop", "context"]
+
+CA_SUBJECT: Final = "service:watchword"
+"""Who owns the server's own keys."""
+
+PROFILES: Final = ("v1", "concat")
+_CERTIFICATE_DAYS: Final = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """Hold what minting needs."""
+
+    records: Records
+    sealer: Sealer
+    passwords: Passwords
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """Say what is wanted. ``previous`` is the record that a rotation replaces."""
+
+    kind: Kind
+    subject: str
+    now: int
+    expires_at: int | None = None
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    previous: Credential | None = None
+
+    def option(self, name: str, default: Any = None) -> Any:
+        """Return an option, or what the replaced credential had."""
+        if name in self.options:
+            return self.options[name]
+        return default if self.previous is None else self.previous.detail.get(name, default)
+
+
+@dataclass(frozen=True, slots=True)
+class Minted:
+    """Hold a new credential's identity and proof. ``material`` is shown once and kept nowhere."""
+
+    id: str
+    lookup: bytes | None = field(default=None, repr=False)
+    secret: bytes = field(default=b"", repr=False)
+    detail: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    material: Mapping[str, str] = field(default_factory=dict, repr=False)
+    expires_at: int | None = None
+
+
+Mint: TypeAlias = Callable[[Workshop, Draft], Awaitable[Minted]]
+
+
+def context(id: str) -> str:
+    """Return the row that a sealed secret is bound to."""
+    return f"credential:{id}"
+
+
+def _environment(draft: Draft) -> str:
+    return "test" if draft.option("test", False) else "live"
+
+
+async def _api_key(workshop: Workshop, draft: Draft) -> Minted:
+    secret = new_secret(f"ak_{_environment(draft)}_")
+    detail = {"test": bool(draft.option("test", False)), "hint": secret[-4:]}
+    return Minted(new_id("key_"), lookup=digest(secret), detail=detail, material={"secret": secret})
+
+
+async def _hmac(workshop: Workshop, draft: Draft) -> Minted:
+    profile = draft.option("profile", "v1")
+    if profile not in PROFILES:
+        raise LifecycleError(f"unknown signing profile {profile!r}", f"known are: {', '.join(PROFILES)}")
+    environment = _environment(draft)
+    id, secret = new_id(f"hk_{environment}_"), new_secret(f"hs_{environment}_")
+    sealed = workshop.sealer.seal(secret.encode(), context(id))
+    detail = {"profile": profile, "test": bool(draft.option("test", False))}
+    return Minted(id, secret=sealed, detail=detail, material={"key_id": id, "secret": secret})
+
+
+async def _password(workshop: Workshop, draft: Draft) -> Minted:
+    given = draft.options.get("password")
+    password = given if given is not None else new_secret("")
+    hashed = workshop.passwords.hash(password)
+    encoded = await hashed if isawaitable(hashed) else hashed
+    material = {} if given is not None else {"password": password}
+    return Minted(new_id("pwd_"), secret=encoded.encode(), material=material)
+
+
+async def _client_cert(workshop: Workshop, draft: Draft) -> Minted:
+    from watchword.codec.x509 import der_of, serial_of
+    from watchword.lifecycle.certificates import issue_client_certificate
+
+    authorities = await workshop.records.credentials(kind=Kind.CA, limit=1000)
+    usable = [record for record in authorities if record.refusal(draft.now) is None]
+    if not usable:
+        raise LifecycleError("there is no certificate authority", "make one with `watchword init`")
+    authority = max(usable, key=lambda record: record.created_at)
+    key = workshop.sealer.open(authority.secret, context(authority.id))
+    expires_at = draft.expires_at or draft.now + _CERTIFICATE_DAYS * 86400
+    certificate, private_key, chain = issue_client_certificate(
+        authority.detail["certificate"].encode(), key, draft.subject, draft.now, expires_at
+    )
+    der = der_of(certificate)
+    return Minted(
+        new_id("crt_"),
+        lookup=digest(der),
+        detail={"serial": format(serial_of(der), "x"), "authority": authority.id},
+        material={"certificate": certificate.decode(), "private_key": private_key.decode(), "chain": chain.decode()},
+        expires_at=expires_at,
+    )
+
+
+async def _oauth_client(workshop: Workshop, draft: Draft) -> Minted:
+    id = new_id("cli_")
+    client_id = draft.previous.detail["client_id"] if draft.previous is not None else id
+    detail = {
+        "client_id": client_id,
+        "grants": list(draft.option("grants", ["client_credentials"])),
+        "redirect_uris": list(draft.option("redirect_uris", [])),
+        "public": bool(draft.option("public", False)),
+    }
+    if detail["public"]:
+        return Minted(id, detail=detail, material={"client_id": client_id})
+    secret = new_secret("cs_live_")
+    lookup = client_lookup(client_id, secret)
+    return Minted(id, lookup=lookup, detail=detail, material={"client_id": client_id, "client_secret": secret})
+
+
+def client_lookup(client_id: str, secret: str) -> bytes:
+    """Return the digest that an OAuth client is found by: of id and secret together, so two secrets can be valid."""
+    return digest(f"{client_id}\n{secret}")
+
+
+async def _session(workshop: Workshop, draft: Draft) -> Minted:
+    secret = new_secret("ws_")
+    detail = {name: draft.option(name) for name in ("idle", "factors", "authenticated_at", "agent", "address")}
+    return Minted(new_id("ses_"), lookup=digest(secret), detail=detail, material={"cookie": secret})
+
+
+async def _signing_key(workshop: Workshop, draft: Draft) -> Minted:
+    from watchword.codec.jose import SigningKey
+
+    id = new_id("sig_")
+    key = SigningKey.generate(kid=id)
+    sealed = workshop.sealer.seal(key.pkcs8(), context(id))
+    return Minted(id, secret=sealed, detail={"kid": id, "public_jwk": key.public_jwk(), "algorithm": "EdDSA"})
+
+
+async def _authority(workshop: Workshop, draft: Draft) -> Minted:
+    from watchword.lifecycle.certificates import new_ca
+
+    id = new_id("ca_")
+    certificate, key = new_ca(draft.option("name", "Watchword"), draft.now)
+    sealed = workshop.sealer.seal(key, context(id))
+    detail = {"certificate": certificate.decode(), "name": draft.option("name", "Watchword")}
+    return Minted(id, secret=sealed, detail=detail, material={"certificate": certificate.decode()})
+
+
+MINTS: Final[Mapping[Kind, Mint]] = {
+    Kind.API_KEY: _api_key,
+    Kind.HMAC: _hmac,
+    Kind.PASSWORD: _password,
+    Kind.CLIENT_CERT: _client_cert,
+    Kind.OAUTH_CLIENT: _oauth_client,
+    Kind.SESSION: _session,
+    Kind.SIGNING_KEY: _signing_key,
+    Kind.CA: _authority,
+}

@@ -1,0 +1,223 @@
+"""The one code path of every kind: issue, show, list, rotate, revoke."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any, Final
+
+from watchword.lifecycle.errors import LifecycleError
+from watchword.lifecycle.mint import MINTS, Draft, Minted, Workshop
+from watchword.lifecycle.values import networks_of, scopes_of, subject_of
+from watchword.model.credential import Credential, Kind, State
+from watchword.model.ports import Clock
+from watchword.model.records import Add, Change, Event, Publish, Subject, Swap, Topic
+from watchword.model.verdict import Rate
+
+__all__ = ["Issued", "Lifecycle"]
+
+_REMEMBERED: Final = 2 * 86400
+"""Seconds that a revocation stays in the feed: longer than any access token lives."""
+_TRIES: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """Hold a new credential and what proves it; ``material`` is shown once."""
+
+    credential: Credential
+    material: Mapping[str, str] = field(repr=False)
+
+
+class Lifecycle:
+    """Carry out administrative acts. Each is one transaction: the change, its feed entry and its audit event."""
+
+    def __init__(self, workshop: Workshop, *, clock: Clock = time.time) -> None:
+        self._workshop = workshop
+        self._records = workshop.records
+        self._clock = clock
+
+    async def add_subject(self, name: str, *, by: str, detail: Mapping[str, Any] | None = None) -> Subject:
+        """Add a user or service; ``name`` is "user:alice" or "service:billing"."""
+        now = self._clock()
+        subject = Subject(subject_of(name), int(now), detail=dict(detail or {}))
+        if not await self._records.write(Add(subject), _event(now, "add", by, subject=subject.name)):
+            raise LifecycleError(f"{subject.name} exists already", "choose another name, or `enable` it")
+        return subject
+
+    async def set_enabled(self, name: str, enabled: bool, *, by: str) -> Subject:
+        """Enable or disable a subject; disabling voids every token that it holds."""
+        for _ in range(_TRIES):
+            now = self._clock()
+            subject = await self.subject(name)
+            if (subject.disabled_at is None) is enabled:
+                return subject
+            changed = subject.changed(disabled_at=None if enabled else int(now))
+            event = _event(now, "enable" if enabled else "disable", by, subject=subject.name)
+            if await self._records.write(Swap(changed), _void(Topic.SUBJECT, subject.name, now), event):
+                return changed
+        raise LifecycleError(f"{name} keeps changing", "try again")
+
+    async def subject(self, name: str) -> Subject:
+        """Return a subject, or raise LifecycleError naming the nearest one."""
+        found = await self._records.subject(subject_of(name))
+        if found is None:
+            kind = subject_of(name).partition(":")[0] + ":"
+            known = [each.name for each in await self._records.subjects(prefix=kind, limit=1000)]
+            near = get_close_matches(name, known, 1)
+            add = f"add it with `watchword {kind[:-1]} add {name.partition(':')[2]}`"
+            raise LifecycleError(f"there is no {name}", f"did you mean {near[0]}?" if near else add)
+        return found
+
+    async def issue(
+        self,
+        kind: Kind,
+        subject: str,
+        *,
+        by: str,
+        scopes: Iterable[str] = (),
+        expires_at: int | None = None,
+        networks: Iterable[str] = (),
+        limit: Rate | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> Issued:
+        """Issue a credential of any kind to an enabled subject."""
+        now = self._clock()
+        owner = await self.subject(subject)
+        if owner.disabled_at is not None:
+            raise LifecycleError(f"{owner.name} is disabled", "enable it first")
+        await self._check_single_password(kind, owner.name, now)
+        allowed, granted = networks_of(networks), scopes_of(scopes)
+        draft = Draft(kind, owner.name, int(now), expires_at, dict(options or {}))
+        minted = await MINTS[kind](self._workshop, draft)
+        record = Credential(
+            id=minted.id,
+            kind=kind,
+            subject=owner.name,
+            created_at=int(now),
+            scopes=granted,
+            networks=allowed,
+            limit=limit,
+            expires_at=minted.expires_at or expires_at,
+            lookup=minted.lookup,
+            secret=minted.secret,
+            detail=minted.detail,
+        )
+        await self._write(Add(record), *_keys(record, now), _event(now, "issue", by, record))
+        return Issued(record, minted.material)
+
+    async def show(self, id: str) -> Credential:
+        """Return one credential, or raise LifecycleError."""
+        record = await self._records.credential(id)
+        if record is None:
+            raise LifecycleError(f"there is no credential {id[:64]!r}", "`watchword list` shows their ids")
+        return record
+
+    async def page(
+        self, *, kind: Kind | None = None, subject: str | None = None, after: str = "", limit: int = 100
+    ) -> list[Credential]:
+        """Return a page of credentials ordered by id."""
+        return await self._records.credentials(kind=kind, subject=subject, after=after, limit=limit)
+
+    async def rotate(self, id: str, *, overlap: int, by: str, options: Mapping[str, Any] | None = None) -> Issued:
+        """Issue a successor; the old one stays valid for ``overlap`` seconds more. One winner in a race."""
+        now = self._clock()
+        old = await self.show(id)
+        if old.replaced_by is not None:
+            raise LifecycleError(f"{id} was rotated already", f"its successor is {old.replaced_by}")
+        if old.state(now) is not State.ACTIVE:
+            raise LifecycleError(f"{id} is {old.state(now)}", "issue a new one instead")
+        lifetime = None if old.expires_at is None else old.expires_at - old.created_at
+        expires_at = None if lifetime is None else int(now) + lifetime
+        draft = Draft(old.kind, old.subject, int(now), expires_at, dict(options or {}), old)
+        minted = await MINTS[old.kind](self._workshop, draft)
+        new = _successor(old, minted, int(now), expires_at)
+        retiring = old.changed(retire_at=int(now) + overlap, replaced_by=new.id)
+        changes: list[Change] = [Swap(retiring), Add(new), *_keys(new, now)]
+        changes += [_changed(old.id, now), _event(now, "rotate", by, old, f"to {new.id}, overlap {overlap} s")]
+        if not await self._records.write(*changes):
+            raise LifecycleError(f"{id} changed meanwhile", f"look with `watchword show {id}`")
+        return Issued(new, minted.material)
+
+    async def revoke(self, id: str, *, reason: str, by: str, leaked: bool = False) -> Credential:
+        """Revoke now and for good: what is cached is evicted, tokens that came from it are void. Idempotent."""
+        for _ in range(_TRIES):
+            now = self._clock()
+            record = await self.show(id)
+            if record.revoked_at is not None and (record.leaked or not leaked):
+                return record
+            changed = record.changed(
+                revoked_at=record.revoked_at or int(now), revoked_by=by, revoke_reason=reason, leaked=leaked
+            )
+            event = _event(now, "leaked" if leaked else "revoke", by, record, reason)
+            voids = [_void(Topic.CREDENTIAL, id, now), *_keys(record, now)]
+            if await self._records.write(Swap(changed), *voids, event):
+                return changed
+        raise LifecycleError(f"{id} keeps changing", "try again")
+
+    async def revoke_token(self, jti: str, *, until: int, subject: str, reason: str, by: str) -> None:
+        """Void one access token by its ``jti`` until it would have ended."""
+        now = self._clock()
+        event = _event(now, "revoke", by, subject=subject, detail=f"token {jti}: {reason}")
+        await self._write(Publish(Topic.TOKEN, jti, int(now), until), event)
+
+    async def _check_single_password(self, kind: Kind, subject: str, now: float) -> None:
+        if kind is not Kind.PASSWORD:
+            return
+        for record in await self._records.credentials(kind=kind, subject=subject, limit=1000):
+            if record.state(now) is State.ACTIVE:
+                hint = f"`watchword rotate {record.id}` keeps both valid for a while"
+                raise LifecycleError(f"{subject} has a password", hint)
+
+    async def _write(self, *changes: Change) -> None:
+        if not await self._records.write(*changes):
+            raise LifecycleError("the record exists already", "try again")
+
+
+def _successor(old: Credential, minted: Minted, now: int, expires_at: int | None) -> Credential:
+    return Credential(
+        id=minted.id,
+        kind=old.kind,
+        subject=old.subject,
+        created_at=now,
+        scopes=old.scopes,
+        networks=old.networks,
+        limit=old.limit,
+        expires_at=minted.expires_at or expires_at,
+        lookup=minted.lookup,
+        secret=minted.secret,
+        detail=minted.detail,
+        replaces=old.id,
+    )
+
+
+def _void(topic: Topic, key: str, now: float) -> Publish:
+    return Publish(topic, key, int(now), int(now) + _REMEMBERED)
+
+
+def _changed(id: str, now: float) -> Publish:
+    return Publish(Topic.CHANGED, id, int(now), int(now) + 3600)
+
+
+def _keys(record: Credential, now: float) -> tuple[Publish, ...]:
+    """Tell every node to load the signing keys again when one of them changes."""
+    if record.kind is not Kind.SIGNING_KEY:
+        return ()
+    return (Publish(Topic.KEYS, record.id, int(now), int(now) + 3600),)
+
+
+def _event(
+    now: float, action: str, by: str, record: Credential | None = None, detail: str = "", subject: str = ""
+) -> Event:
+    return Event(
+        now,
+        action,
+        "done",
+        scheme=record.kind if record else "",
+        credential=record.id if record else "",
+        subject=record.subject if record else subject,
+        actor=by,
+        detail=detail,
+    )
