@@ -27,13 +27,13 @@ demo: $(VENV)/.runtime ## set up, then show the seven schemes and their forged t
 
 test: $(VENV)/.dev ## set up, then run every test but the soak
 	@echo "== pytest"
-	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q -m "not soak" $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not soak" $(ARGS)
 
 check: $(VENV)/.dev ## format, lint, types, public types, import contracts
 	@echo "== ruff format" && $(BIN)/ruff format --quiet --check . || { $(BIN)/ruff format --check .; exit 1; }
 	@echo "== ruff check" && $(BIN)/ruff check --quiet .
 	@echo "== mypy --strict" && $(BIN)/mypy --strict src
-	@echo "== pyright --verifytypes" && $(BIN)/pyright --pythonpath $(BIN)/python --verifytypes watchword --ignoreexternal
+	@echo "== pyright --verifytypes" && PATH="$(CURDIR)/$(BIN):$$PATH" pyright --verifytypes watchword --ignoreexternal
 	@echo "== lint-imports" && $(BIN)/lint-imports --no-logo
 
 bench: $(VENV)/.bench $(PEERS)/.peers ## measure decisions against their peers: a table and a picture
