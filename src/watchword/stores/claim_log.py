@@ -1,0 +1,292 @@
+"""Give each key to one claimant among the processes of one machine, in microseconds, across restarts.
+
+A directory holds a lock file and numbered segments. A segment is a header record and then one record a claim; the
+last record of a segment that is full is a seal. Whoever holds ``flock`` on the lock file first reads what others
+appended, then decides, then appends. Everything lives in the page cache: claims survive the end of every process
+(``kill -9`` too), not the loss of power.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+import threading
+import time
+import weakref
+from hashlib import blake2b
+from pathlib import Path
+from typing import Final
+
+from watchword.model.ports import Clock, Unavailable
+
+__all__ = ["ClaimLog"]
+
+_RECORD: Final = struct.Struct("<16sd")  # digest of the key, Unix seconds until when it is taken
+_HEADER: Final = struct.Struct("<8sdd")  # magic, when the segment was begun, what was forgotten before that
+_SIZE: Final = _RECORD.size
+_MAGIC: Final = b"wwclaim1"
+_SEAL: Final = _RECORD.pack(b"sealed".ljust(16), -1.0)  # no claim ends before 1970
+_CHUNK: Final = _SIZE * 32768
+_PATIENCE: Final = 0.5  # seconds to wait for the lock
+_SEGMENTS_A_WINDOW: Final = 4
+_WATCH: Final = 1.0  # seconds between looks whether the lock file is still the one in the directory
+
+_lock, _unlock = fcntl.LOCK_EX | fcntl.LOCK_NB, fcntl.LOCK_UN
+_pack, _flock, _seek = _RECORD.pack, fcntl.flock, os.lseek
+_END: Final = os.SEEK_END
+
+
+class _Segment:
+    """Follow one segment file: what it holds, how far it was read, whether it is sealed."""
+
+    __slots__ = ("begun", "claims", "fd", "forgotten", "latest", "number", "offset", "sealed")
+
+    def __init__(self, fd: int, number: int) -> None:
+        header = os.pread(fd, _SIZE, 0)
+        if len(header) < _SIZE or header[:8] != _MAGIC:
+            raise OSError(f"segment {number} has no header")
+        self.fd = fd
+        self.number = number
+        self.begun, self.forgotten = _HEADER.unpack(header)[1:]
+        self.offset = _SIZE
+        self.claims: dict[bytes, float] = {}
+        self.latest = 0.0
+        self.sealed = False
+
+    def read(self, size: int) -> None:
+        """Read the whole records up to ``size`` bytes; a torn one at the end is left for the next writer."""
+        while size - self.offset >= _SIZE and not self.sealed:
+            chunk = os.pread(self.fd, min(_CHUNK, size - self.offset), self.offset)
+            chunk = chunk[: len(chunk) - len(chunk) % _SIZE]
+            if not chunk:
+                raise OSError(f"segment {self.number} cannot be read")
+            for digest, until in _RECORD.iter_unpack(chunk):
+                if until < 0:
+                    self.sealed = True
+                    return  # before the seal, so that nobody takes its end for a place to append
+                self.claims[digest] = until
+                self.latest = max(self.latest, until)
+            self.offset += len(chunk)
+
+
+class ClaimLog:
+    """Claim keys for a while, once each, over all processes that open the same directory.
+
+    ``window`` (seconds) is how long claims usually last; memory and disk hold about 1.25 windows of claims.
+    Safe for threads and across ``fork``. Needs a local file system and ``flock``.
+    """
+
+    def __init__(self, directory: str | os.PathLike[str], window: float = 600.0, clock: Clock = time.time) -> None:
+        """Replay what is alive in ``directory``, created with mode 0700. Raise Unavailable when that fails."""
+        self._directory = Path(directory)
+        self._span = window / _SEGMENTS_A_WINDOW
+        self._clock = clock
+        self._guard = threading.Lock()
+        self._lock_fd = -1
+        self._segments: list[_Segment] = []
+        self._forgotten = 0.0  # claims that ended by then may be unknown
+        self._watch_at = 0.0
+        try:
+            self._open()
+        except OSError as error:
+            raise _broken(error) from error
+        _open_logs.add(self)
+
+    def claim(self, key: bytes, until: float, now: float | None = None) -> bool:
+        """Return True to exactly one caller for this key until ``until`` (Unix seconds).
+
+        A time that is over cannot be claimed: False. Raise Unavailable, without a claim, when the log cannot be
+        read, written or locked within half a second, or when the clock was set back so far that it is no longer
+        known whether the key was taken.
+        """
+        digest = blake2b(key, digest_size=16).digest()
+        if now is None:
+            now = self._clock()
+        if not until > now:
+            return False
+        if not self._guard.acquire(timeout=_PATIENCE):
+            raise Unavailable("claim log: too many threads wait for it")
+        try:
+            for segment in self._segments:
+                if segment.claims.get(digest, 0.0) > now:
+                    return False
+            return self._claim(digest, until, now)
+        except OSError as error:
+            raise _broken(error) from error
+        finally:
+            self._guard.release()
+
+    def close(self) -> None:
+        """Close the files; the claims stay."""
+        with self._guard:
+            self._close()
+
+    def _claim(self, digest: bytes, until: float, now: float) -> bool:
+        if self._lock_fd < 0:
+            self._open()
+        try:
+            _flock(self._lock_fd, _lock)
+        except BlockingIOError:
+            self._wait_for_lock()
+        try:
+            current = self._segments[-1]
+            if _seek(current.fd, 0, _END) != current.offset:
+                current = self._catch_up()
+                for segment in self._segments:
+                    if segment.claims.get(digest, 0.0) > now:
+                        return False
+            if until <= self._forgotten:
+                raise Unavailable("claim log: the clock is behind claims that are already forgotten")
+            if abs(now - current.begun) >= self._span:
+                current = self._rotate(now)
+            if now >= self._watch_at:
+                self._watch(now)
+            _append(current, _pack(digest, until))
+            current.offset += _SIZE
+            current.claims[digest] = until
+            current.latest = max(current.latest, until)
+            return True
+        finally:
+            _flock(self._lock_fd, _unlock)
+
+    def _wait_for_lock(self) -> None:
+        deadline = time.monotonic() + _PATIENCE
+        pause = 0.0
+        while True:
+            time.sleep(pause)
+            try:
+                _flock(self._lock_fd, _lock)
+                return
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise Unavailable("claim log: its lock is held too long") from None
+            pause = min(pause + 0.000_02, 0.001)
+
+    def _catch_up(self) -> _Segment:
+        """Read everything that others appended, over as many segments as they filled. Needs the lock."""
+        current = self._segments[-1]
+        while True:
+            size = _seek(current.fd, 0, _END)
+            if size < current.offset:
+                raise OSError(f"segment {current.number} was cut short")
+            current.read(size)
+            if not current.sealed:
+                return current
+            current = self._enter(self._next_after(current.number))
+
+    def _enter(self, number: int) -> _Segment:
+        """Make this segment the current one and forget the earlier ones that its header calls forgotten."""
+        fd = os.open(self._path(number), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            if _seek(fd, 0, _END) < _SIZE:
+                _write_header(fd, self._clock(), self._forgotten)
+            segment = _Segment(fd, number)
+        except BaseException:
+            os.close(fd)
+            raise
+        self._forgotten = max(self._forgotten, segment.forgotten)
+        for old in [old for old in self._segments if old.latest <= self._forgotten]:
+            os.close(old.fd)
+            self._segments.remove(old)
+        self._segments.append(segment)
+        return segment
+
+    def _rotate(self, now: float) -> _Segment:
+        """Begin the next segment, seal this one and delete those whose claims have all ended. Needs the lock.
+
+        In this order, so that a kill between two steps loses nothing: what the new header calls forgotten is
+        deleted after it was written, and a segment is sealed after its successor exists.
+        """
+        current = self._segments[-1]
+        ended = [segment for segment in self._segments if segment.latest <= now]
+        forgotten = max([self._forgotten, *(segment.latest for segment in ended)])
+        fd = os.open(self._path(current.number + 1), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            if _seek(fd, 0, _END) <= _SIZE:
+                _write_header(fd, now, forgotten)
+        finally:
+            os.close(fd)
+        _append(current, _SEAL)
+        successor = self._catch_up()
+        alive = {segment.number for segment in self._segments}
+        for number in self._numbers():
+            if number < successor.number and number not in alive:
+                self._path(number).unlink(missing_ok=True)
+        return successor
+
+    def _watch(self, now: float) -> None:
+        """Notice a directory that was removed under us: others may then lock, and claim, somewhere else."""
+        here, there = os.fstat(self._lock_fd), os.stat(self._directory / "lock")
+        if (here.st_ino, here.st_dev) != (there.st_ino, there.st_dev):
+            raise OSError("its directory was replaced; restart to use the new one")
+        self._watch_at = now + _WATCH
+
+    def _open(self) -> None:
+        """Open the files of this process and replay them."""
+        self._close()
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self._directory.stat().st_mode & 0o077:
+            self._directory.chmod(0o700)
+        # Of our own: a description inherited through fork would share the parent's lock.
+        self._lock_fd = os.open(self._directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self._wait_for_lock()
+            numbers = self._numbers() or [1]
+            self._enter(numbers[0])
+            while (current := self._catch_up()).number < numbers[-1]:
+                _append(current, _SEAL)  # a kill or a loss of power took it, since what follows it exists
+            _flock(self._lock_fd, _unlock)
+        except BaseException:
+            self._close()
+            raise
+
+    def _close(self) -> None:
+        for segment in self._segments:
+            os.close(segment.fd)
+        self._segments = []
+        if self._lock_fd >= 0:
+            os.close(self._lock_fd)
+            self._lock_fd = -1
+
+    def _after_fork(self) -> None:
+        """Start over in the child: its copies of lock, descriptors and guard belong to the parent."""
+        self._guard = threading.Lock()
+        self._close()
+
+    def _path(self, number: int) -> Path:
+        return self._directory / f"{number:012d}.claims"
+
+    def _numbers(self) -> list[int]:
+        return sorted(int(path.stem) for path in self._directory.glob("*.claims") if path.stem.isdecimal())
+
+    def _next_after(self, number: int) -> int:
+        """Return the number of the segment that follows; those between were forgotten while this one slept."""
+        later = [other for other in self._numbers() if other > number]
+        if not later:
+            raise OSError(f"nothing follows segment {number}")
+        return later[0]
+
+
+def _append(segment: _Segment, record: bytes) -> None:
+    """Write at its place, not at the end: over what a writer that died or ran out of space left torn."""
+    if os.pwrite(segment.fd, record, segment.offset) != _SIZE:
+        raise OSError("a record was written in part")
+
+
+def _write_header(fd: int, begun: float, forgotten: float) -> None:
+    if os.pwrite(fd, _HEADER.pack(_MAGIC, begun, forgotten), 0) != _SIZE:
+        raise OSError("a header was written in part")
+
+
+def _broken(error: OSError) -> Unavailable:
+    return Unavailable(f"claim log: {error.strerror or error}")
+
+
+def _after_fork_in_child() -> None:
+    for log in list(_open_logs):
+        log._after_fork()
+
+
+_open_logs: weakref.WeakSet[ClaimLog] = weakref.WeakSet()
+os.register_at_fork(after_in_child=_after_fork_in_child)

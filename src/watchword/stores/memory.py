@@ -1,0 +1,251 @@
+"""Keep everything in memory: for tests and for throw-away servers. Nothing survives the process."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+from types import TracebackType
+from typing import Final, TypeAlias
+
+from watchword.model.credential import Credential, Kind
+from watchword.model.ports import Clock
+from watchword.model.records import Add, Change, Event, FeedEntry, Publish, Record, Subject, Swap
+from watchword.stores.chain import POSITIONS, Batch, Chain, Flaw, Head, Verification, flatten
+from watchword.stores.rows import check, credential_from, credential_row, subject_from, subject_row
+
+__all__ = ["MemoryStore"]
+
+_Key: TypeAlias = tuple[type[Subject] | type[Credential], str]
+
+_PRUNE_EVERY: Final = 1024
+_EXPIRED: Final = (b"", float("-inf"))
+
+
+class MemoryStore:
+    """Implement Records, AuditLog, Feed and Ephemeral, thread safe; no method ever suspends."""
+
+    safe_for_workers = False
+
+    def __init__(self, *, clock: Clock = time.time) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._records: dict[_Key, Record] = {}
+        self._ids: dict[bytes, str] = {}  # by lookup
+        self._feed: list[FeedEntry] = []
+        self._sequence = 0
+        self._batches: list[Batch] = []
+        self._chain = Chain()
+        self._values: dict[str, tuple[bytes, float]] = {}
+        self._claims: dict[bytes, float] = {}
+        self._until_pruning = _PRUNE_EVERY
+
+    async def open(self) -> None:
+        """Do nothing: there is nothing to open."""
+
+    async def close(self) -> None:
+        """Do nothing: there is nothing to close."""
+
+    async def __aenter__(self) -> MemoryStore:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def credential(self, id: str) -> Credential | None:
+        """Return the credential with this public id."""
+        record = self._records.get((Credential, id))
+        return record if isinstance(record, Credential) else None
+
+    async def credential_by(self, lookup: bytes) -> Credential | None:
+        """Return the credential whose ``lookup`` digest this is."""
+        with self._lock:
+            id = self._ids.get(lookup)
+        return None if id is None else await self.credential(id)
+
+    async def credentials(
+        self, *, kind: Kind | None = None, subject: str | None = None, after: str = "", limit: int = 100
+    ) -> list[Credential]:
+        """Return a page ordered by id, strictly after ``after``."""
+        with self._lock:
+            found = [
+                each
+                for each in self._records.values()
+                if isinstance(each, Credential)
+                and each.id > after
+                and kind in (None, each.kind)
+                and subject in (None, each.subject)
+            ]
+        return sorted(found, key=lambda each: each.id)[:limit]
+
+    async def subject(self, name: str) -> Subject | None:
+        """Return the subject of this name."""
+        record = self._records.get((Subject, name))
+        return record if isinstance(record, Subject) else None
+
+    async def subjects(self, *, prefix: str = "", after: str = "", limit: int = 100) -> list[Subject]:
+        """Return a page ordered by name, strictly after ``after``."""
+        with self._lock:
+            found = [
+                each
+                for each in self._records.values()
+                if isinstance(each, Subject) and each.name > after and each.name.startswith(prefix)
+            ]
+        return sorted(found, key=lambda each: each.name)[:limit]
+
+    async def write(self, *changes: Change) -> bool:
+        """Apply all changes, or none: False when an Add or a Swap lost."""
+        for change in changes:
+            if not isinstance(change, Event):
+                check(change.record if isinstance(change, Add) else change.new if isinstance(change, Swap) else change)
+        with self._lock:
+            staged = _Staged(self._records, self._ids)
+            for change in changes:
+                if isinstance(change, Add | Swap) and not staged.apply(change):
+                    return False
+            batches, chain = self._chain.extended([change for change in changes if isinstance(change, Event)])
+            self._append(batches, chain)
+            staged.commit()
+            self._publish([change for change in changes if isinstance(change, Publish)])
+        return True
+
+    async def used(self, seen: Mapping[str, int]) -> None:
+        """Set ``last_used_at`` where that is later; no version change."""
+        with self._lock:
+            for id, at in seen.items():
+                record = self._records.get((Credential, id))
+                if isinstance(record, Credential) and (record.last_used_at is None or record.last_used_at < at):
+                    self._records[Credential, id] = replace(record, last_used_at=at)
+
+    def entries(self, after: int) -> list[FeedEntry]:
+        """Return the entries above ``after`` that have not ended, in order."""
+        if after >= self._sequence:
+            return []
+        now = int(self._clock())
+        with self._lock:
+            return [entry for entry in self._feed if entry.sequence > after and entry.until >= now]
+
+    async def append(self, events: Sequence[Event]) -> None:
+        """Append a batch, all or nothing."""
+        with self._lock:
+            self._append(*self._chain.extended(events))
+
+    async def events(self, *, since: float = 0.0, after: int = 0, limit: int = 1000) -> list[tuple[int, Event]]:
+        """Return (position, event) pairs in order, positions strictly after ``after``."""
+        batches = self._batches[max(after // POSITIONS - 1, 0) :]
+        found = (pair for batch in batches for pair in flatten(batch.position, batch.events, since, after))
+        return list(islice(found, limit))
+
+    async def verify_audit(self) -> list[Flaw]:
+        """Return what is wrong with the audit log."""
+        verification = Verification()
+        with self._lock:
+            verification.take(self._batches)
+            chain = self._chain
+        return verification.finish([Head(chain.writer, chain.number, chain.digest)] if chain.number else [])
+
+    async def claim(self, key: bytes, until: float) -> bool:
+        """Return True to exactly one caller for this key until ``until``."""
+        now = self._clock()
+        with self._lock:
+            self._prune(now)
+            if self._claims.get(key, now) > now:
+                return False
+            self._claims[key] = until
+            return True
+
+    async def put(self, key: str, value: bytes, until: float) -> None:
+        """Keep a value."""
+        with self._lock:
+            self._prune(self._clock())
+            self._values[key] = value, until
+
+    async def get(self, key: str) -> bytes | None:
+        """Return the value if it has not expired."""
+        value, until = self._values.get(key, _EXPIRED)
+        return value if until > self._clock() else None
+
+    async def take(self, key: str) -> bytes | None:
+        """Return the value to exactly one caller and forget it."""
+        with self._lock:
+            value, until = self._values.pop(key, _EXPIRED)
+        return value if until > self._clock() else None
+
+    def _publish(self, published: Sequence[Publish]) -> None:
+        if not published:
+            return
+        now = int(self._clock())
+        self._feed = [entry for entry in self._feed if entry.until >= now]
+        for change in published:
+            self._feed.append(FeedEntry(self._sequence + 1, change.topic, change.key, change.at, change.until))
+            self._sequence += 1
+
+    def _append(self, batches: Sequence[Batch], chain: Chain) -> None:
+        for batch in batches:
+            self._batches.append(replace(batch, position=len(self._batches) + 1))
+        self._chain = chain
+
+    def _prune(self, now: float) -> None:
+        self._until_pruning -= 1
+        if not self._until_pruning:
+            self._until_pruning = _PRUNE_EVERY
+            self._values = {key: kept for key, kept in self._values.items() if kept[1] > now}
+            self._claims = {key: until for key, until in self._claims.items() if until > now}
+
+
+class _Staged:
+    """Hold the changes of one write until all of them have won."""
+
+    def __init__(self, records: dict[_Key, Record], ids: dict[bytes, str]) -> None:
+        self._records, self._ids = records, ids
+        self._new_records: dict[_Key, Record] = {}
+        self._new_ids: dict[bytes, str | None] = {}
+
+    def apply(self, change: Add | Swap) -> bool:
+        """Return whether the change wins over what is stored and staged."""
+        record = _stored(change.record if isinstance(change, Add) else change.new)
+        key = _key(record)
+        old = self._new_records.get(key) or self._records.get(key)
+        if (old is not None) if isinstance(change, Add) else (old is None or old.version != record.version - 1):
+            return False
+        if isinstance(record, Credential):
+            before = old if isinstance(old, Credential) else None
+            if not self._look_up(record, before):
+                return False
+            if before and before.last_used_at is not None and before.last_used_at > (record.last_used_at or 0):
+                record = replace(record, last_used_at=before.last_used_at)
+        self._new_records[key] = record
+        return True
+
+    def commit(self) -> None:
+        """Make the changes visible."""
+        self._records.update(self._new_records)
+        for lookup, id in self._new_ids.items():
+            if id is None:
+                self._ids.pop(lookup, None)
+            else:
+                self._ids[lookup] = id
+
+    def _look_up(self, record: Credential, old: Credential | None) -> bool:
+        if old is not None and old.lookup is not None and old.lookup != record.lookup:
+            self._new_ids[old.lookup] = None
+        if record.lookup is None:
+            return True
+        holder = self._new_ids[record.lookup] if record.lookup in self._new_ids else self._ids.get(record.lookup)
+        self._new_ids[record.lookup] = record.id
+        return holder in (None, record.id)
+
+
+def _key(record: Record) -> _Key:
+    return (Subject, record.name) if isinstance(record, Subject) else (Credential, record.id)
+
+
+def _stored(record: Record) -> Record:
+    """Return the record as a database would give it back: JSON alone survives in ``detail``."""
+    if isinstance(record, Subject):
+        return subject_from(tuple(subject_row(record).values()))
+    return credential_from(tuple(credential_row(record).values()))

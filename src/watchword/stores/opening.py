@@ -1,0 +1,87 @@
+"""Open the store that a URL names."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from types import TracebackType
+from typing import Final, Protocol
+from urllib.parse import unquote
+
+from watchword.model.ports import AuditLog, Ephemeral, Feed, Records
+from watchword.stores.chain import Flaw
+from watchword.stores.memory import MemoryStore
+
+__all__ = ["Store", "open_store"]
+
+_FORMS: Final = {
+    "memory": "memory:",
+    "sqlite": "sqlite:///watchword.db (relative) or sqlite:////var/lib/watchword.db (absolute)",
+    "postgresql": "postgresql://user:password@host/database",
+}
+
+
+class Store(Records, AuditLog, Feed, Ephemeral, Protocol):
+    """Keep everything in one place."""
+
+    @property
+    def safe_for_workers(self) -> bool:
+        """Tell whether several processes may share it."""
+        ...
+
+    async def open(self) -> None:
+        """Connect; give an empty database its tables. Raise SchemaOutdated or Unavailable."""
+        ...
+
+    async def close(self) -> None:
+        """Close the connections."""
+        ...
+
+    async def verify_audit(self) -> list[Flaw]:
+        """Walk the audit chains of all writers and return what is wrong with them."""
+        ...
+
+    async def __aenter__(self) -> Store: ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+def open_store(url: str) -> Store:
+    """Return the store of ``url``, to be opened by ``await store.open()`` or ``async with``.
+
+    ``memory:``, ``sqlite:///relative.db``, ``sqlite:////absolute.db``, ``postgresql://user:password@host/database``
+    (with libpq's parameters: ``?sslmode=verify-full``, ``?host=/run/postgresql``). Raise ValueError for any other;
+    its text never holds the URL, which may hold a password.
+    """
+    scheme, colon, rest = url.partition(":")
+    if colon and scheme == "memory" and not rest.strip("/"):
+        return MemoryStore()
+    if colon and scheme == "sqlite":
+        from watchword.stores.sqlite import SqliteStore
+
+        return SqliteStore(sqlite_path(url))
+    if colon and scheme == "postgresql" and rest.startswith("//"):
+        from watchword.stores.postgres import PostgresStore
+
+        return PostgresStore(url)
+    raise ValueError(_advice(scheme if colon else ""))
+
+
+def sqlite_path(url: str) -> str:
+    """Return the path in an SQLite URL. Raise ValueError when it has none."""
+    rest = url.removeprefix("sqlite:")
+    if rest in ("", "//", "///", "///:memory:"):
+        return ":memory:"
+    if not rest.startswith("///") or "?" in rest or "#" in rest:
+        raise ValueError(f"not an SQLite store URL: write {_FORMS['sqlite']}")
+    return unquote(rest.removeprefix("///"))
+
+
+def _advice(scheme: str) -> str:
+    if scheme in _FORMS:
+        return f"not a store URL: write {_FORMS[scheme]}"
+    near = get_close_matches(scheme.lower().partition("+")[0], _FORMS, n=1, cutoff=0.4)
+    if near and scheme.isascii() and scheme.replace("+", "").isalnum() and len(scheme) < 20:
+        return f"unknown store scheme {scheme!r}: did you mean {_FORMS[near[0]]}"
+    return "unknown store scheme: write " + ", ".join(_FORMS.values())

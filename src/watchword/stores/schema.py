@@ -1,0 +1,152 @@
+"""Describe the tables, once for SQLite and PostgreSQL.
+
+``durable`` is what migrations know. SQLite keeps ``ephemeral`` in a file of its own, PostgreSQL in the same database.
+Keys compare by code point in both (PostgreSQL: collation "C"), so pages have one order everywhere.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+__all__ = [
+    "REVISION",
+    "SchemaOutdated",
+    "alembic_version",
+    "audit",
+    "audit_writer",
+    "claim",
+    "credential",
+    "durable",
+    "ephemeral",
+    "feed",
+    "subject",
+    "value",
+]
+
+REVISION = "0001"  # the newest of migrations/versions; tests compare
+
+durable = MetaData()
+ephemeral = MetaData()
+
+_key = Text().with_variant(Text(collation="C"), "postgresql")
+_sequence = BigInteger().with_variant(Integer, "sqlite")  # only INTEGER PRIMARY KEY counts by itself there
+
+
+class SchemaOutdated(Exception):
+    """Say that the database has another schema revision than this version of Watchword needs."""
+
+
+subject = Table(
+    "subject",
+    durable,
+    Column("name", _key, primary_key=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("disabled_at", BigInteger),
+    Column("detail", Text, nullable=False),
+    Column("version", BigInteger, nullable=False),
+)
+
+credential = Table(
+    "credential",
+    durable,
+    Column("id", _key, primary_key=True),
+    Column("kind", _key, nullable=False),
+    Column("subject", _key, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("lookup", LargeBinary),
+    Column("secret", LargeBinary, nullable=False),
+    Column("networks", Text, nullable=False),
+    Column("limit_count", BigInteger),
+    Column("limit_seconds", BigInteger),
+    Column("not_before", BigInteger),
+    Column("expires_at", BigInteger),
+    Column("retire_at", BigInteger),
+    Column("replaces", Text),
+    Column("replaced_by", Text),
+    Column("revoked_at", BigInteger),
+    Column("revoked_by", Text),
+    Column("revoke_reason", Text),
+    Column("leaked", Boolean, nullable=False),
+    Column("last_used_at", BigInteger),
+    Column("detail", Text, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    UniqueConstraint("lookup", name="uq_credential_lookup"),
+    Index("ix_credential_subject_kind", "subject", "kind"),
+    Index("ix_credential_kind", "kind"),
+)
+
+feed = Table(
+    "feed",
+    durable,
+    Column("sequence", _sequence, primary_key=True, autoincrement=True),
+    Column("topic", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Index("ix_feed_until", "until"),
+    sqlite_autoincrement=True,  # a sequence number never comes back after its row was pruned
+)
+
+audit = Table(
+    "audit",
+    durable,
+    Column("position", _sequence, primary_key=True, autoincrement=True),
+    Column("writer", Text, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("first_at", Double, nullable=False),
+    Column("last_at", Double, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("events", Text, nullable=False),
+    Column("previous", LargeBinary, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    UniqueConstraint("writer", "number", name="uq_audit_writer_number"),
+    sqlite_autoincrement=True,
+)
+
+audit_writer = Table(  # the end of each chain, so that events missing at the end are found too
+    "audit_writer",
+    durable,
+    Column("writer", Text, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+)
+
+# Keys here are SHA-256 digests: of one size whatever callers send, and no code or token is readable in the table.
+value = Table(
+    "value",
+    ephemeral,
+    Column("key", LargeBinary, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+    Column("until", Double, nullable=False),
+    Index("ix_value_until", "until"),
+)
+
+claim = Table(
+    "claim",
+    ephemeral,
+    Column("key", LargeBinary, primary_key=True),
+    Column("until", Double, nullable=False),
+    Index("ix_claim_until", "until"),
+)
+
+alembic_version = Table(  # exactly as Alembic makes it
+    "alembic_version",
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
