@@ -1,0 +1,236 @@
+"""Signed requests: X-API-Key, X-Timestamp, X-Signature and, optionally, X-Nonce (HMAC-SHA256, RFC 2104).
+
+Each signature is accepted once, for as long as its timestamp can pass. A key is bound to one profile of
+``codec.message``; the request does not choose.
+"""
+
+from __future__ import annotations
+
+import hmac
+import time
+from binascii import unhexlify
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Final, Protocol
+
+from watchword.codec.fields import render_date
+from watchword.codec.message import DEFAULT_PROFILE, PROFILES, Canonical, Parts
+from watchword.codec.secrets import Sealer
+from watchword.model.credential import Credential, Kind
+from watchword.model.ports import Clock, Ephemeral, Records, Soon
+from watchword.model.reason import (
+    BAD_SIGNATURE,
+    BODY_UNSEEN,
+    DUPLICATE_FIELD,
+    MALFORMED_CREDENTIAL,
+    REPLAYED,
+    SKEWED,
+    UNKNOWN_CREDENTIAL,
+)
+from watchword.model.request import Request
+from watchword.model.verdict import Challenge, Principal, Rejection, SecurityScheme
+from watchword.standing import principal_of, standing, until
+from watchword.verdicts import Verdicts
+
+__all__ = ["Signature", "Signed"]
+
+_LOWER_HEX: Final = b"0123456789abcdef"
+_VISIBLE: Final = bytes(range(0x21, 0x7F))
+_HEX_LENGTH: Final = 64
+_DIGITS: Final = 12
+_LONGEST: Final = 64  # characters of a key id and of a nonce
+_CAPACITY: Final = 10_000  # opened keys kept in memory
+
+
+@dataclass(slots=True)
+class Signed:
+    """Carry what a signed request presents, all as sent; ``nonce`` is b"" when there is none."""
+
+    key_id: bytes
+    timestamp: bytes
+    nonce: bytes
+    signature: bytes = field(repr=False)
+
+
+class _Mac(Protocol):
+    def copy(self) -> _Mac: ...
+    def update(self, message: bytes, /) -> None: ...
+    def digest(self) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """Hold one opened key: its HMAC keyed once and copied for each request, which costs less than keying anew."""
+
+    mac: _Mac = field(repr=False)
+    canonical: Canonical
+    verdict: bytes
+    principal: Principal
+
+
+class Signature:
+    """Prove a caller by an HMAC over the request, checked in the order: time, key, signature, first use.
+
+    An opened key is believed as long as ``verdicts`` believes its principal, so the revocation feed takes it back too.
+    Time comes first, so that a stale request costs no look-up and ``Date`` does not tell which keys exist. A signature
+    is claimed only once it has proved right: garbage cannot fill the log of claims.
+
+    ``window`` is in seconds, either way. ``upstream_body`` is for routes whose body only the service behind sees: then,
+    and only then, X-Content-SHA256 stands for a body that nobody here read.
+    """
+
+    name = "hmac"
+    needs_body = True
+
+    def __init__(
+        self,
+        records: Records,
+        ephemeral: Ephemeral,
+        verdicts: Verdicts,
+        sealer: Sealer,
+        *,
+        window: int = 300,
+        upstream_body: bool = False,
+        realm: str = "api",
+        clock: Clock = time.time,
+    ) -> None:
+        self._records = records
+        self._ephemeral = ephemeral
+        self._verdicts = verdicts
+        self._sealer = sealer
+        self._window = window
+        self._upstream_body = upstream_body
+        self._realm = realm
+        self._clock = clock
+        self._keys: dict[bytes, _Key] = {}
+
+    def read(self, request: Request) -> Signed | Rejection | None:
+        """Return the signature with its key id and time; a Rejection when they are incomplete or malformed."""
+        fields = request.fields
+        signature = fields.get(b"x-signature")
+        key_id = fields.get(b"x-api-key")
+        if signature is None and (key_id is None or not key_id.startswith(b"hk_")):
+            return None
+        timestamp = fields.get(b"x-timestamp")
+        if signature is None or key_id is None or timestamp is None:
+            return Rejection(MALFORMED_CREDENTIAL, "a signed request needs X-API-Key, X-Timestamp and X-Signature")
+        if request.repeated:
+            return Rejection(DUPLICATE_FIELD)
+        if not key_id.startswith(b"hk_") or len(key_id) > _LONGEST or key_id.translate(None, _VISIBLE):
+            return Rejection(MALFORMED_CREDENTIAL, "X-API-Key")
+        if not 0 < len(timestamp) <= _DIGITS or not timestamp.isdigit():  # bytes.isdigit knows ASCII digits only
+            return Rejection(MALFORMED_CREDENTIAL, "X-Timestamp")
+        if len(signature) != _HEX_LENGTH or signature.translate(None, _LOWER_HEX):
+            return Rejection(MALFORMED_CREDENTIAL, "X-Signature")
+        nonce = fields.get(b"x-nonce", b"")
+        if nonce and (len(nonce) > _LONGEST or nonce.translate(None, _VISIBLE)):
+            return Rejection(MALFORMED_CREDENTIAL, "X-Nonce")
+        return Signed(key_id, timestamp, nonce, signature)
+
+    def verify(self, credential: Signed, request: Request) -> Soon[Principal | Rejection]:
+        """Return the key's owner, or why not. Raise Unavailable when the log of claims or the records are broken."""
+        now = self._clock()
+        if abs(now - int(credential.timestamp)) > self._window:
+            return Rejection(SKEWED, credential.key_id.decode("ascii"), ((b"date", render_date(now)),))
+        key = self._keys.get(credential.key_id)
+        if key is not None and self._verdicts.get(key.verdict, now) is key.principal:
+            return self._judge(key, credential, request)
+        return self._look_up(credential, request, now)
+
+    async def _look_up(self, credential: Signed, request: Request, now: float) -> Principal | Rejection:
+        mark = self._verdicts.mark
+        record = await self._records.credential(credential.key_id.decode("ascii"))
+        refused = await standing(self._records, record, Kind.HMAC, now)
+        if refused is not None or record is None:
+            self._keys.pop(credential.key_id, None)
+            return refused or Rejection(UNKNOWN_CREDENTIAL)
+        key = self._open(record, now)
+        self._verdicts.put(key.verdict, key.principal, until(record, now), now, since=mark)
+        if len(self._keys) >= _CAPACITY:
+            self._keys.pop(next(iter(self._keys)), None)
+        self._keys[credential.key_id] = key
+        outcome = self._judge(key, credential, request)
+        return outcome if isinstance(outcome, (Principal, Rejection)) else await outcome
+
+    def _open(self, record: Credential, now: float) -> _Key:
+        """Return the usable key; raises SealingError or KeyError when the record is broken."""
+        secret = self._sealer.open(record.secret, f"credential:{record.id}")
+        if not secret:
+            raise ValueError("an empty secret would let anybody sign")
+        return _Key(
+            mac=hmac.new(secret, digestmod="sha256"),
+            canonical=PROFILES[record.detail.get("profile", DEFAULT_PROFILE)],
+            # A key id is public: its digest must not be one that a scheme finds by hashing what the caller sends.
+            verdict=sha256(b"hmac key id\0" + record.id.encode()).digest(),
+            principal=principal_of(record, self.name, now),
+        )
+
+    def _judge(self, key: _Key, credential: Signed, request: Request) -> Soon[Principal | Rejection]:
+        body_sha256 = self._body_sha256(request)
+        if isinstance(body_sha256, Rejection):
+            return body_sha256
+        fields = request.fields
+        message = key.canonical(
+            Parts(
+                credential.key_id,
+                credential.timestamp,
+                credential.nonce,
+                request.method,
+                fields.get(b"host", b""),
+                request.path,
+                request.query,
+                fields.get(b"content-type", b""),
+                body_sha256,
+                request.body,
+            )
+        )
+        if message is None:
+            return Rejection(BAD_SIGNATURE, f"{key.principal.credential}: no signature can name this request")
+        mac = key.mac.copy()
+        mac.update(message)
+        right = mac.digest()
+        if not hmac.compare_digest(right, unhexlify(credential.signature)):
+            return Rejection(BAD_SIGNATURE, key.principal.credential)
+        claimed = self._ephemeral.claim(b"hmac\0" + right, int(credential.timestamp) + 2 * self._window)
+        if claimed is True:
+            return key.principal
+        return Rejection(REPLAYED, key.principal.credential) if claimed is False else _first(claimed, key.principal)
+
+    def _body_sha256(self, request: Request) -> str | Rejection:
+        stated = request.fields.get(b"x-content-sha256")
+        if request.body is not None:
+            seen = sha256(request.body).hexdigest()
+            if stated is None or stated == seen.encode():
+                return seen
+            return Rejection(BAD_SIGNATURE, "X-Content-SHA256 is not of this body")
+        if not self._upstream_body or stated is None:
+            return Rejection(BODY_UNSEEN)
+        if len(stated) != _HEX_LENGTH or stated.translate(None, _LOWER_HEX):
+            return Rejection(MALFORMED_CREDENTIAL, "X-Content-SHA256")
+        return stated.decode("ascii")
+
+    def challenge(self, rejection: Rejection | None) -> Challenge | None:
+        """Ask for a signature; the scheme's name is Watchword's own, as the header set has no registered one."""
+        return Challenge("Watchword-HMAC-SHA256", (("realm", self._realm),))
+
+    def describe(self) -> SecurityScheme:
+        """Return an ``apiKey`` security scheme; OpenAPI has no word for the fields beside it, so an extension has."""
+        return {
+            "type": "apiKey",
+            "in": "header",
+            "name": "X-API-Key",
+            "description": (
+                "A request signed with HMAC-SHA256: X-API-Key is the key id (hk_live_…), X-Timestamp Unix seconds, "
+                f"X-Signature lower-case hex, X-Nonce optional. Each signature passes once, within ±{self._window} s."
+            ),
+            "x-signature-headers": {
+                "required": ["X-API-Key", "X-Timestamp", "X-Signature"],
+                "optional": ["X-Nonce", "X-Content-SHA256"],
+            },
+        }
+
+
+async def _first(claimed: Awaitable[bool] | bool, principal: Principal) -> Principal | Rejection:
+    first = claimed if isinstance(claimed, bool) else await claimed
+    return principal if first else Rejection(REPLAYED, principal.credential)
