@@ -123,7 +123,8 @@ class ClaimLog:
             self._close()
 
     def _claim(self, digest: bytes, until: float, now: float) -> bool:
-        if self._lock_fd < 0:
+        opened = self._lock_fd < 0  # closed, or the child of a fork
+        if opened:
             self._open()
         try:
             _flock(self._lock_fd, _lock)
@@ -131,7 +132,7 @@ class ClaimLog:
             self._wait_for_lock()
         try:
             current = self._segments[-1]
-            if _seek(current.fd, 0, _END) != current.offset:
+            if opened or _seek(current.fd, 0, _END) != current.offset:
                 current = self._catch_up()
                 for segment in self._segments:
                     if segment.claims.get(digest, 0.0) > now:
