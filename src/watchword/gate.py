@@ -11,6 +11,7 @@ from inspect import isawaitable
 from typing import Protocol, TypeAlias
 
 from watchword.audit import Audit
+from watchword.codec.passwords import Overloaded
 from watchword.model.ports import Clock, Guard, Soon, Unavailable
 from watchword.model.reason import (
     BROKEN,
@@ -25,7 +26,7 @@ from watchword.model.verdict import Allow, Challenge, Decision, Deny, Headers, P
 from watchword.policy import Compiled
 from watchword.verdicts import FeedWatch
 
-__all__ = ["Failures", "Gate", "Overloaded", "Route"]
+__all__ = ["Failures", "Gate", "Route"]
 
 logger = logging.getLogger("watchword")
 
@@ -33,10 +34,6 @@ _UNAUTHENTICATED = 401
 _GUESSES = frozenset({400, 401})
 _SETTLED = frozenset({Principal, Rejection, type(None)})
 _Check: TypeAlias = Callable[[Request, Principal | None], Soon[Rejection | Headers]]
-
-
-class Overloaded(Unavailable):
-    """Say that there is no room for this request now: 503 with Retry-After."""
 
 
 class Failures(Protocol):
@@ -144,6 +141,8 @@ class Gate:
         reference = secrets.token_hex(8)
         reason = rejection.reason
         try:
+            if not rejection.scheme:
+                rejection = replace(rejection, scheme=_presented(request, route))
             if self._failures is not None and reason.status in _GUESSES and reason is not NO_CREDENTIAL:
                 counted = self._failures.failed(request)
                 if counted is not None:
@@ -156,7 +155,7 @@ class Gate:
             reason = rejection.reason
         challenges: tuple[Challenge, ...] = ()
         if reason.status == _UNAUTHENTICATED:
-            challenges = route.policy.challenges(rejection)
+            challenges = route.policy.challenges(rejection, request)
         elif reason is INSUFFICIENT_SCOPE:
             challenges = _scope_challenge(route)
         return Deny(rejection, reference, challenges, rejection.headers)
@@ -179,6 +178,11 @@ def _of(rejection: Rejection, who: Principal | None) -> Rejection:
     if who is None:
         return rejection
     return replace(rejection, scheme=who.scheme, credential=who.credential)
+
+
+def _presented(request: Request, route: Route) -> str:
+    """Return the first scheme of the route that the request presents, "" when there is none."""
+    return next((name for name, presence in route.policy.trace(request) if presence != "absent"), "")
 
 
 def _scope_challenge(route: Route) -> tuple[Challenge, ...]:

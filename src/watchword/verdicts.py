@@ -29,7 +29,7 @@ class Verdicts:
         self._capacity = capacity
         self._entries: dict[bytes, tuple[Principal, float, tuple[str, ...]]] = {}
         self._tags: dict[str, set[bytes]] = {}
-        self.mark = 0
+        self.mark: int = 0
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -142,14 +142,14 @@ class FeedWatch:
         self, feed: Feed, verdicts: Verdicts, revocations: Revocations, *, every: float = 0.1, bound: float = 30.0
     ) -> None:
         self._feed = feed
-        self.verdicts = verdicts
-        self.revocations = revocations
+        self.verdicts: Verdicts = verdicts
+        self.revocations: Revocations = revocations
         self._every = every
         self._bound = bound
         self._sequence = 0
-        self.read_at = float("-inf")
+        self.read_at: float = float("-inf")
         self._listeners: list[Callable[[FeedEntry], Soon[None]]] = []
-        self.due = float("-inf")
+        self.due: float = float("-inf")
 
     def listen(self, listener: Callable[[FeedEntry], Soon[None]]) -> None:
         """Call ``listener`` with every new entry."""
@@ -160,7 +160,8 @@ class FeedWatch:
         try:
             entries = self._feed.entries(self._sequence)
         except Unavailable:
-            return self._failed(now)
+            self._failed(now)
+            return None
         if isinstance(entries, list):
             return self._took(entries, now)
         return self._sync(entries, now)

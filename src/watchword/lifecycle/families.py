@@ -84,10 +84,10 @@ class Families:
 
     async def redeem(self, token: str) -> Refreshed | Rejection:
         """Replace ``token``: exactly one of any number of concurrent uses wins."""
-        parts = token.split(".") if len(token) <= _LONGEST else []
-        if len(parts) != _PARTS or not parts[0].startswith("rt_") or not _number(parts[2]):
+        parts = _parts(token)
+        if parts is None:
             return Rejection(MALFORMED_CREDENTIAL, "refresh token")
-        id, proof, generation = "fam_" + parts[0][3:], parts[1], int(parts[2])
+        id, proof, generation = parts
         now = self._clock()
         family = await self._records.credential(id)
         refused = await standing(self._records, family, Kind.REFRESH, now)
@@ -100,6 +100,14 @@ class Families:
         if generation < family.detail["generation"]:
             return await self._reused(family, digest(token), now)
         return Rejection(UNKNOWN_CREDENTIAL, "generation", credential=id)
+
+    async def holder(self, token: str) -> Credential | None:
+        """Return the family that the token is or once was of, None when it proves none."""
+        parts = _parts(token)
+        family = None if parts is None else await self._records.credential(parts[0])
+        if parts is None or family is None or family.kind is not Kind.REFRESH:
+            return None
+        return family if hmac.compare_digest(family.detail["proof"], digest(parts[1]).hex()) else None
 
     async def _continue(self, family: Credential, proof: str, now: float) -> Refreshed | Rejection:
         generation = family.detail["generation"] + 1
@@ -122,6 +130,14 @@ class Families:
 
 def _token(family: str, proof: str, generation: int) -> str:
     return f"rt_{family.removeprefix('fam_')}.{proof}.{generation}.{new_secret('')}"
+
+
+def _parts(token: str) -> tuple[str, str, int] | None:
+    """Return the family's id, its proof and the token's generation."""
+    parts = token.split(".") if len(token) <= _LONGEST else []
+    if len(parts) != _PARTS or not parts[0].startswith("rt_") or not _number(parts[2]):
+        return None
+    return "fam_" + parts[0].removeprefix("rt_"), parts[1], int(parts[2])
 
 
 def _number(text: str) -> bool:

@@ -154,7 +154,7 @@ async def _signing_key(workshop: Workshop, draft: Draft) -> Minted:
 
     id = new_id("sig_")
     key = SigningKey.generate(kid=id)
-    sealed = workshop.sealer.seal(key.pkcs8(), context(id))
+    sealed = workshop.sealer.seal(key.to_pkcs8(), context(id))
     return Minted(id, secret=sealed, detail={"kid": id, "public_jwk": key.public_jwk(), "algorithm": "EdDSA"})
 
 

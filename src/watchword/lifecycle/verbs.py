@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from typing import Any, Final
 
 from watchword.lifecycle.errors import LifecycleError
-from watchword.lifecycle.mint import MINTS, Draft, Minted, Workshop
+from watchword.lifecycle.mint import CA_SUBJECT, MINTS, Draft, Minted, Workshop
 from watchword.lifecycle.values import networks_of, scopes_of, subject_of
 from watchword.model.credential import Credential, Kind, State
 from watchword.model.ports import Clock
@@ -46,6 +46,15 @@ class Lifecycle:
         if not await self._records.write(Add(subject), _event(now, "add", by, subject=subject.name)):
             raise LifecycleError(f"{subject.name} exists already", "choose another name, or `enable` it")
         return subject
+
+    async def provide(self, *, by: str) -> None:
+        """Make the server's own subject, signing key and certificate authority where there are none yet."""
+        if await self._records.subject(CA_SUBJECT) is None:
+            await self._records.write(Add(Subject(CA_SUBJECT, int(self._clock()))))
+        for kind in (Kind.SIGNING_KEY, Kind.CA):
+            held = await self._records.credentials(kind=kind, limit=1000)
+            if not any(record.refusal(self._clock()) is None for record in held):
+                await self.issue(kind, CA_SUBJECT, by=by)
 
     async def set_enabled(self, name: str, enabled: bool, *, by: str) -> Subject:
         """Enable or disable a subject; disabling voids every token that it holds."""

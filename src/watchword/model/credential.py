@@ -81,7 +81,7 @@ class Credential:
     revoke_reason: str | None = None
     leaked: bool = False
     last_used_at: int | None = None
-    detail: Mapping[str, Any] = field(default=MappingProxyType({}), repr=False)
+    detail: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     version: int = 1
 
     def state(self, now: float) -> State:

@@ -20,7 +20,7 @@ class Subject:
     name: str
     created_at: int
     disabled_at: int | None = None
-    detail: Mapping[str, Any] = field(default=MappingProxyType({}), repr=False)
+    detail: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     version: int = 1
 
     def changed(self, **fields: Any) -> Subject:

@@ -37,9 +37,9 @@ class Peer:
     __slots__ = ("address", "certificate", "tls")
 
     def __init__(self, address: str = "", *, tls: bool = False, certificate: bytes | None = None) -> None:
-        self.address = address
-        self.tls = tls
-        self.certificate = certificate
+        self.address: str = address
+        self.tls: bool = tls
+        self.certificate: bytes | None = certificate
 
     def __repr__(self) -> str:
         return f"Peer({self.address!r}, tls={self.tls}, certificate={'present' if self.certificate else None})"
@@ -65,12 +65,12 @@ class Request:
         peer: Peer,
         body: bytes | None = None,
     ) -> None:
-        self.method = method
-        self.path = path
-        self.query = query
-        self.headers = headers
-        self.peer = peer
-        self.body = body
+        self.method: str = method
+        self.path: bytes = path
+        self.query: bytes = query
+        self.headers: Sequence[tuple[bytes, bytes]] = headers
+        self.peer: Peer = peer
+        self.body: bytes | None = body
         self.fields: dict[bytes, bytes] = dict(headers)
         self.repeated: frozenset[bytes] = _NONE
         if len(self.fields) != len(headers):

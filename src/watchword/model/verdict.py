@@ -69,7 +69,7 @@ class Principal:
     scopes: frozenset[str] = frozenset()
     factors: tuple[str, ...] = ()
     authenticated_at: int = 0
-    claims: Mapping[str, Any] = _NO_CLAIMS
+    claims: Mapping[str, Any] = field(default_factory=lambda: _NO_CLAIMS)
     actor: str | None = None
     constraints: Constraints = field(default=NO_CONSTRAINTS, repr=False)
 

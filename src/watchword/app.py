@@ -1,0 +1,246 @@
+"""Put the house together for an application: open the store, build schemes, guards, gate and lifecycle."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from watchword.assembly import Guards, Parts, schemes_of
+from watchword.audit import Audit
+from watchword.codec.forwarded import TrustedProxies
+from watchword.codec.passwords import Cost
+from watchword.codec.secrets import Sealer, new_root_key
+from watchword.codec.x509 import ChainVerifier
+from watchword.gate import Gate, Route
+from watchword.guards.csrf import Csrf
+from watchword.guards.rate_limit import AddressLimit
+from watchword.guards.url_credentials import UrlCredentials
+from watchword.keyring import Issuer, OwnKeys
+from watchword.lifecycle.burn import Burning
+from watchword.lifecycle.families import Families
+from watchword.lifecycle.mint import CA_SUBJECT, Workshop
+from watchword.lifecycle.tokens import Tokens
+from watchword.lifecycle.values import networks_of, rate_of
+from watchword.lifecycle.verbs import Lifecycle
+from watchword.model.credential import Kind
+from watchword.model.ports import Clock, Scheme, Unavailable
+from watchword.model.records import FeedEntry, Topic
+from watchword.model.request import Request
+from watchword.offload import HashingPool, InlineHashing
+from watchword.policy import compile as compile_policy
+from watchword.routes import RouteTable, Rule
+from watchword.stores.metering import meter_of
+from watchword.stores.opening import Store, open_store
+from watchword.sync import run_sync
+from watchword.verdicts import FeedWatch, Revocations, Verdicts
+
+__all__ = ["ROOT_KEY", "Watchword"]
+
+logger = logging.getLogger("watchword")
+
+ROOT_KEY: Final = "WATCHWORD_ROOT_KEY"
+_FLUSH_EVERY: Final = 0.2
+
+
+class Watchword:
+    """Answer who is calling, inside an application.
+
+    ``store`` is "sqlite:///watchword.db", "postgresql://…", "memory:" or an open store; ``root_key`` is 32 bytes in
+    base64url, by default from the environment variable WATCHWORD_ROOT_KEY; ``issuer`` names us in tokens, ``audience``
+    the API (default: the issuer). ``workers`` is how many processes share a SQLite store: 1 counts limits in memory,
+    anything else through a file. Durations are in seconds.
+    """
+
+    def __init__(
+        self,
+        store: str | Store = "memory:",
+        *,
+        root_key: str | None = None,
+        issuer: str = "http://127.0.0.1:8000",
+        audience: str | None = None,
+        rules: Iterable[Rule] = (),
+        trusted_proxies: Iterable[str] = (),
+        issuers: Mapping[str, Issuer] | None = None,
+        introspection: Iterable[Any] = (),
+        schemes: Iterable[Scheme[Any]] = (),
+        client_ca: bytes | None = None,
+        client_subject: str | None = None,
+        realm: str = "api",
+        address_limit: str | None = "300/min",
+        subject_limit: str | None = None,
+        burn: bool = True,
+        plaintext_passwords: bool = False,
+        password_cost: Cost | None = None,
+        access_lifetime: int = 600,
+        refresh_lifetime: int = 30 * 86400,
+        refresh_grace: float = 0.0,
+        session_idle: int = 3600,
+        session_lifetime: int = 12 * 3600,
+        feed_every: float = 0.1,
+        feed_bound: float = 30.0,
+        workers: int | None = None,
+        inline: bool = False,
+        clock: Clock = time.time,
+    ) -> None:
+        self.store = open_store(store, clock=clock) if isinstance(store, str) else store
+        self.sealer = Sealer(_root_key(root_key, self.store))
+        self.issuer = issuer.rstrip("/")
+        self.audience = audience or self.issuer
+        self.realm = realm
+        self.clock = clock
+        self.running = False
+        self.session_idle, self.session_lifetime = session_idle, session_lifetime
+        self.client_ca = client_ca
+        self.proxies = TrustedProxies(_networks(trusted_proxies)) if trusted_proxies else None
+        self.verdicts, self.revocations = Verdicts(), Revocations()
+        self.watch = FeedWatch(self.store, self.verdicts, self.revocations, every=feed_every, bound=feed_bound)
+        self.watch.listen(self._heard)
+        self.audit = Audit(self.store, self.store)
+        self.passwords = InlineHashing(password_cost) if inline else HashingPool(password_cost)
+        self.keys = OwnKeys(self.store, self.sealer, self.issuer, clock)
+        self.meter = meter_of(self.store, workers, clock)
+        self.csrf = Csrf(self.sealer.derive("csrf"))
+        self.lifecycle = Lifecycle(Workshop(self.store, self.sealer, self.passwords), clock=clock)
+        self.families = Families(
+            self.store, self.lifecycle, lifetime=refresh_lifetime, grace=refresh_grace, clock=clock
+        )
+        self.tokens = Tokens(
+            self.keys, issuer=self.issuer, audience=self.audience, lifetime=access_lifetime, clock=clock
+        )
+        self.parts = Parts(
+            records=self.store,
+            ephemeral=self.store,
+            verdicts=self.verdicts,
+            revocations=self.revocations,
+            sealer=self.sealer,
+            passwords=self.passwords,
+            password_cost=password_cost or Cost(),
+            keys=self.keys,
+            issuers=dict(issuers or {}),
+            introspection=tuple(introspection),
+            issuer=self.issuer,
+            audience=self.audience,
+            realm=realm,
+            client_subject=client_subject,
+            plaintext_passwords=plaintext_passwords,
+            clock=clock,
+        )
+        self.schemes = schemes_of(self.parts, schemes)
+        self._urls = UrlCredentials()
+        self._burning = Burning(self.store, self.lifecycle, self.families, self.keys, clock=clock)
+        self._address = AddressLimit(self.meter, rate_of(address_limit)) if address_limit else None
+        per_subject = rate_of(subject_limit) if subject_limit else None
+        self._guards = Guards(self._urls, self.meter, self.csrf, clock, self._address, per_subject)
+        self.gate = Gate(self.watch, self.audit, failures=self._address, burn=self._burn if burn else None, clock=clock)
+        self._table = RouteTable((rule, self.compile(rule)) for rule in rules)
+        self._stopping = threading.Event()
+        self._flusher: threading.Thread | asyncio.Task[None] | None = None
+        self._starting = asyncio.Lock()
+
+    def compile(self, rule: Rule) -> Route:
+        """Return the route that a rule describes. Raise PolicyError or LifecycleError that name what is wrong."""
+        policy = compile_policy(rule.accept, self.schemes)
+        return Route(policy, self._guards.before(rule), self._guards.after(rule, policy), rule.scopes)
+
+    def route(self, accept: str, **demands: Any) -> Route:
+        """Return a route by its demands: ``scopes``, ``limit``, ``networks``, ``factors``, ``within``."""
+        listed = {name: tuple(value) if isinstance(value, list) else value for name, value in demands.items()}
+        return self.compile(Rule("", accept, **listed))
+
+    def route_for(self, method: str, path: str) -> Route | None:
+        """Return the configured route of a place, None where there is none."""
+        return self._table.find(method, path)
+
+    async def start(self) -> None:
+        """Open the store, make the server's own keys if there are none, load them, start writing the audit.
+
+        Raise ValueError when the root key is not the one that the store was made with.
+        """
+        async with self._starting:
+            if self.running:
+                return
+            await self.store.open()
+            await self.lifecycle.provide(by=CA_SUBJECT)
+            await self.keys.load()
+            try:
+                self.keys.signing_key()
+            except Unavailable as error:
+                raise ValueError(f"the root key does not fit this store ({error})") from None
+            await self._trust()
+            self._stopping.clear()
+            self._flusher = self._start_flushing()
+            self.running = True
+
+    async def stop(self) -> None:
+        """Write what waits and close the store."""
+        if not self.running:
+            return
+        self.running = False
+        self._stopping.set()
+        if isinstance(self._flusher, asyncio.Task):
+            await self._flusher
+        elif self._flusher is not None:
+            self._flusher.join()
+        await self.audit.flush()
+        if isinstance(self.passwords, HashingPool):
+            self.passwords.close()
+        await self.store.close()
+
+    async def authorities(self) -> bytes:
+        """Return the certificates of our own CAs, PEM."""
+        records = await self.store.credentials(kind=Kind.CA, limit=1000)
+        now = self.clock()
+        return b"".join(record.detail["certificate"].encode() for record in records if record.refusal(now) is None)
+
+    async def _trust(self) -> None:
+        mtls: Any = self.schemes["mtls"]
+        mtls.trust(ChainVerifier(self.client_ca if self.client_ca is not None else await self.authorities()))
+
+    async def _heard(self, entry: FeedEntry) -> None:
+        if entry.topic is Topic.KEYS:
+            await self.keys.load()
+
+    async def _burn(self, request: Request) -> None:
+        await self._burning.burn(self._urls.burnt(request))
+
+    def _start_flushing(self) -> threading.Thread | asyncio.Task[None]:
+        if self.store.inline:
+            thread = threading.Thread(target=self._flush_inline, name="watchword-audit", daemon=True)
+            thread.start()
+            return thread
+        return asyncio.get_running_loop().create_task(self._flush_task())
+
+    def _flush_inline(self) -> None:
+        while not self._stopping.wait(_FLUSH_EVERY):
+            try:
+                run_sync(self.audit.flush())
+            except Unavailable as error:  # the notes wait; when too many do, deciding stops
+                logger.error("the audit cannot be written: %s", error)
+
+    async def _flush_task(self) -> None:
+        while not self._stopping.is_set():
+            await asyncio.sleep(_FLUSH_EVERY)
+            try:
+                await self.audit.flush()
+            except Unavailable as error:
+                logger.error("the audit cannot be written: %s", error)
+
+
+def _root_key(given: str | None, store: Store) -> str:
+    key = given or os.environ.get(ROOT_KEY)
+    if key:
+        return key
+    if store.lasting:
+        raise ValueError(f"no root key: set {ROOT_KEY}, or make one with `watchword init`")
+    return new_root_key()
+
+
+def _networks(texts: Iterable[str]) -> list[Any]:
+    from ipaddress import ip_network
+
+    return [ip_network(text) for text in networks_of(texts)]

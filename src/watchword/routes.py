@@ -1,0 +1,75 @@
+"""Say what each place in the API demands, and find the place of a request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from watchword.gate import Route
+
+__all__ = ["RouteTable", "Rule"]
+
+_PARAMETER = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*(:path)?\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Demand proof at ``path``, such as ``/orders/{id}`` or ``/files/{rest:path}``.
+
+    ``methods`` empty means all; ``accept`` is the policy text; ``limit`` such as "600/min"; ``networks`` CIDR texts;
+    ``factors`` and ``within`` (seconds) ask for step-up; ``body`` is "upstream" where a gateway forwards the content
+    unseen and hashes it later.
+    """
+
+    path: str
+    accept: str
+    methods: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
+    limit: str = ""
+    networks: tuple[str, ...] = ()
+    factors: tuple[str, ...] = ()
+    within: float | None = None
+    body: str = ""
+
+
+class RouteTable:
+    """Find the route of a method and a decoded path: exact paths first, then templates in the order given.
+
+    A place that no rule names has no route, and what has no route is refused.
+    """
+
+    def __init__(self, rules: Iterable[tuple[Rule, Route]] = ()) -> None:
+        self._exact: dict[tuple[str, str], Route] = {}
+        self._any: dict[str, Route] = {}
+        self._templates: list[tuple[re.Pattern[str], frozenset[str], Route]] = []
+        for rule, route in rules:
+            methods = frozenset(method.upper() for method in rule.methods)
+            if _PARAMETER.search(rule.path):
+                self._templates.append((_pattern(rule.path), methods, route))
+            elif methods:
+                for method in methods:
+                    self._exact.setdefault((method, rule.path), route)
+            else:
+                self._any.setdefault(rule.path, route)
+
+    def find(self, method: str, path: str) -> Route | None:
+        """Return the route, or None. HEAD is judged as GET where HEAD is not named (RFC 9110 section 9.3.2)."""
+        route = self._exact.get((method, path)) or self._any.get(path)
+        if route is not None:
+            return route
+        for pattern, methods, candidate in self._templates:
+            if (not methods or method in methods) and pattern.fullmatch(path):
+                return candidate
+        return self.find("GET", path) if method == "HEAD" else None
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    """Return the template as a pattern; a parameter is one non-empty segment, ``:path`` the rest."""
+    parts, end = [], 0
+    for match in _PARAMETER.finditer(template):
+        parts.append(re.escape(template[end : match.start()]))
+        parts.append(".+" if match[1] else "[^/]+")
+        end = match.end()
+    parts.append(re.escape(template[end:]))
+    return re.compile("".join(parts), re.DOTALL)
