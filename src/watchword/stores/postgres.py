@@ -27,13 +27,14 @@ from watchword.stores.chain import POSITIONS, Batch, Chain, Flaw, Head, Verifica
 from watchword.stores.creation import create_or_check
 from watchword.stores.rows import credential_from, feed_entry_from, storable, subject_from
 
-__all__ = ["PostgresStore"]
+__all__ = ["PostgresStore", "exclusive_connection"]
 
 T = TypeVar("T")
 
 _PAGE: Final = 100
 _PRUNE_EVERY: Final = 256
-_PATIENCE: Final = 2.0  # seconds for one verb, all in all
+_PATIENCE: Final = 1.8  # seconds for one verb
+_PARTING: Final = 0.2  # seconds to say goodbye to a server that does not answer: two in all
 _CREATION_PATIENCE: Final = 10.0
 _SETTINGS: Final = {
     "application_name": "watchword",
@@ -47,6 +48,14 @@ _CREATING: Final = 0x57_61_74_63_68_01
 _FEEDING: Final = 0x57_61_74_63_68_02
 _AUDITING: Final = 0x57_61_74_63_68_03
 _LOCK: Final = select(func.pg_advisory_xact_lock(bindparam("number")))
+
+
+class _Connection(asyncpg.Connection):  # type: ignore[misc]
+    """Part quickly: a hung server is left without waiting for its answer."""
+
+    async def close(self, *, timeout: float | None = None) -> None:
+        """Close, by force when the server has not answered after a moment."""
+        await super().close(timeout=_PARTING)
 
 
 class PostgresStore:
@@ -256,9 +265,33 @@ async def _patience(seconds: float) -> AsyncIterator[None]:
         raise Unavailable(f"PostgreSQL: {type(error).__name__}") from None
 
 
+@asynccontextmanager
+async def exclusive_connection(url: str) -> AsyncIterator[AsyncConnection]:
+    """Give a connection in a transaction that no other migration or creation shares, without bounds in time."""
+
+    async def connect() -> Any:
+        return await asyncpg.connect(url, timeout=_CREATION_PATIENCE)
+
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, hide_parameters=True)
+    try:
+        async with engine.begin() as connection:
+            await connection.execute(_LOCK, {"number": _CREATING})
+            yield connection
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise Unavailable(f"PostgreSQL: {type(error).__name__}") from None
+    finally:
+        await engine.dispose()
+
+
 def _engine(url: str, connections: int) -> AsyncEngine:
     async def connect() -> Any:
-        return await asyncpg.connect(url, timeout=_PATIENCE, command_timeout=_PATIENCE, server_settings=_SETTINGS)
+        return await asyncpg.connect(
+            url,
+            timeout=_PATIENCE,
+            command_timeout=_PATIENCE,
+            server_settings=_SETTINGS,
+            connection_class=_Connection,
+        )
 
     return create_async_engine(
         "postgresql+asyncpg://",

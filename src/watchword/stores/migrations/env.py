@@ -1,0 +1,12 @@
+"""Run by Alembic: migrate on the connection that ``upgrade`` gives, in its transaction."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from watchword.stores.schema import durable, ephemeral
+
+connection = context.config.attributes["connection"]
+tables = [durable] if connection.dialect.name == "sqlite" else [durable, ephemeral]
+context.configure(connection=connection, target_metadata=tables, render_as_batch=connection.dialect.name == "sqlite")
+context.run_migrations()
