@@ -90,6 +90,8 @@ def _issue(
     authority_key = load_pem_private_key(ca[1], None)
     if not isinstance(authority_key, ec.EllipticCurvePrivateKey):
         raise ValueError("the CA's key is not an elliptic curve key")
+    if authority_key.public_key() != authority.public_key():
+        raise ValueError("the CA's key does not belong to its certificate")
     now, ends = span
     if not now < ends <= authority.not_valid_after_utc.timestamp():
         raise ValueError("a certificate must end after now and not after its CA")
