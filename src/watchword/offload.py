@@ -1,0 +1,104 @@
+"""Hash passwords where they starve nobody: few at once, on threads of their own, with a bounded queue."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Final, TypeVar
+
+from watchword.codec.passwords import Cost, Overloaded, encode, fits
+
+__all__ = ["HashingPool", "InlineHashing"]
+
+_NICE: Final = 10  # hashing yields the processor to the event loop
+
+T = TypeVar("T")
+
+
+class InlineHashing:
+    """Hash in the calling thread, for command lines and WSGI, whose threads are bounded already."""
+
+    __slots__ = ("cost",)
+
+    def __init__(self, cost: Cost | None = None) -> None:
+        self.cost = cost or Cost()
+
+    def verify(self, encoded: str, password: str) -> bool:
+        """Return whether the password fits the encoded hash."""
+        return fits(encoded, password)
+
+    def hash(self, password: str) -> str:
+        """Return the encoded hash."""
+        return encode(password, self.cost)
+
+
+class HashingPool:
+    """Hash on ``at_once`` threads (default: as many as processors may be used); ``queue`` more may wait.
+
+    Beyond that, ``verify`` and ``hash`` raise Overloaded at once, so that a flood of passwords costs others neither
+    memory nor time. A place is given back when the hash is done, or when its caller is cancelled before it began.
+    May be used from several event loops.
+    """
+
+    def __init__(self, cost: Cost | None = None, *, at_once: int | None = None, queue: int = 64) -> None:
+        self.cost = cost or Cost()
+        threads = at_once or _processors()
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="watchword-hash", initializer=_yield_to_others)
+        self._room = threads + queue
+        self._taken = 0
+        self._lock = threading.Lock()
+
+    @property
+    def taken(self) -> int:
+        """Return how many hashes run or wait."""
+        return self._taken
+
+    async def verify(self, encoded: str, password: str) -> bool:
+        """Return whether the password fits the encoded hash. Raise Overloaded."""
+        return await self._run(lambda: fits(encoded, password))
+
+    async def hash(self, password: str) -> str:
+        """Return the encoded hash. Raise Overloaded."""
+        return await self._run(lambda: encode(password, self.cost))
+
+    def close(self) -> None:
+        """Take nothing more in, and drop what waits."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        self._enter()
+        try:
+            future = self._pool.submit(work)
+        except BaseException:
+            self._leave()
+            raise
+        # The place belongs to the work, not to its caller: a cancelled caller must not make room for a second hash
+        # while the first still runs.
+        future.add_done_callback(self._leave)
+        return await asyncio.wrap_future(future)
+
+    def _enter(self) -> None:
+        with self._lock:
+            if self._taken >= self._room:
+                raise Overloaded(retry_after=1)
+            self._taken += 1
+
+    def _leave(self, _: Future[T] | None = None) -> None:
+        with self._lock:
+            self._taken -= 1
+
+
+def _processors() -> int:
+    usable = getattr(os, "sched_getaffinity", None)  # where it is known; less than all in a container
+    return len(usable(0)) if usable else os.cpu_count() or 1
+
+
+def _yield_to_others() -> None:
+    if sys.platform == "linux":  # there, priority is the thread's own
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
