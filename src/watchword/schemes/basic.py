@@ -1,0 +1,203 @@
+"""Basic authentication (RFC 7617), and the one way in which any password is checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from inspect import isawaitable
+from typing import Final
+
+from watchword.codec.fields import parse_basic
+from watchword.codec.names import normal_name
+from watchword.codec.passwords import Cost, Overloaded, dummy, prepared
+from watchword.model.credential import Credential, Kind
+from watchword.model.ports import Clock, Passwords, Records, Soon
+from watchword.model.reason import (
+    MALFORMED_CREDENTIAL,
+    OVERLOADED,
+    PASSWORD_OVER_PLAINTEXT,
+    SUBJECT_DISABLED,
+    UNKNOWN_CREDENTIAL,
+    WRONG_SECRET,
+)
+from watchword.model.records import Subject
+from watchword.model.request import Request
+from watchword.model.verdict import Challenge, Principal, Rejection, SecurityScheme
+from watchword.verdicts import Verdicts
+
+__all__ = ["Basic", "BasicCredential", "PasswordCheck"]
+
+_AT_ONCE: Final = 2  # passwords of one subject that are tried: the new one, and the old one while it retires
+_LONGEST: Final = 4096  # bytes of base64: a name of 128 characters and a password of 1,024 bytes need less
+_PAGE: Final = 100
+_PREFIX: Final = len(b"basic ")
+
+
+class PasswordCheck:
+    """Tell whom a name and a password prove, for Basic and for the login alike.
+
+    Every failure costs the same: as many hashes as a subject may have passwords, whether it has none, one or two, does
+    not exist or is disabled. So neither the answer nor its time tells them apart.
+    """
+
+    __slots__ = ("_clock", "_dummy", "_passwords", "_records")
+
+    def __init__(self, records: Records, passwords: Passwords, clock: Clock, cost: Cost | None = None) -> None:
+        self._records = records
+        self._passwords = passwords
+        self._clock = clock
+        self._dummy = dummy(cost or Cost())
+
+    async def check(self, name: str, password: str, scheme: str = "basic") -> Principal | Rejection:
+        """Return the principal of ``user:NAME`` or else ``service:NAME``, or the Rejection.
+
+        ``name`` is as typed. Raise Unavailable when the store or the hashing is broken.
+        """
+        normal = normal_name(name)
+        if normal is None or prepared(password) is None:  # no such name or password can exist: nothing to hide
+            return Rejection(MALFORMED_CREDENTIAL, "not a possible name or password")
+        subject = await self._subject(normal)
+        usable = await self._usable(subject.name if subject else f"user:{normal}")
+        if subject is None or subject.disabled_at is not None:
+            usable = []
+        try:
+            found = await self._fitting(usable, password)
+        except Overloaded as overload:
+            retry = str(overload.retry_after).encode()
+            return Rejection(OVERLOADED, "password hashing", ((b"retry-after", retry),))
+        if subject is None:
+            return Rejection(UNKNOWN_CREDENTIAL, "no such subject")
+        if subject.disabled_at is not None:
+            return Rejection(SUBJECT_DISABLED, subject.name)
+        if found is None:
+            return Rejection(WRONG_SECRET, subject.name)
+        return self._principal(found, scheme)
+
+    async def _subject(self, name: str) -> Subject | None:
+        user = await self._records.subject(f"user:{name}")
+        service = await self._records.subject(f"service:{name}")  # always asked for, so that all names cost the same
+        return user or service
+
+    async def _usable(self, subject: str) -> list[Credential]:
+        """Return the newest passwords that may be used now."""
+        now = self._clock()
+        found: list[Credential] = []
+        after = ""
+        while True:
+            page = await self._records.credentials(kind=Kind.PASSWORD, subject=subject, after=after, limit=_PAGE)
+            found += [each for each in page if each.refusal(now) is None]
+            if len(page) < _PAGE:
+                break
+            after = page[-1].id
+        return sorted(found, key=lambda each: each.created_at, reverse=True)[:_AT_ONCE]
+
+    async def _fitting(self, usable: list[Credential], password: str) -> Credential | None:
+        for credential in usable:
+            if await self._verify(credential.secret.decode(), password):
+                return credential  # how soon a right password is accepted is no secret
+        for _ in range(_AT_ONCE - len(usable)):
+            await self._verify(self._dummy, password)
+        return None
+
+    async def _verify(self, encoded: str, password: str) -> bool:
+        answer = self._passwords.verify(encoded, password)
+        return await answer if isawaitable(answer) else answer
+
+    def _principal(self, credential: Credential, scheme: str) -> Principal:
+        return Principal(
+            subject=credential.subject,
+            scheme=scheme,
+            credential=credential.id,
+            scopes=credential.scopes,
+            factors=("pwd",),
+            authenticated_at=int(self._clock()),
+            constraints=credential.constraints(),
+        )
+
+
+@dataclass(slots=True)
+class BasicCredential:
+    """Hold what came after "Basic ": base64 of name and password, not yet looked into."""
+
+    encoded: bytes = field(repr=False)
+
+
+class Basic:
+    """Prove the caller by name and password, sent with every request.
+
+    A right password is remembered for ``ttl`` seconds under a digest keyed with ``cache_key`` (random, of this process
+    alone), so that only the first of many requests costs a hash; failures are never remembered. Over plaintext it is
+    refused except from loopback: the password is exposed by then, but its owner learns so early.
+    """
+
+    name = "basic"
+    needs_body = False
+
+    def __init__(
+        self,
+        check: PasswordCheck,
+        verdicts: Verdicts,
+        clock: Clock,
+        *,
+        cache_key: bytes,
+        realm: str = "watchword",
+        plaintext_allowed: bool = False,
+        ttl: float = 60.0,
+    ) -> None:
+        if len(cache_key) < 16:
+            raise ValueError("cache_key must be at least 16 random bytes")
+        self._check = check
+        self._verdicts = verdicts
+        self._clock = clock
+        # Copying a keyed state is cheaper than keying one.
+        self._keyed = blake2b(key=cache_key, digest_size=32, person=b"basic")
+        self._plaintext_allowed = plaintext_allowed
+        self._ttl = ttl
+        self._challenge = Challenge("Basic", (("realm", realm), ("charset", "UTF-8")))
+
+    def read(self, request: Request) -> BasicCredential | Rejection | None:
+        """Return the credential of an Authorization field of this scheme. It is decoded only when it must be."""
+        value = request.fields.get(b"authorization")
+        if value is None or value[:_PREFIX].lower() != b"basic ":
+            if value is not None and value.strip(b" ").lower() == b"basic":
+                return Rejection(MALFORMED_CREDENTIAL, "Basic without credentials")
+            return None
+        peer = request.peer
+        if not (peer.tls or self._plaintext_allowed or _loopback(peer.address)):
+            return Rejection(PASSWORD_OVER_PLAINTEXT)
+        encoded = value[_PREFIX:].strip(b" ")
+        if not 0 < len(encoded) <= _LONGEST:
+            return Rejection(MALFORMED_CREDENTIAL, "Basic credentials of an impossible length")
+        return BasicCredential(encoded)
+
+    def verify(self, credential: BasicCredential, request: Request) -> Soon[Principal | Rejection]:
+        """Return whom the name and the password prove; at once when they proved it lately."""
+        keyed = self._keyed.copy()
+        keyed.update(credential.encoded)
+        key = keyed.digest()
+        return self._verdicts.get(key, self._clock()) or self._first(key, credential)
+
+    async def _first(self, key: bytes, credential: BasicCredential) -> Principal | Rejection:
+        pair = parse_basic(credential.encoded)
+        if pair is None:
+            return Rejection(MALFORMED_CREDENTIAL, "Basic credentials that are no canonical base64 of UTF-8")
+        mark = self._verdicts.mark  # hashing takes long: what is revoked meanwhile must not be remembered
+        who = await self._check.check(*pair)
+        if isinstance(who, Principal):
+            now = self._clock()
+            end = who.constraints.expires_at
+            until = now + self._ttl if end is None else min(end, now + self._ttl)
+            self._verdicts.put(key, who, until, now, since=mark)
+        return who
+
+    def challenge(self, rejection: Rejection | None) -> Challenge | None:
+        """Return the challenge of RFC 7617 section 2.1; it never tells why."""
+        return self._challenge
+
+    def describe(self) -> SecurityScheme:
+        """Return the OpenAPI security scheme."""
+        return {"type": "http", "scheme": "basic", "description": "User name and password in UTF-8 (RFC 7617)."}
+
+
+def _loopback(address: str) -> bool:
+    return address.startswith(("127.", "::ffff:127.")) or address == "::1"
