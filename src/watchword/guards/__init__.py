@@ -1,0 +1,1 @@
+"""Hold the guards: one file is one defence; none knows another."""
