@@ -1,0 +1,154 @@
+"""Serve TLS with optional client certificates, and tell the application about them.
+
+uvicorn hides the TLS layer from the application. ``TlsProtocol`` adds the ASGI TLS extension (ASGI specification,
+"TLS Extension", version 0.2) to the scope of every request that came over TLS:
+
+``scope["extensions"]["tls"]`` is one dict, made once a connection and shared by its requests; do not change it:
+
+- ``client_cert_der``: our addition, the verified client certificate in DER (bytes), or None;
+- ``client_cert_chain``: ``[PEM]`` of that certificate alone, or ``[]``; ``client_cert_name``: its subject as RFC 4514
+  text, or None; ``client_cert_error``: always None, because a certificate that TLS refuses ends the handshake;
+- ``tls_version`` (0x0304 is TLS 1.3) and ``cipher_suite`` (IANA number), or None; ``server_cert``: None (not known).
+
+How a client's certificate fares, when a client CA is set:
+
+- none: the connection stands, ``client_cert_der`` is None (``optional=False``: the handshake fails);
+- of an unknown CA, expired, or not for client authentication: the handshake fails. In TLS 1.3 the client learns that
+  at its first read;
+- else: it reaches the ``mtls`` scheme, which checks all again at every request, revocation too.
+
+No session is ever resumed, so that no connection lives on an earlier one's certificate: there are no tickets, and a
+TLS 1.2 connection resumed by session id (Python offers no switch for those) is dropped before its first request, which
+also makes OpenSSL forget the session, so the next attempt is a full handshake.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from functools import partial
+from os import PathLike
+from typing import Any, Final, TypeAlias
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from watchword.codec.x509 import ChainVerifier
+
+__all__ = ["TlsProtocol", "serve_kwargs", "ssl_context"]
+
+File: TypeAlias = str | PathLike[str]
+
+_VERSIONS: Final = {"TLSv1.2": 0x0303, "TLSv1.3": 0x0304}
+
+
+class TlsProtocol(HttpToolsProtocol):
+    """Speak HTTP/1.1 as uvicorn does, with the ASGI TLS extension. Use as uvicorn's ``http`` setting."""
+
+    _tls: dict[str, Any] | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Look at the TLS connection, once."""
+        super().connection_made(transport)
+        tls = transport.get_extra_info("ssl_object")
+        if tls is None:
+            return
+        if tls.session_reused:
+            transport.abort()
+            return
+        self._tls = _extension(tls)
+
+    def on_message_begin(self) -> None:
+        """Begin a request: its scope shares what is known of the connection."""
+        super().on_message_begin()
+        if self._tls is not None:
+            self.scope["extensions"] = {"tls": self._tls}  # type: ignore[dict-item]
+
+
+def _extension(tls: ssl.SSLObject) -> dict[str, Any]:
+    asked = tls.context.verify_mode is not ssl.CERT_NONE
+    der = tls.getpeercert(binary_form=True) if asked else None
+    cipher = tls.cipher()
+    return {
+        "server_cert": None,
+        "client_cert_chain": [ssl.DER_cert_to_PEM_cert(der)] if der else [],
+        "client_cert_name": _name(der) if der else None,
+        "client_cert_error": None,
+        "tls_version": _VERSIONS.get(tls.version() or ""),
+        "cipher_suite": _suite(tls.context, cipher[0]) if cipher else None,
+        "client_cert_der": der,
+    }
+
+
+def _name(der: bytes) -> str | None:
+    from cryptography import x509
+
+    try:
+        return x509.load_der_x509_certificate(der).subject.rfc4514_string()
+    except ValueError:  # OpenSSL reads more than this parser does; the scheme refuses what it cannot read
+        return None
+
+
+_suites: dict[str, int] = {}  # OpenSSL's name -> IANA number, from what the contexts allow
+
+
+def _suite(context: ssl.SSLContext, name: str) -> int | None:
+    if name not in _suites:
+        _suites.update({cipher["name"]: cipher["id"] & 0xFFFF for cipher in context.get_ciphers()})
+    return _suites.get(name)
+
+
+def ssl_context(
+    certificate: File, private_key: File, client_ca_pem: bytes | None = None, *, optional: bool = True
+) -> ssl.SSLContext:
+    """Return a server context: TLS 1.2 or newer, no tickets, no renegotiation.
+
+    ``certificate`` (with its intermediates) and ``private_key`` are PEM files. ``client_ca_pem`` is the bundle that
+    client certificates are checked against; each of its certificates is trusted by itself. ``optional=False`` refuses
+    clients without one. Raise ValueError when the bundle is empty or cannot be used (CVE-2026-27586), OSError or
+    ssl.SSLError when a file cannot be.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+    context.num_tickets = 0  # TLS 1.3 has no session ids: without tickets it has no resumption
+    context.set_alpn_protocols(["http/1.1"])
+    context.load_cert_chain(certificate, private_key)
+    if client_ca_pem is not None:
+        _trust(context, client_ca_pem, optional=optional)
+    return context
+
+
+def _trust(context: ssl.SSLContext, client_ca_pem: bytes, *, optional: bool) -> None:
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    authorities = ChainVerifier(client_ca_pem).authorities
+    context.load_verify_locations(cadata=b"".join(each.public_bytes(Encoding.DER) for each in authorities))
+    context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
+    context.verify_mode = ssl.CERT_OPTIONAL if optional else ssl.CERT_REQUIRED
+
+
+def serve_kwargs(
+    certificate: File, private_key: File, client_ca_pem: bytes | None = None, *, optional: bool = True
+) -> dict[str, Any]:
+    """Return keyword arguments for ``uvicorn.Config`` or ``uvicorn.run`` that serve TLS as described above.
+
+    They can be pickled, as uvicorn's ``workers`` need. The context is made once here too, so that a mistake in the
+    files is raised by the caller and not in each worker. WebSockets are off: their scope would not carry the
+    certificate.
+    """
+    ssl_context(certificate, private_key, client_ca_pem, optional=optional)
+    factory = partial(_factory, certificate, private_key, client_ca_pem, optional)
+    return {"http": TlsProtocol, "ws": "none", "ssl_context_factory": factory}
+
+
+def _factory(
+    certificate: File,
+    private_key: File,
+    client_ca_pem: bytes | None,
+    optional: bool,
+    _config: Config,
+    _default: Callable[[], ssl.SSLContext],
+) -> ssl.SSLContext:
+    return ssl_context(certificate, private_key, client_ca_pem, optional=optional)
