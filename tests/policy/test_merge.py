@@ -23,7 +23,7 @@ def _nets(*texts: str) -> tuple[Network, ...]:
 
 def test_together_takes_the_least_of_the_scopes_and_the_sum_of_the_factors() -> None:
     assert together("mtls & hmac", "crt_1+hk_1", [CERT, SIGNED]) == Principal(
-        "service:b", "mtls & hmac", "crt_1+hk_1", frozenset({"r"}), ("x509", "pop"), 20, {"k": 1}
+        "service:b", "mtls & hmac", "crt_1+hk_1", frozenset({"r"}), ("x509", "pop"), 10, {"k": 1}
     )
 
 

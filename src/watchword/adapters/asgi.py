@@ -127,7 +127,9 @@ class WatchwordMiddleware:
     route names is refused. The principal is in ``scope["watchword"]``.
     """
 
-    def __init__(self, app: App, watchword: Front, accept: str | None = None, *, max_body: int = MAX_BODY, **demands: Any) -> None:
+    def __init__(
+        self, app: App, watchword: Front, accept: str | None = None, *, max_body: int = MAX_BODY, **demands: Any
+    ) -> None:
         self._app = app
         self._front = watchword
         self._route = None if accept is None else watchword.route(accept, **demands)

@@ -14,11 +14,12 @@ __all__ = ["acting", "narrowed", "together"]
 def together(scheme: str, credential: str, proofs: Sequence[Principal]) -> Principal | Rejection:
     """Return the principal that all ``proofs`` (at least one) prove together, for ``&``.
 
-    Scopes are the intersection, factors the ordered union, ``authenticated_at`` the latest, claims those of the
+    Scopes are the intersection, factors the ordered union, ``authenticated_at`` the earliest (a fresh signature
+    must not make an old second factor fresh), claims those of the
     first proof that has any. Refuse different subjects, different actors and networks without a common address.
     """
     first = proofs[0]
-    scopes, factors, latest = first.scopes, first.factors, first.authenticated_at
+    scopes, factors, earliest = first.scopes, first.factors, first.authenticated_at
     claims, actor, constraints = first.claims, first.actor, first.constraints
     for proof in proofs[1:]:
         if proof.subject != first.subject:
@@ -33,9 +34,9 @@ def together(scheme: str, credential: str, proofs: Sequence[Principal]) -> Princ
         constraints = merged
         scopes &= proof.scopes
         factors += tuple([factor for factor in proof.factors if factor not in factors])
-        latest = max(latest, proof.authenticated_at)
+        earliest = min(earliest, proof.authenticated_at)
         claims = claims or proof.claims
-    return Principal(first.subject, scheme, credential, scopes, factors, latest, claims, actor, constraints)
+    return Principal(first.subject, scheme, credential, scopes, factors, earliest, claims, actor, constraints)
 
 
 def acting(scheme: str, credential: str, user: Principal, application: Principal) -> Principal | Rejection:
