@@ -287,9 +287,23 @@ def test_a_newer_crl_takes_over() -> None:
     house = House("urn", crl_of(CA, []))
     verifier = ChainVerifier(CA.pem)
     assert isinstance(house.ask(ALICE.der), Principal)
-    house.scheme.crl = RevocationLists(crl_of(CA, [ALICE.certificate.serial_number]), verifier)
-    house.now += 60
+    house.scheme.trust(verifier, RevocationLists(crl_of(CA, [ALICE.certificate.serial_number]), verifier))
     assert house.refusal(ALICE.der) is reason.REVOKED
+
+
+def test_who_is_trusted_can_change() -> None:
+    house = House()
+    assert isinstance(house.ask(BILLING.der), Principal)
+    house.scheme.trust(ChainVerifier(make(common="New CA", ca=True).pem))
+    assert house.refusal(BILLING.der) is reason.UNTRUSTED_CERTIFICATE
+    house.scheme.trust(ChainVerifier(CA.pem))
+    assert isinstance(house.ask(BILLING.der), Principal)
+
+
+def test_nobody_is_trusted_before_a_ca_is_known() -> None:
+    house = House()
+    house.scheme = Mtls(house.records, house.verdicts, clock=lambda: house.now)  # type: ignore[arg-type]
+    assert house.refusal(BILLING.der) is reason.UNTRUSTED_CERTIFICATE
 
 
 def test_no_challenge_and_its_description() -> None:

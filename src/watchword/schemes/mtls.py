@@ -29,8 +29,8 @@ class Mtls:
 
     Without ``rule`` the CA is ours: the certificate must be on record by the SHA-256 of its DER, usable, and name its
     record's subject. With ``rule`` the CA is an outside one: the rule names the subject, which must be known; such
-    certificates have ``scopes``, and are taken back by ``crl`` or by disabling the subject. ``crl`` may be replaced at
-    any time by a newer one. A list that has ended makes ``verify`` raise Unavailable.
+    certificates have ``scopes``, and are taken back by ``crl`` or by disabling the subject. A list that has ended makes
+    ``verify`` raise Unavailable. Without ``verifier`` nobody is trusted until ``trust`` is called.
     """
 
     name = "mtls"
@@ -40,20 +40,25 @@ class Mtls:
         self,
         records: Records,
         verdicts: Verdicts,
-        verifier: ChainVerifier,
+        verifier: ChainVerifier | None = None,
         rule: SubjectRule | None = None,
         *,
         crl: RevocationLists | None = None,
         scopes: frozenset[str] = frozenset(),
         clock: Clock = time.time,
     ) -> None:
-        self.crl = crl
         self._records = records
         self._verdicts = verdicts
         self._verifier = verifier
+        self._crl = crl
         self._rule = rule
         self._scopes = scopes
         self._clock = clock
+
+    def trust(self, verifier: ChainVerifier, crl: RevocationLists | None = None) -> None:
+        """Replace the trusted CAs and their revocation lists, and verify everything again."""
+        self._verifier, self._crl = verifier, crl
+        self._verdicts.clear()
 
     def read(self, request: Request) -> bytes | None:
         """Return the client certificate in DER."""
@@ -70,15 +75,17 @@ class Mtls:
         certificate = parse_certificate(der)
         if isinstance(certificate, Rejection):
             return certificate
+        if self._verifier is None:
+            return Rejection(UNTRUSTED_CERTIFICATE, "no client CA is trusted")
         issuer = self._verifier.issuer_of(certificate, now)
         if isinstance(issuer, Rejection):
             return issuer
         end = min(certificate.not_after, now + VERDICT_TTL)
-        if self.crl is not None:
-            listed = self.crl.refusal(certificate, issuer, now)
+        if self._crl is not None:
+            listed = self._crl.refusal(certificate, issuer, now)
             if listed is not None:
                 return listed
-            end = min(end, self.crl.ends_at(issuer))
+            end = min(end, self._crl.ends_at(issuer))
         if self._rule is None:
             principal = await self._own(certificate, now)
         else:
