@@ -149,7 +149,7 @@ class Watchword:
 
     def route(self, accept: str, **demands: Any) -> Route:
         """Return a route by its demands: ``scopes``, ``limit``, ``networks``, ``factors``, ``within``."""
-        listed = {name: tuple(value) if isinstance(value, list) else value for name, value in demands.items()}
+        listed: Any = {name: tuple(value) if isinstance(value, list) else value for name, value in demands.items()}
         return self.compile(Rule("", accept, **listed))
 
     def route_for(self, method: str, path: str) -> Route | None:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from watchword.codec.passwords import Cost
 from watchword.codec.secrets import Sealer
+from watchword.codec.subject_rule import parse_rule
 from watchword.guards.csrf import Csrf
 from watchword.guards.networks import Networks
 from watchword.guards.rate_limit import AddressLimit, CredentialLimit, SubjectLimit
@@ -111,7 +112,8 @@ def _oauth2(parts: Parts) -> OAuth2:
         parts.issuers,
         parts.verdicts,
         parts.revocations,
-        introspection=parts.introspection,
+        introspections=parts.introspection,
+        token_url=f"{parts.issuer}/oauth/token",
         issuer=parts.issuer,
         audience=parts.audience,
         realm=parts.realm,
@@ -124,7 +126,8 @@ def _hmac(parts: Parts) -> Signature:
 
 
 def _mtls(parts: Parts) -> Mtls:
-    return Mtls(parts.records, parts.verdicts, clock=parts.clock)
+    rule = parse_rule(parts.client_subject) if parts.client_subject else None
+    return Mtls(parts.records, parts.verdicts, rule=rule, clock=parts.clock)
 
 
 def _session(parts: Parts) -> Session:

@@ -75,9 +75,10 @@ def peer_of(scope: Scope, proxies: TrustedProxies | None) -> Peer:
     certificate = None
     if extensions is not None and "tls" in extensions:
         certificate = extensions["tls"].get("client_cert_der")
-    if proxies is not None:
+    if proxies is not None and proxies.trusts(address):
         address, https, _ = proxies.client(address, scope["headers"])
         tls = tls if https is None else https
+        certificate = None  # it is the proxy's own, not the caller's
     return Peer(address, tls=tls, certificate=certificate)
 
 

@@ -109,9 +109,11 @@ async def _client_cert(workshop: Workshop, draft: Draft) -> Minted:
     authority = max(usable, key=lambda record: record.created_at)
     key = workshop.sealer.open(authority.secret, context(authority.id))
     expires_at = draft.expires_at or draft.now + _CERTIFICATE_DAYS * 86400
-    certificate, private_key, chain = issue_client_certificate(
-        authority.detail["certificate"].encode(), key, draft.subject, draft.now, expires_at
-    )
+    own = authority.detail["certificate"].encode()
+    try:
+        certificate, private_key, chain = issue_client_certificate(own, key, draft.subject, draft.now, expires_at)
+    except ValueError as error:
+        raise LifecycleError(str(error), "choose a shorter --expires") from None
     der = der_of(certificate)
     return Minted(
         new_id("crt_"),

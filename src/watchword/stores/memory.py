@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
+from pathlib import Path
 from types import TracebackType
 from typing import Final, TypeAlias
 
@@ -28,6 +29,9 @@ class MemoryStore:
     """Implement Records, AuditLog, Feed and Ephemeral, thread safe; no method ever suspends."""
 
     safe_for_workers = False
+    inline = True
+    lasting = False
+    state: Path | None = None
 
     def __init__(self, *, clock: Clock = time.time) -> None:
         self._clock = clock
@@ -148,7 +152,7 @@ class MemoryStore:
             chain = self._chain
         return verification.finish([Head(chain.writer, chain.number, chain.digest)] if chain.number else [])
 
-    async def claim(self, key: bytes, until: float) -> bool:
+    def claim(self, key: bytes, until: float) -> bool:
         """Return True to exactly one caller for this key until ``until``."""
         now = self._clock()
         with self._lock:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from difflib import get_close_matches
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Protocol
 from urllib.parse import unquote
 
-from watchword.model.ports import AuditLog, Ephemeral, Feed, Records
+from watchword.model.ports import AuditLog, Clock, Ephemeral, Feed, Records
 from watchword.stores.chain import Flaw
 from watchword.stores.memory import MemoryStore
 
@@ -26,6 +28,21 @@ class Store(Records, AuditLog, Feed, Ephemeral, Protocol):
     @property
     def safe_for_workers(self) -> bool:
         """Tell whether several processes may share it."""
+        ...
+
+    @property
+    def inline(self) -> bool:
+        """Tell whether its verbs answer without an event loop."""
+        ...
+
+    @property
+    def lasting(self) -> bool:
+        """Tell whether it outlives the process."""
+        ...
+
+    @property
+    def state(self) -> Path | None:
+        """Return the stem of the files that the machine's processes share besides it, None when they share nothing."""
         ...
 
     async def open(self) -> None:
@@ -47,7 +64,7 @@ class Store(Records, AuditLog, Feed, Ephemeral, Protocol):
     ) -> None: ...
 
 
-def open_store(url: str) -> Store:
+def open_store(url: str, *, clock: Clock = time.time) -> Store:
     """Return the store of ``url``, to be opened by ``await store.open()`` or ``async with``.
 
     ``memory:``, ``sqlite:///relative.db``, ``sqlite:////absolute.db``, ``postgresql://user:password@host/database``
@@ -56,15 +73,15 @@ def open_store(url: str) -> Store:
     """
     scheme, colon, rest = url.partition(":")
     if colon and scheme == "memory" and not rest.strip("/"):
-        return MemoryStore()
+        return MemoryStore(clock=clock)
     if colon and scheme == "sqlite":
         from watchword.stores.sqlite import SqliteStore
 
-        return SqliteStore(sqlite_path(url))
+        return SqliteStore(sqlite_path(url), clock=clock)
     if colon and scheme == "postgresql" and rest.startswith("//"):
         from watchword.stores.postgres import PostgresStore
 
-        return PostgresStore(url)
+        return PostgresStore(url, clock=clock)
     raise ValueError(_advice(scheme if colon else ""))
 
 

@@ -7,10 +7,14 @@ sequence numbers are drawn before their transactions commit, so writers to the f
 from __future__ import annotations
 
 import asyncio
+import os
+import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from hashlib import sha256
 from itertools import islice
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, TypeVar
 
@@ -66,9 +70,12 @@ class PostgresStore:
     """
 
     safe_for_workers = True
+    inline = False
+    lasting = True
 
     def __init__(self, url: str, *, connections: int = 10, clock: Clock = time.time) -> None:
         self._url = url
+        self.state: Path | None = _state(url)
         self._connections = connections
         self._clock = clock
         self._engine: AsyncEngine | None = None
@@ -316,3 +323,8 @@ async def _carry_out(plan: sql.Plan[T], connection: AsyncConnection) -> T:
                 step = plan.send(result)
     except StopIteration as end:
         return end.value  # type: ignore[no-any-return]
+
+
+def _state(url: str) -> Path:
+    """Return where processes of this machine that use the database keep what they share besides it."""
+    return Path(tempfile.gettempdir()) / f"watchword-{os.getuid()}-{sha256(url.encode()).hexdigest()[:16]}"

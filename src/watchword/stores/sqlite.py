@@ -20,6 +20,7 @@ from watchword.model.ports import Clock, Unavailable
 from watchword.model.records import Change, Event, FeedEntry, Subject
 from watchword.stores import schema, sql
 from watchword.stores.chain import POSITIONS, Batch, Chain, Flaw, Head, Verification, flatten
+from watchword.stores.claim_log import ClaimLog
 from watchword.stores.creation import create_or_check
 from watchword.stores.rows import credential_from, feed_entry_from, storable, subject_from
 from watchword.stores.sqlite_file import SAFE, SqliteFile
@@ -39,10 +40,15 @@ class SqliteStore:
     (before 3.51.3), and for ":memory:". Open it in the process that uses it: a connection does not survive a fork.
     """
 
+    inline = True
+
     def __init__(self, path: str | Path, *, clock: Clock = time.time) -> None:
         self.path = str(path)
         self.safe_for_workers = SAFE and self.path != ":memory:"
+        self.lasting: bool = self.path != ":memory:"
+        self.state: Path | None = Path(self.path) if self.lasting else None
         self._clock = clock
+        self._claims: ClaimLog | None = None
         self._durable = SqliteFile(self.path, synchronous="FULL")
         self._ephemeral = SqliteFile(_beside(self.path), synchronous="NORMAL")
         self._chaining = threading.Lock()
@@ -55,9 +61,14 @@ class SqliteStore:
         self._durable.open(lambda connection: create_or_check(connection, schema.durable))
         self._ephemeral.open(schema.ephemeral.create_all)
         self._entries = self._durable.reading(sql.FEED_ENTRIES, ("after", "now"))
+        if self.state is not None:  # a file of claims is four times as fast as a table of them
+            self._claims = ClaimLog(f"{self.state}-claims", clock=self._clock)
 
     async def close(self) -> None:
         """Close the connections."""
+        if self._claims is not None:
+            self._claims.close()
+            self._claims = None
         self._entries = _not_open
         self._durable.close()
         self._ephemeral.close()
@@ -143,8 +154,10 @@ class SqliteStore:
             start = rows[-1][0]
         return verification.finish(Head(*row) for row in self._durable.read(sql.HEADS, {}))
 
-    async def claim(self, key: bytes, until: float) -> bool:
+    def claim(self, key: bytes, until: float) -> bool:
         """Return True to exactly one caller for this key until ``until``; survives a restart."""
+        if self._claims is not None:
+            return self._claims.claim(key, until)
         now = self._pruned()
         changed, _ = self._ephemeral.change(sql.CLAIM, {"key": sql.claim_key(key), "until": until, "now": now})
         return changed == 1
