@@ -48,6 +48,11 @@ class EphemeralSuite(StoreSuite):
         assert await settled(store.claim(b"nonce", LATER)) is False
 
     @scenario
+    async def test_a_time_that_is_over_cannot_be_claimed(self, store: Any) -> None:
+        assert await settled(store.claim(b"nonce", time.time() - 1)) is False
+        assert await settled(store.claim(b"nonce", LATER)) is True
+
+    @scenario
     async def test_any_text_is_a_key(self, store: Any) -> None:
         for text in HOSTILE:
             await store.put(text, text.encode("utf-8", "surrogatepass"), LATER)
@@ -73,8 +78,8 @@ class EphemeralSuite(StoreSuite):
 
     @scenario
     async def test_race_of_claims_has_one_winner(self, store: Any) -> None:
-        now = time.time()
-        assert await settled(store.claim(b"expired", now - 1))
+        assert await settled(store.claim(b"expired", time.time() + 0.05))
+        await asyncio.sleep(0.06)
         for key in (b"fresh", b"expired"):
             results = await self.race([partial(store.claim, key, LATER)] * 100)
             assert results.count(True) == 1
