@@ -138,7 +138,7 @@ class Watchword:
         self._guards = Guards(self._urls, self.meter, self.csrf, clock, self._address, per_subject)
         self.gate = Gate(self.watch, self.audit, failures=self._address, burn=self._burn if burn else None, clock=clock)
         self._table = RouteTable((rule, self.compile(rule)) for rule in rules)
-        self._stopping = threading.Event()
+        self._stopping, self._wake = threading.Event(), threading.Event()
         self._flusher: threading.Thread | asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
 
@@ -182,6 +182,7 @@ class Watchword:
             return
         self.running = False
         self._stopping.set()
+        self._wake.set()
         if isinstance(self._flusher, asyncio.Task):
             await self._flusher
         elif self._flusher is not None:
@@ -210,13 +211,16 @@ class Watchword:
 
     def _start_flushing(self) -> threading.Thread | asyncio.Task[None]:
         if self.store.inline:
+            self.audit.hurry = self._wake.set
             thread = threading.Thread(target=self._flush_inline, name="watchword-audit", daemon=True)
             thread.start()
             return thread
         return asyncio.get_running_loop().create_task(self._flush_task())
 
     def _flush_inline(self) -> None:
-        while not self._stopping.wait(_FLUSH_EVERY):
+        while not self._stopping.is_set():
+            self._wake.wait(_FLUSH_EVERY)
+            self._wake.clear()
             try:
                 run_sync(self.audit.flush())
             except Unavailable as error:  # the notes wait; when too many do, deciding stops

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 from watchword.model.ports import AuditLog, Records, Unavailable
@@ -12,7 +14,8 @@ from watchword.model.verdict import Principal, Rejection
 
 __all__ = ["Audit", "redact"]
 
-_CAPACITY: Final = 20_000
+_CAPACITY: Final = 100_000
+_BATCH: Final = 2_000
 _PATH_SHOWN: Final = 512
 _DETAIL_SHOWN: Final = 256
 _BROKEN: Final = 503
@@ -37,13 +40,15 @@ class Audit:
     Unavailable: nobody is let in unseen.
     """
 
-    __slots__ = ("_capacity", "_log", "_pending", "_records")
+    __slots__ = ("_capacity", "_log", "_next", "_pending", "_records", "hurry")
 
     def __init__(self, log: AuditLog, records: Records, capacity: int = _CAPACITY) -> None:
         self._log = log
         self._records = records
         self._capacity = capacity
         self._pending: list[_Note] = []
+        self._next = _BATCH
+        self.hurry: Callable[[], None] = _nothing
 
     def __len__(self) -> int:
         return len(self._pending)
@@ -51,14 +56,21 @@ class Audit:
     def note(self, now: float, request: Request, verdict: Principal | Rejection | None, reference: str = "") -> None:
         """Note one decision: a principal, a rejection, or None where the public was let in."""
         pending = self._pending
-        if len(pending) >= self._capacity:
-            raise Unavailable("the audit log cannot be written")
+        if len(pending) >= self._next:
+            self._crowded(len(pending))
         pending.append((now, request.method, request.path, request.peer.address, verdict, reference))
+
+    def _crowded(self, waiting: int) -> None:
+        if waiting >= self._capacity:
+            raise Unavailable("the audit log cannot be written")
+        self._next = min(waiting + _BATCH, self._capacity)
+        self.hurry()
 
     async def flush(self) -> int:
         """Append what waits, set when credentials were last used, and return how many events that was.
 
-        Call from one place at a time. Whatever fails leaves the notes waiting.
+        Whoever calls it from time to time sets ``hurry``, to be told when a batch is full before that. Call from one
+        place at a time. Whatever fails leaves the notes waiting.
         """
         taken = len(self._pending)
         if not taken:
@@ -66,6 +78,7 @@ class Audit:
         batch = self._pending[:taken]
         await self._log.append([_event(note) for note in batch])
         del self._pending[:taken]
+        self._next = _BATCH
         used = _used(batch)
         if used:
             await self._records.used(used)
@@ -74,7 +87,7 @@ class Audit:
 
 def _event(note: _Note) -> Event:
     now, method, path, address, verdict, reference = note
-    place = redact(path.decode("utf-8", "backslashreplace"))[:_PATH_SHOWN]
+    place = _place(path)
     if isinstance(verdict, Rejection):
         outcome = "broken" if verdict.reason.status == _BROKEN else "refused"
         return Event(
@@ -104,6 +117,15 @@ def _event(note: _Note) -> Event:
         path=place,
         address=address,
     )
+
+
+@lru_cache(1024)
+def _place(path: bytes) -> str:
+    return redact(path.decode("utf-8", "backslashreplace"))[:_PATH_SHOWN]
+
+
+def _nothing() -> None:
+    """Wait for the next regular flush."""
 
 
 def _used(batch: list[_Note]) -> dict[str, int]:

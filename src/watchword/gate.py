@@ -28,9 +28,10 @@ from watchword.verdicts import FeedWatch
 
 __all__ = ["Failures", "Gate", "Route"]
 
-logger = logging.getLogger("watchword")
+logger: logging.Logger = logging.getLogger("watchword")
 
 _UNAUTHENTICATED = 401
+_QUIET = 1.0
 _GUESSES = frozenset({400, 401})
 _SETTLED = frozenset({Principal, Rejection, type(None)})
 _Check: TypeAlias = Callable[[Request, Principal | None], Soon[Rejection | Headers]]
@@ -162,15 +163,27 @@ class Gate:
 
 
 def _broken(error: Exception) -> Rejection:
-    """Return 503, and tell the operator the kind of error and where, never its text: that may quote a secret."""
-    place = error.__traceback__
-    while place is not None and place.tb_next is not None:
-        place = place.tb_next
-    where = f"{type(error).__name__} at {place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place else ""
-    logger.error("a decision broke: %s", where)
+    """Return 503, and log the kind of error and its place, never its text: that may quote a secret."""
+    _report(error)
     if isinstance(error, Overloaded):
         return Rejection(OVERLOADED, type(error).__name__, headers=((b"retry-after", b"1"),))
-    return Rejection(BROKEN, f"{type(error).__name__}", headers=((b"retry-after", b"5"),))
+    return Rejection(BROKEN, type(error).__name__, headers=((b"retry-after", b"5"),))
+
+
+_reported: dict[str, float] = {}
+
+
+def _report(error: Exception) -> None:
+    """Log an error, the same one at most once a second: a broken store must not fill the disk too."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    place = f"{frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}" if frame is not None else "nowhere"
+    message = f"{type(error).__name__} at {place}"
+    now = time.monotonic()
+    if now - _reported.get(message, -_QUIET) >= _QUIET:
+        _reported[message] = now
+        logger.error("a decision broke: %s", message)
 
 
 def _of(rejection: Rejection, who: Principal | None) -> Rejection:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from watchword.model.credential import Credential
 
@@ -49,9 +49,8 @@ class FeedEntry:
     until: int
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Record one decision or administrative act. No field ever holds a secret."""
+class Event(NamedTuple):
+    """Record one decision or administrative act. No field ever holds a secret. A tuple: one is made per request."""
 
     at: float
     action: str  # "decide", or the lifecycle's verb: "issue", "rotate", "revoke", ...

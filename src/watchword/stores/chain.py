@@ -9,9 +9,8 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from hashlib import sha256
-from operator import attrgetter
 from typing import Any
 
 from watchword.model.records import Event
@@ -23,7 +22,6 @@ POSITIONS = 100_000
 
 _LARGEST_BATCH = 10_000
 _GENESIS = bytes(32)
-_values = attrgetter(*(each.name for each in fields(Event)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +81,12 @@ class Chain:
         return Batch(0, self.writer, self.number + 1, first, last, len(times), text, self.digest, unsigned.computed())
 
 
-def _encode(event: Event) -> list[Any]:
-    values = list(_values(event))
-    while not values[-1] and len(values) > 1:
-        values.pop()
-    return values
+def _encode(event: Event) -> tuple[Any, ...]:
+    """Return the event without the empty fields at its end."""
+    length = len(event)
+    while length > 1 and not event[length - 1]:
+        length -= 1
+    return event[:length]
 
 
 def decode_events(text: str) -> list[Event]:
