@@ -8,7 +8,6 @@ import multiprocessing
 import os
 import resource
 import signal
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -16,33 +15,22 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from watchword.model.ports import Unavailable
 from watchword.stores import claim_log
 from watchword.stores.claim_log import ClaimLog
+from watchword.testing.meters import FixedClock
 
 FORK = multiprocessing.get_context("fork")
 
 
-class Time:
-    """Tell the time that a test sets."""
-
-    def __init__(self) -> None:
-        self.now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
+@pytest.fixture
+def clock() -> FixedClock:
+    return FixedClock(1_000_000.0)
 
 
 @pytest.fixture
-def clock() -> Time:
-    return Time()
-
-
-@pytest.fixture
-def log(tmp_path: Path, clock: Time) -> Iterator[ClaimLog]:
+def log(tmp_path: Path, clock: FixedClock) -> Iterator[ClaimLog]:
     log = ClaimLog(tmp_path / "claims", clock=clock)
     yield log
     log.close()
@@ -52,14 +40,14 @@ def segments(directory: Path) -> list[Path]:
     return sorted((directory / "claims").glob("*.claims"))
 
 
-def test_second_claim_of_a_key_loses_and_other_keys_do_not(log: ClaimLog, clock: Time) -> None:
+def test_second_claim_of_a_key_loses_and_other_keys_do_not(log: ClaimLog, clock: FixedClock) -> None:
     assert log.claim(b"a", clock.now + 600)
     assert not log.claim(b"a", clock.now + 600)
     assert not log.claim(b"a", clock.now + 6000)
     assert log.claim(b"b", clock.now + 600)
 
 
-def test_key_is_free_again_after_its_time(log: ClaimLog, clock: Time) -> None:
+def test_key_is_free_again_after_its_time(log: ClaimLog, clock: FixedClock) -> None:
     assert log.claim(b"a", clock.now + 10)
     clock.now += 9.999
     assert not log.claim(b"a", clock.now + 10)
@@ -84,7 +72,7 @@ def test_open_directory_is_closed_to_others(tmp_path: Path) -> None:
     assert (tmp_path / "claims").stat().st_mode & 0o777 == 0o700
 
 
-def test_replay_after_a_restart_is_refused(tmp_path: Path, clock: Time) -> None:
+def test_replay_after_a_restart_is_refused(tmp_path: Path, clock: FixedClock) -> None:
     """Row 49: stamped at +299 s, sent again at +598 s after a restart."""
     stamp = clock.now + 299
     first = ClaimLog(tmp_path / "claims", clock=clock)
@@ -118,7 +106,7 @@ def test_race_of_four_processes_has_one_winner_a_key(tmp_path: Path) -> None:
     assert sorted(winners) == list(range(100))
 
 
-def test_race_of_threads_has_one_winner_a_key(log: ClaimLog, clock: Time) -> None:
+def test_race_of_threads_has_one_winner_a_key(log: ClaimLog, clock: FixedClock) -> None:
     won: list[int] = []
     barrier = threading.Barrier(4)
 
@@ -141,7 +129,7 @@ def _claim_inherited(log: ClaimLog, out: Connection, until: float) -> None:
     time.sleep(30)
 
 
-def test_fork_opens_a_lock_of_its_own(log: ClaimLog, clock: Time, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fork_opens_a_lock_of_its_own(log: ClaimLog, clock: FixedClock, monkeypatch: pytest.MonkeyPatch) -> None:
     until = clock.now + 600
     assert log.claim(b"before", until)
     here, there = FORK.Pipe(duplex=False)
@@ -192,7 +180,9 @@ def test_no_acknowledged_claim_is_lost_to_a_kill(tmp_path: Path, count: int) -> 
 
 
 @pytest.mark.parametrize("torn", range(1, 24))
-def test_torn_record_is_passed_over_and_overwritten(log: ClaimLog, tmp_path: Path, clock: Time, torn: int) -> None:
+def test_torn_record_is_passed_over_and_overwritten(
+    log: ClaimLog, tmp_path: Path, clock: FixedClock, torn: int
+) -> None:
     until = clock.now + 600
     assert log.claim(b"a", until)
     with segments(tmp_path)[-1].open("ab") as file:
@@ -206,7 +196,7 @@ def test_torn_record_is_passed_over_and_overwritten(log: ClaimLog, tmp_path: Pat
     other.close()
 
 
-def test_full_disk_claims_nothing_and_spoils_nothing(log: ClaimLog, tmp_path: Path, clock: Time) -> None:
+def test_full_disk_claims_nothing_and_spoils_nothing(log: ClaimLog, tmp_path: Path, clock: FixedClock) -> None:
     """Row 47: the kernel writes 10 of 24 bytes, then no more."""
     until = clock.now + 600
     other = ClaimLog(tmp_path / "claims", clock=clock)
@@ -229,7 +219,9 @@ def test_full_disk_claims_nothing_and_spoils_nothing(log: ClaimLog, tmp_path: Pa
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
-def test_failed_write_is_unavailable(log: ClaimLog, clock: Time, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_write_is_unavailable(
+    log: ClaimLog, clock: FixedClock, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(fd: int, record: bytes, offset: int) -> int:
         raise OSError(code, os.strerror(code))
 
@@ -243,7 +235,7 @@ def test_failed_write_is_unavailable(log: ClaimLog, clock: Time, code: int, monk
 
 @pytest.mark.parametrize("step", [1, 2, 3])
 def test_full_disk_in_a_rotation_loses_no_claim(
-    log: ClaimLog, tmp_path: Path, clock: Time, step: int, monkeypatch: pytest.MonkeyPatch
+    log: ClaimLog, tmp_path: Path, clock: FixedClock, step: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     until = clock.now + 600
     assert log.claim(b"a", until)
@@ -270,7 +262,7 @@ def test_full_disk_in_a_rotation_loses_no_claim(
 
 
 def test_lock_that_is_never_let_go_is_unavailable(
-    log: ClaimLog, tmp_path: Path, clock: Time, monkeypatch: pytest.MonkeyPatch
+    log: ClaimLog, tmp_path: Path, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(claim_log, "_PATIENCE", 0.05)
     with (tmp_path / "claims" / "lock").open() as lock:
@@ -284,7 +276,7 @@ def test_lock_that_is_never_let_go_is_unavailable(
     assert log.claim(b"a", clock.now + 600)
 
 
-def test_removed_directory_is_unavailable_not_empty(log: ClaimLog, tmp_path: Path, clock: Time) -> None:
+def test_removed_directory_is_unavailable_not_empty(log: ClaimLog, tmp_path: Path, clock: FixedClock) -> None:
     assert log.claim(b"a", clock.now + 600)
     (tmp_path / "claims").rename(tmp_path / "gone")
     ClaimLog(tmp_path / "claims", clock=clock).close()
@@ -294,7 +286,7 @@ def test_removed_directory_is_unavailable_not_empty(log: ClaimLog, tmp_path: Pat
         log.claim(b"b", clock.now + 600)
 
 
-def test_segment_that_was_cut_short_is_unavailable(log: ClaimLog, tmp_path: Path, clock: Time) -> None:
+def test_segment_that_was_cut_short_is_unavailable(log: ClaimLog, tmp_path: Path, clock: FixedClock) -> None:
     assert log.claim(b"a", clock.now + 600)
     os.truncate(segments(tmp_path)[-1], 24)
     with pytest.raises(Unavailable, match="cut short"):
@@ -308,7 +300,7 @@ def test_foreign_file_is_not_taken_for_a_log(tmp_path: Path) -> None:
         ClaimLog(tmp_path / "claims")
 
 
-def test_expiry_frees_memory_and_disk(log: ClaimLog, tmp_path: Path, clock: Time) -> None:
+def test_expiry_frees_memory_and_disk(log: ClaimLog, tmp_path: Path, clock: FixedClock) -> None:
     idle = ClaimLog(tmp_path / "claims", clock=clock)
     most = 0
     for number in range(5000):
@@ -330,7 +322,9 @@ def test_expiry_frees_memory_and_disk(log: ClaimLog, tmp_path: Path, clock: Time
     idle.close()
 
 
-def test_worker_that_slept_through_whole_segments_sees_everything(log: ClaimLog, tmp_path: Path, clock: Time) -> None:
+def test_worker_that_slept_through_whole_segments_sees_everything(
+    log: ClaimLog, tmp_path: Path, clock: FixedClock
+) -> None:
     late = ClaimLog(tmp_path / "claims", clock=clock)
     until = clock.now + 5000
     for number in range(60):
@@ -341,7 +335,7 @@ def test_worker_that_slept_through_whole_segments_sees_everything(log: ClaimLog,
     late.close()
 
 
-def test_clock_that_steps_back_resurrects_nothing(log: ClaimLog, tmp_path: Path, clock: Time) -> None:
+def test_clock_that_steps_back_resurrects_nothing(log: ClaimLog, tmp_path: Path, clock: FixedClock) -> None:
     """Row 24: claimed, forgotten an hour later, then the clock is set back by that hour."""
     start = clock.now
     until = start + 600
@@ -358,65 +352,3 @@ def test_clock_that_steps_back_resurrects_nothing(log: ClaimLog, tmp_path: Path,
         restarted.claim(b"old", until)
     assert restarted.claim(b"new", start + 7200)
     restarted.close()
-
-
-STEPS = st.lists(
-    st.tuples(
-        st.sampled_from(["claim", "claim", "claim", "wait", "restart"]),
-        st.integers(0, 2),
-        st.integers(0, 3),
-        st.integers(1, 90),
-    ),
-    max_size=40,
-)
-
-
-@settings(max_examples=150, deadline=None)
-@given(STEPS)
-def test_three_workers_agree_with_a_dictionary(steps: list[tuple[str, int, int, int]]) -> None:
-    clock = Time()
-    held: dict[int, float] = {}
-    with tempfile.TemporaryDirectory() as directory:
-        workers = [ClaimLog(directory, window=60, clock=clock) for _ in range(3)]
-        for verb, worker, key, seconds in steps:
-            if verb == "claim":
-                free = held.get(key, 0.0) <= clock.now
-                assert workers[worker].claim(b"%d" % key, clock.now + seconds) is free
-                if free:
-                    held[key] = clock.now + seconds
-            elif verb == "wait":
-                clock.now += seconds / 3
-            else:
-                workers[worker].close()
-                workers[worker] = ClaimLog(directory, window=60, clock=clock)
-        for log in workers:
-            log.close()
-
-
-@settings(max_examples=150, deadline=None)
-@given(
-    st.lists(
-        st.tuples(st.integers(0, 1), st.integers(0, 3), st.integers(0, 20), st.integers(-120, 120), st.booleans()),
-        max_size=40,
-    )
-)
-def test_no_clock_steps_let_a_stamp_in_twice(steps: list[tuple[int, int, int, int, bool]]) -> None:
-    """Safety alone: a key with one fixed end is won at most once, whatever the clock does."""
-    clock = Time()
-    won: set[tuple[int, int]] = set()
-    with tempfile.TemporaryDirectory() as directory:
-        workers = [ClaimLog(directory, window=60, clock=clock) for _ in range(2)]
-        for worker, key, stamp, step, restart in steps:
-            clock.now += step
-            if restart:
-                workers[worker].close()
-                workers[worker] = ClaimLog(directory, window=60, clock=clock)
-            try:
-                accepted = workers[worker].claim(b"%d %d" % (key, stamp), 1_000_000.0 + 20 * stamp)
-            except Unavailable:
-                continue
-            assert not (accepted and (key, stamp) in won)
-            if accepted:
-                won.add((key, stamp))
-        for log in workers:
-            log.close()
