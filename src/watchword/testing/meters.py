@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable
 from inspect import isawaitable
 from typing import Final, TypeVar
@@ -29,7 +30,7 @@ class FixedClock:
         return self.now
 
 
-class MeterSuite:
+class MeterSuite(ABC):
     """Test one meter: inherit, and return a new one, empty, from ``make``.
 
     ``lease`` is how many admissions the meter may hold back or bring forward, 0 for an exact one.
@@ -37,9 +38,9 @@ class MeterSuite:
 
     lease: int = 0
 
+    @abstractmethod
     def make(self, clock: Clock) -> Meter:
         """Return an empty meter that tells the time by ``clock``."""
-        raise NotImplementedError
 
     def settle(self, value: Soon[T]) -> T:
         """Return the value, awaited where it is not there yet."""
