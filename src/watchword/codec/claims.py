@@ -1,0 +1,136 @@
+"""Judge the claims of a token whose signature is already proved: RFC 7519 section 4.1, RFC 9068 section 4."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Set
+from typing import Any, Final
+
+from watchword.model.reason import (
+    BAD_CLAIMS,
+    BAD_TYPE,
+    EXPIRED,
+    NOT_YET_VALID,
+    WRONG_AUDIENCE,
+    WRONG_ISSUER,
+    Reason,
+)
+
+__all__ = ["audience_refusal", "claim_rule", "is_name", "moment", "refusal", "scopes", "texts", "time_refusal"]
+
+_LATEST: Final = 253_402_300_800  # the year 10000
+_MOST_TEXT: Final = 255  # characters (OpenID Connect Core 1.0 section 2 allows a subject as many)
+_MOST_TEXTS: Final = 64
+
+_ALWAYS: Final = frozenset({"exp", "sub"})
+_TIMES: Final = ("exp", "nbf", "iat")
+_NAMES: Final = ("sub", "jti", "client_id")
+
+# Claims that mark a token as something else than one to call an API with by its mere possession: id tokens (OpenID
+# Connect Core 1.0 section 3.3.2.11), logout tokens (Back-Channel Logout 1.0 section 2.4), tokens bound to a key.
+_OTHER_TOKENS: Final = frozenset({"nonce", "at_hash", "c_hash", "s_hash", "events", "cnf"})
+
+
+def is_name(value: object) -> bool:
+    """Return whether a claim is a text of 1 to 255 printable characters."""
+    return isinstance(value, str) and 0 < len(value) <= _MOST_TEXT and value.isprintable()
+
+
+def moment(value: object) -> float | None:
+    """Return a NumericDate (RFC 7519 section 2) in Unix seconds, or None when it is none: finite, before year 10000."""
+    if (value.__class__ is int or value.__class__ is float) and 0 <= value <= _LATEST:
+        return value
+    return None
+
+
+def texts(value: object) -> tuple[str, ...] | None:
+    """Return a claim that is one text or a list of at most 64 texts as a tuple, or None when it is neither."""
+    if isinstance(value, str):
+        return (value,)
+    if not isinstance(value, list) or len(value) > _MOST_TEXTS:
+        return None
+    for each in value:
+        if not isinstance(each, str):
+            return None
+    return tuple(value)
+
+
+def scopes(claims: Mapping[str, Any]) -> frozenset[str] | None:
+    """Return the scopes of ``scope`` (RFC 8693 section 4.2) or ``scp``, or None when malformed."""
+    value = claims.get("scope", claims.get("scp", ""))
+    if isinstance(value, str):
+        return frozenset(value.split())
+    named = texts(value)
+    return frozenset(named) if named is not None else None
+
+
+def time_refusal(claims: Mapping[str, Any], now: float, leeway: float) -> Reason | None:
+    """Judge ``exp``, ``nbf`` and ``iat`` where present. ``leeway`` (seconds) excuses a clock ahead of ours.
+
+    An expiry is never stretched: on it and after it the token is refused.
+    """
+    for name in _TIMES:
+        if name in claims:
+            at = moment(claims[name])
+            if at is None:
+                return BAD_CLAIMS
+            if name == "exp":
+                if now >= at:
+                    return EXPIRED
+            elif at > now + leeway:
+                return NOT_YET_VALID
+    return None
+
+
+def audience_refusal(claims: Mapping[str, Any], audience: str) -> Reason | None:
+    """Judge ``aud``: it must be there, and one of its elements must be ours, exactly."""
+    value = claims.get("aud")
+    if value == audience:
+        return None
+    named = texts(value)
+    return None if named is not None and audience in named else WRONG_AUDIENCE
+
+
+def refusal(
+    claims: Mapping[str, Any],
+    *,
+    issuer: str,
+    audience: str,
+    now: float,
+    leeway: float,
+    required: Set[str] = _ALWAYS,
+) -> Reason | None:
+    """Return why the claims are not those of a valid token for us, or None.
+
+    ``iss`` and ``aud`` must always be there, and what ``required`` names besides; what there is of ``jti`` and
+    ``client_id`` must be a name. A token bound to a key by ``cnf`` (RFC 7800) is refused: as a bearer token its binding
+    would go unchecked.
+    """
+    if claims.get("iss") != issuer:
+        return WRONG_ISSUER
+    refused = audience_refusal(claims, audience)
+    if refused is not None:
+        return refused
+    if not claims.keys() >= required:
+        return BAD_CLAIMS
+    refused = time_refusal(claims, now, leeway)
+    if refused is not None:
+        return refused
+    for name in _NAMES:
+        if name in claims and not is_name(claims[name]):
+            return BAD_CLAIMS
+    return None if _OTHER_TOKENS.isdisjoint(claims) else BAD_TYPE
+
+
+def claim_rule(text: str) -> Callable[[Mapping[str, Any]], str | None]:
+    """Return what makes a subject of claims by a rule such as "user:{sub}". Raise ValueError for what is no rule."""
+    match = re.fullmatch(r"((?:user|service):[^{}]*)\{(\w+)\}([^{}]*)", text)
+    if match is None:
+        raise ValueError(f"{text!r} is no subject rule: write user: or service:, and one claim, as in user:{{sub}}")
+    before, claim, after = match.groups()
+
+    def subject(claims: Mapping[str, Any]) -> str | None:
+        value = claims.get(claim)
+        return f"{before}{value}{after}" if is_name(value) else None
+
+    return subject

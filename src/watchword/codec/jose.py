@@ -1,0 +1,360 @@
+"""JSON Web Signatures and Keys: RFC 7515, 7517, 7518, 8037, 8725, 9864. The only module that knows joserfc.
+
+A token never chooses how it is verified: the algorithm belongs to the key, and a header that names another is refused.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final, TypeAlias, final
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, OKPKey, RSAKey
+from joserfc.jws import JWSRegistry
+
+from watchword.codec.strict import from_base64url, json_object, to_base64url
+from watchword.model.reason import BAD_ALGORITHM, BAD_SIGNATURE, MALFORMED_CREDENTIAL, UNKNOWN_CRITICAL, Reason
+
+__all__ = [
+    "Header",
+    "KeyRefused",
+    "SigningKey",
+    "Token",
+    "VerificationKey",
+    "key_set",
+    "open_token",
+    "peek",
+    "verify",
+]
+
+PublicKey: TypeAlias = ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey | rsa.RSAPublicKey
+PrivateKey: TypeAlias = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+
+_MOST_TOKEN: Final = 16_384  # bytes
+_MOST_HEADER: Final = 4_096  # bytes of base64url
+_MOST_KID: Final = 256  # characters
+_MOST_HEADERS: Final = 256  # remembered
+_RSA_BITS: Final = (2_048, 8_192)
+
+# One row an algorithm: header names that mean it, the joserfc algorithm (RFC 9864 calls EdDSA over Ed25519 "Ed25519").
+_ALGORITHMS: Final[Mapping[str, tuple[frozenset[str], str]]] = {
+    "EdDSA": (frozenset({"EdDSA", "Ed25519"}), "Ed25519"),
+    "ES256": (frozenset({"ES256"}), "ES256"),
+    "RS256": (frozenset({"RS256"}), "RS256"),
+}
+_NAMES: Final = frozenset(name for names, _ in _ALGORITHMS.values() for name in names)
+_REGISTRY: Final = JWSRegistry(algorithms=[name for _, name in _ALGORITHMS.values()])
+
+_REFUSED_MEMBERS: Final = {
+    **dict.fromkeys(("crit", "b64"), UNKNOWN_CRITICAL),  # no extension is understood here (RFC 7515 4.1.11, RFC 7797)
+    **dict.fromkeys(("zip", "enc", "epk", "p2c", "p2s"), BAD_ALGORITHM),  # encryption (RFC 7516, RFC 7518)
+    **dict.fromkeys(("jwk", "jku", "x5u", "x5c"), BAD_ALGORITHM),  # a key that the token itself brings (RFC 8725 3.10)
+}
+_PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+
+
+_KINDS: Final[Mapping[str, Any]] = {"OKP": OKPKey, "EC": ECKey, "RSA": RSAKey}
+
+
+class KeyRefused(ValueError):
+    """Say that a key is not fit to verify with; the text names no key material."""
+
+
+# --- keys -------------------------------------------------------------------------------------------------------------
+
+
+def _algorithm_of(key: object) -> str:
+    """Return the one algorithm that a key is good for."""
+    if isinstance(key, ed25519.Ed25519PublicKey):
+        return "EdDSA"
+    if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
+        return "ES256"
+    if isinstance(key, rsa.RSAPublicKey) and _RSA_BITS[0] <= key.key_size <= _RSA_BITS[1]:
+        return "RS256"
+    raise KeyRefused("a key must be Ed25519, EC P-256, or RSA of 2048 to 8192 bits")
+
+
+def _wrapped(key: Any) -> OKPKey | ECKey | RSAKey:
+    if isinstance(key, (ed25519.Ed25519PublicKey, ed25519.Ed25519PrivateKey)):
+        return OKPKey.import_key(key)
+    if isinstance(key, (ec.EllipticCurvePublicKey, ec.EllipticCurvePrivateKey)):
+        return ECKey(key, key)
+    return RSAKey(key, key)
+
+
+@final
+class VerificationKey:
+    """Hold one public key with the one algorithm that it is good for: ``EdDSA``, ``ES256`` or ``RS256``."""
+
+    __slots__ = ("_check", "_wrapped", "algorithm", "kid", "names", "signature_length")
+
+    def __init__(self, key: PublicKey, kid: str | None = None) -> None:
+        """Take a public key of the cryptography package; ``kid`` defaults to its thumbprint. Raise KeyRefused."""
+        self.algorithm = _algorithm_of(key)
+        self._wrapped = _wrapped(key)
+        self.kid = kid if kid is not None else self._wrapped.thumbprint()
+        self.names, name = _ALGORITHMS[self.algorithm]
+        self._check = _REGISTRY.get_alg(name).verify
+        size = (key.key_size + 7) // 8 if isinstance(key, rsa.RSAPublicKey) else 64
+        self.signature_length = (size * 4 + 2) // 3  # characters of base64url
+
+    def __repr__(self) -> str:
+        return f"VerificationKey(kid={self.kid!r}, algorithm={self.algorithm!r})"
+
+    @classmethod
+    def from_jwk(cls, jwk: Mapping[str, Any]) -> VerificationKey:
+        """Load a public JSON Web Key (RFC 7517 section 4). Raise KeyRefused.
+
+        Refused are symmetric keys, private members, a ``use``, ``key_ops`` or ``alg`` that says something else than
+        verifying with the key's own algorithm.
+        """
+        kind = _KINDS.get(str(jwk.get("kty")))
+        if kind is None or not _PRIVATE_MEMBERS.isdisjoint(jwk):
+            raise KeyRefused("a JWK must be a public key of type OKP, EC or RSA")
+        if jwk.get("use", "sig") != "sig" or jwk.get("key_ops", ["verify"]) != ["verify"]:
+            raise KeyRefused("the JWK is not for verifying signatures")
+        kid = jwk.get("kid")
+        if kid is not None and not _is_kid(kid):
+            raise KeyRefused("the JWK's kid is not a text of at most 256 characters")
+        try:
+            loaded = cls(kind.import_key(_material(jwk)).public_key, kid)
+        except KeyRefused:
+            raise
+        except (JoseError, ValueError, TypeError, KeyError, AttributeError, OverflowError):
+            raise KeyRefused("the JWK is malformed") from None
+        if "alg" in jwk and jwk["alg"] not in loaded.names:
+            raise KeyRefused("the JWK's alg is not the one of such a key")
+        return loaded
+
+    @classmethod
+    def from_pem(cls, pem: bytes, kid: str | None = None) -> VerificationKey:
+        """Load a public key in PEM (RFC 7468 section 13). Raise KeyRefused."""
+        try:
+            key = serialization.load_pem_public_key(pem)
+        except Exception:  # unsupported kinds raise their own errors
+            raise KeyRefused("not a public key in PEM") from None
+        return cls(key, kid)  # type: ignore[arg-type]  # _algorithm_of refuses other kinds
+
+    def public_jwk(self) -> dict[str, Any]:
+        """Return the key as a JSON Web Key with ``kid``, ``use`` and ``alg``."""
+        material = _material(self._wrapped.as_dict(private=False))
+        return {**material, "kid": self.kid, "use": "sig", "alg": self.algorithm}
+
+    def verifies(self, signed: bytes, signature: bytes) -> bool:
+        """Return whether ``signature`` (raw, RFC 7518 section 3) is this key's over ``signed``."""
+        return self._check(signed, signature, self._wrapped)
+
+
+def _material(jwk: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: jwk[name] for name in ("kty", "crv", "x", "y", "n", "e") if name in jwk}
+
+
+def _is_kid(kid: object) -> bool:
+    return isinstance(kid, str) and 0 < len(kid) <= _MOST_KID and kid.isprintable()
+
+
+def key_set(raw: bytes) -> dict[str, VerificationKey] | None:
+    """Return the usable keys of a JWK Set (RFC 7517 section 5) by ``kid``, or None when it is no such set.
+
+    Keys of other kinds and unfit keys are left out, as the RFC asks; so is a second key with a ``kid`` already there.
+    """
+    document = json_object(raw)
+    keys = document.get("keys") if document is not None else None
+    if not isinstance(keys, list):
+        return None
+    loaded: dict[str, VerificationKey] = {}
+    for jwk in keys:
+        try:
+            key = VerificationKey.from_jwk(jwk) if isinstance(jwk, dict) else None
+        except KeyRefused:
+            continue
+        if key is not None:
+            loaded.setdefault(key.kid, key)
+    return loaded
+
+
+@final
+class SigningKey:
+    """Hold a private key and sign claims with it. Its ``repr`` shows the ``kid`` only."""
+
+    __slots__ = ("_heads", "_key", "_sign", "_wrapped", "kid", "verification")
+
+    def __init__(self, key: PrivateKey, kid: str | None = None) -> None:
+        """Take a private key of the cryptography package. Raise KeyRefused when it is not fit."""
+        self.verification = VerificationKey(key.public_key(), kid)
+        self.kid = self.verification.kid
+        self._key = key
+        self._wrapped = _wrapped(key)
+        self._sign = _REGISTRY.get_alg(_ALGORITHMS[self.algorithm][1]).sign
+        self._heads: dict[str, bytes] = {}
+
+    def __repr__(self) -> str:
+        return f"SigningKey(kid={self.kid!r}, algorithm={self.algorithm!r})"
+
+    @property
+    def algorithm(self) -> str:
+        """Return the algorithm's name as headers carry it."""
+        return self.verification.algorithm
+
+    @classmethod
+    def generate(cls, algorithm: str = "EdDSA", kid: str | None = None) -> SigningKey:
+        """Make a new key for ``EdDSA`` (the default), ``ES256`` or ``RS256`` (3072 bits)."""
+        if algorithm == "EdDSA":
+            return cls(ed25519.Ed25519PrivateKey.generate(), kid)
+        if algorithm == "ES256":
+            return cls(ec.generate_private_key(ec.SECP256R1()), kid)
+        if algorithm == "RS256":
+            return cls(rsa.generate_private_key(65_537, 3_072), kid)
+        raise KeyRefused("the algorithm must be EdDSA, ES256 or RS256")
+
+    @classmethod
+    def from_pkcs8(cls, der: bytes, kid: str | None = None) -> SigningKey:
+        """Load an unencrypted PKCS#8 key in DER (RFC 5958). Raise KeyRefused."""
+        try:
+            key = serialization.load_der_private_key(der, None)
+        except Exception:  # the cause's text might quote the input
+            raise KeyRefused("not a private key in PKCS#8") from None
+        if not isinstance(key, (ed25519.Ed25519PrivateKey, ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey)):
+            raise KeyRefused("a key must be Ed25519, EC P-256, or RSA of 2048 to 8192 bits")
+        return cls(key, kid)
+
+    def to_pkcs8(self) -> bytes:
+        """Return the private key as PKCS#8 in DER, to be sealed at once."""
+        form = serialization.PrivateFormat.PKCS8
+        return self._key.private_bytes(serialization.Encoding.DER, form, serialization.NoEncryption())
+
+    def public_jwk(self) -> dict[str, Any]:
+        """Return the public half as a JSON Web Key."""
+        return self.verification.public_jwk()
+
+    def sign(self, claims: Mapping[str, Any], typ: str = "JWT", headers: Mapping[str, Any] | None = None) -> str:
+        """Return the claims as a signed compact JWT (RFC 7519 section 7.1), with more header members if given."""
+        head = self._heads.get(typ) if headers is None else None
+        if head is None:
+            head = to_base64url(_dump({**(headers or {}), "alg": self.algorithm, "kid": self.kid, "typ": typ}))
+            if headers is None:
+                self._heads[typ] = head
+        signed = head + b"." + to_base64url(_dump(claims))
+        return (signed + b"." + to_base64url(self._sign(signed, self._wrapped))).decode("ascii")
+
+
+def _dump(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(dict(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+# --- tokens -----------------------------------------------------------------------------------------------------------
+
+
+@final
+class Header:
+    """Hold what a JOSE header says. ``type`` is ``typ`` as a media type compares: lower case, no "application/"."""
+
+    __slots__ = ("algorithm", "kid", "segment", "typ", "type")
+
+    def __init__(self, segment: bytes, algorithm: str, kid: str | None, typ: str | None) -> None:
+        self.segment = segment
+        self.algorithm = algorithm
+        self.kid = kid
+        self.typ = typ
+        self.type = (typ or "").lower().removeprefix("application/")
+
+    def __repr__(self) -> str:
+        return f"Header(algorithm={self.algorithm!r}, kid={self.kid!r}, typ={self.typ!r})"
+
+
+@final
+class Token:
+    """Hold a token in its parts, of which nothing is proved yet."""
+
+    __slots__ = ("claims", "header", "signature", "signed")
+
+    def __init__(self, header: Header, claims: dict[str, Any], signed: bytes, signature: bytes) -> None:
+        self.header = header
+        self.claims = claims
+        self.signed = signed
+        self.signature = signature  # still in base64url
+
+    def __repr__(self) -> str:
+        return f"Token({self.header!r})"
+
+    def refusal(self, key: VerificationKey) -> Reason | None:
+        """Return why ``key`` does not prove the token, or None when it does."""
+        header = self.header
+        if header.algorithm not in key.names:
+            return BAD_ALGORITHM
+        if len(self.signature) != key.signature_length:
+            return BAD_SIGNATURE
+        try:
+            signature = from_base64url(self.signature)
+        except ValueError:
+            return MALFORMED_CREDENTIAL
+        if not key.verifies(self.signed, signature):
+            return BAD_SIGNATURE
+        if header.segment not in _headers:  # only what a trusted key signed is remembered, so strangers cannot fill it
+            if len(_headers) >= _MOST_HEADERS:
+                _headers.clear()
+            _headers[header.segment] = header
+        return None
+
+
+_headers: Final[dict[bytes, Header]] = {}
+
+
+def peek(token: bytes) -> Header | Reason:
+    """Return the header of a compact JWS (RFC 7515 section 3.1), or why the token cannot be one that we accept.
+
+    Looks at no more than the header when it is one already known.
+    """
+    segment = token.partition(b".")[0]
+    header = _headers.get(segment)
+    return header if header is not None else _parse_header(token, segment)
+
+
+def _parse_header(token: bytes, segment: bytes) -> Header | Reason:
+    dots = token.count(b".")
+    if not segment or len(segment) > _MOST_HEADER or len(token) > _MOST_TOKEN or dots not in {2, 4}:
+        return MALFORMED_CREDENTIAL
+    try:
+        members = json_object(from_base64url(segment))
+    except ValueError:
+        return MALFORMED_CREDENTIAL
+    if members is None:
+        return MALFORMED_CREDENTIAL
+    for name, reason in _REFUSED_MEMBERS.items():
+        if name in members:
+            return reason
+    algorithm, kid, typ = members.get("alg"), members.get("kid"), members.get("typ")
+    if not isinstance(algorithm, str) or algorithm not in _NAMES or dots != 2:
+        return BAD_ALGORITHM
+    if (kid is not None and not _is_kid(kid)) or not (typ is None or isinstance(typ, str)):
+        return MALFORMED_CREDENTIAL
+    return Header(segment, algorithm, kid, typ)
+
+
+def open_token(token: bytes, header: Header) -> Token | Reason:
+    """Take the token apart and read its claims, unproved, so that the issuer's key can be found."""
+    if len(token) > _MOST_TOKEN:
+        return MALFORMED_CREDENTIAL
+    signed, _, signature = token.rpartition(b".")
+    payload = signed[len(header.segment) + 1 :]
+    if not payload or not signature:
+        return MALFORMED_CREDENTIAL
+    try:
+        claims = json_object(from_base64url(payload))
+    except ValueError:
+        return MALFORMED_CREDENTIAL
+    return Token(header, claims, signed, signature) if claims is not None else MALFORMED_CREDENTIAL
+
+
+def verify(token: bytes, key: VerificationKey) -> dict[str, Any] | Reason:
+    """Return the claims that ``key`` signed, or why there are none. The claims themselves are not judged here."""
+    header = peek(token)
+    if isinstance(header, Reason):
+        return header
+    opened = open_token(token, header)
+    if isinstance(opened, Reason):
+        return opened
+    return opened.refusal(key) or opened.claims
