@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
+from watchword.codec.events import accepted, encode
 from watchword.model.ports import AuditLog, Records, Unavailable
-from watchword.model.records import Event
+from watchword.model.records import Event, Lines
 from watchword.model.request import Request
 from watchword.model.verdict import Principal, Rejection
 
 __all__ = ["Audit", "redact"]
 
 _CAPACITY: Final = 100_000
-_BATCH: Final = 2_000
+
 _PATH_SHOWN: Final = 512
 _DETAIL_SHOWN: Final = 256
 _BROKEN: Final = 503
@@ -29,7 +30,9 @@ def redact(text: str) -> str:
     return _SECRET.sub("[redacted]", text)
 
 
-_Note: TypeAlias = tuple[float, str, bytes, str, Principal | Rejection | None, str]
+_Verdict: TypeAlias = Principal | Rejection | None
+_FIELDS: Final = 6  # of a note: time, method, path, address, verdict, reference
+_BATCH: Final = 2_000 * _FIELDS
 
 
 class Audit:
@@ -45,20 +48,21 @@ class Audit:
     def __init__(self, log: AuditLog, records: Records, capacity: int = _CAPACITY) -> None:
         self._log = log
         self._records = records
-        self._capacity = capacity
-        self._pending: list[_Note] = []
+        self._capacity = capacity * _FIELDS
+        # One flat list: a tuple for each note would be one more thing for the garbage collector to walk.
+        self._pending: list[Any] = []
         self._next = _BATCH
         self.hurry: Callable[[], None] = _nothing
 
     def __len__(self) -> int:
-        return len(self._pending)
+        return len(self._pending) // _FIELDS
 
-    def note(self, now: float, request: Request, verdict: Principal | Rejection | None, reference: str = "") -> None:
+    def note(self, now: float, request: Request, verdict: _Verdict, reference: str = "") -> None:
         """Note one decision: a principal, a rejection, or None where the public was let in."""
         pending = self._pending
         if len(pending) >= self._next:
             self._crowded(len(pending))
-        pending.append((now, request.method, request.path, request.peer.address, verdict, reference))
+        pending.extend((now, request.method, request.path, request.peer.address, verdict, reference))
 
     def _crowded(self, waiting: int) -> None:
         if waiting >= self._capacity:
@@ -76,46 +80,40 @@ class Audit:
         if not taken:
             return 0
         batch = self._pending[:taken]
-        await self._log.append([_event(note) for note in batch])
+        times, verdicts = batch[0::_FIELDS], batch[4::_FIELDS]
+        texts = list(
+            map(_text, times, batch[1::_FIELDS], batch[2::_FIELDS], batch[3::_FIELDS], verdicts, batch[5::_FIELDS])
+        )
+        await self._log.append(Lines(min(times), max(times), texts))
         del self._pending[:taken]
         self._next = _BATCH
-        used = _used(batch)
+        used = _used(times, verdicts)
         if used:
             await self._records.used(used)
-        return taken
+        return len(texts)
 
 
-def _event(note: _Note) -> Event:
-    now, method, path, address, verdict, reference = note
-    place = _place(path)
-    if isinstance(verdict, Rejection):
-        outcome = "broken" if verdict.reason.status == _BROKEN else "refused"
-        return Event(
+def _text(now: float, method: str, path: bytes, address: str, verdict: _Verdict, reference: str) -> str:
+    if isinstance(verdict, Principal):
+        who = (verdict.scheme, verdict.credential, verdict.subject, verdict.actor or "")
+        return accepted(now, who, (method, _place(path), address))
+    if verdict is None:
+        event = Event(now, "decide", "accepted", reason="public", method=method, path=_place(path), address=address)
+        return encode(event)
+    return encode(
+        Event(
             now,
             "decide",
-            outcome,
+            "broken" if verdict.reason.status == _BROKEN else "refused",
             reason=verdict.reason.code,
             reference=reference,
             scheme=verdict.scheme,
             credential=verdict.credential,
             method=redact(method[:32]),
-            path=place,
+            path=_place(path),
             address=address,
             detail=redact(verdict.detail)[:_DETAIL_SHOWN],
         )
-    if verdict is None:
-        return Event(now, "decide", "accepted", reason="public", method=method, path=place, address=address)
-    return Event(
-        now,
-        "decide",
-        "accepted",
-        scheme=verdict.scheme,
-        credential=verdict.credential,
-        subject=verdict.subject,
-        actor=verdict.actor or "",
-        method=method,
-        path=place,
-        address=address,
     )
 
 
@@ -128,10 +126,9 @@ def _nothing() -> None:
     """Wait for the next regular flush."""
 
 
-def _used(batch: list[_Note]) -> dict[str, int]:
-    used: dict[str, int] = {}
-    for now, _, _, _, verdict, _ in batch:
-        if isinstance(verdict, Principal):
-            for credential in verdict.credential.split("+"):  # a conjunction names each of its proofs
-                used[credential] = int(now)
-    return used
+def _used(times: list[float], verdicts: list[_Verdict]) -> dict[str, int]:
+    last = {
+        verdict.credential: at for at, verdict in zip(times, verdicts, strict=True) if isinstance(verdict, Principal)
+    }
+    # A conjunction names each of its proofs.
+    return {credential: int(at) for names, at in last.items() for credential in names.split("+")}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from watchword.model.credential import Credential
 
-__all__ = ["Add", "Change", "Event", "FeedEntry", "Publish", "Record", "Subject", "Swap", "Topic"]
+__all__ = ["Add", "Change", "Event", "FeedEntry", "Lines", "Publish", "Record", "Subject", "Swap", "Topic"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,18 @@ class Event(NamedTuple):
     path: str = ""
     address: str = ""
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Hold events as the log keeps them: each text is the JSON array of one event's fields, in order of time or nearly.
+
+    Times are Unix seconds. The texts of a batch are many, so they are strings and nothing that is collected.
+    """
+
+    first_at: float
+    last_at: float
+    texts: Sequence[str]
 
 
 Record: TypeAlias = Credential | Subject

@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from typing import Any
 
-from watchword.model.records import Event
+from watchword.codec.events import lines_of
+from watchword.model.records import Event, Lines
 
 __all__ = ["POSITIONS", "Batch", "Chain", "Flaw", "Head", "Verification", "decode_events", "flatten"]
 
@@ -22,6 +22,7 @@ POSITIONS = 100_000
 
 _LARGEST_BATCH = 10_000
 _GENESIS = bytes(32)
+_UNSAID = ("", "", "")  # for the fields without a default, left off when all that follow are empty
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,36 +64,28 @@ class Chain:
     number: int = 0
     digest: bytes = _GENESIS
 
-    def extended(self, events: Sequence[Event]) -> tuple[list[Batch], Chain]:
+    def extended(self, events: Sequence[Event] | Lines) -> tuple[list[Batch], Chain]:
         """Return the batches to append and the chain after them."""
+        lines = events if isinstance(events, Lines) else lines_of(events)
         batches: list[Batch] = []
         chain = self
-        for start in range(0, len(events), _LARGEST_BATCH):
-            batch = chain._batch(events[start : start + _LARGEST_BATCH])
+        for start in range(0, len(lines.texts), _LARGEST_BATCH):
+            batch = chain._batch(replace(lines, texts=lines.texts[start : start + _LARGEST_BATCH]))
             batches.append(batch)
             chain = Chain(chain.writer, batch.number, batch.digest)
         return batches, chain
 
-    def _batch(self, events: Sequence[Event]) -> Batch:
-        times = [float(event.at) for event in events]
-        text = json.dumps([_encode(event) for event in events], separators=(",", ":"), allow_nan=False)
-        first, last = min(times), max(times)
-        unsigned = Batch(0, self.writer, self.number + 1, first, last, len(times), text, self.digest, b"")
-        return Batch(0, self.writer, self.number + 1, first, last, len(times), text, self.digest, unsigned.computed())
-
-
-def _encode(event: Event) -> tuple[Any, ...]:
-    """Return the event without the empty fields at its end."""
-    length = len(event)
-    while length > 1 and not event[length - 1]:
-        length -= 1
-    return event[:length]
+    def _batch(self, lines: Lines) -> Batch:
+        text = f"[{','.join(lines.texts)}]"
+        first, last, count = float(lines.first_at), float(lines.last_at), len(lines.texts)
+        unsigned = Batch(0, self.writer, self.number + 1, first, last, count, text, self.digest, b"")
+        return replace(unsigned, digest=unsigned.computed())
 
 
 def decode_events(text: str) -> list[Event]:
     """Return the events of a batch's text. Raise ValueError when it was spoilt."""
     try:
-        return [Event(*values) for values in json.loads(text)]
+        return [Event(*values, *_UNSAID[len(values) :]) for values in json.loads(text)]
     except TypeError:
         raise ValueError("not the events of an audit batch") from None
 

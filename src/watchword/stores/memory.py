@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 
 from watchword.model.credential import Credential, Kind
 from watchword.model.ports import Clock
-from watchword.model.records import Add, Change, Event, FeedEntry, Publish, Record, Subject, Swap
+from watchword.model.records import Add, Change, Event, FeedEntry, Lines, Publish, Record, Subject, Swap
 from watchword.stores.chain import POSITIONS, Batch, Chain, Flaw, Head, Verification, flatten
 from watchword.stores.rows import check, credential_from, credential_row, subject_from, subject_row
 
@@ -133,7 +133,7 @@ class MemoryStore:
         with self._lock:
             return [entry for entry in self._feed if entry.sequence > after and entry.until >= now]
 
-    async def append(self, events: Sequence[Event]) -> None:
+    async def append(self, events: Sequence[Event] | Lines) -> None:
         """Append a batch, all or nothing."""
         with self._lock:
             self._append(*self._chain.extended(events))
@@ -157,7 +157,7 @@ class MemoryStore:
         now = self._clock()
         with self._lock:
             self._prune(now)
-            if self._claims.get(key, now) > now:
+            if until <= now or self._claims.get(key, now) > now:
                 return False
             self._claims[key] = until
             return True

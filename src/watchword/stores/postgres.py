@@ -25,7 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from watchword.model.credential import Credential, Kind
 from watchword.model.ports import Clock, Unavailable
-from watchword.model.records import Change, Event, FeedEntry, Subject
+from watchword.model.records import Change, Event, FeedEntry, Lines, Subject
 from watchword.stores import schema, sql
 from watchword.stores.chain import POSITIONS, Batch, Chain, Flaw, Head, Verification, flatten
 from watchword.stores.creation import create_or_check
@@ -159,7 +159,7 @@ class PostgresStore:
         rows = await self._read(sql.FEED_ENTRIES, {"after": after, "now": int(self._clock())})
         return [feed_entry_from(row) for row in rows]
 
-    async def append(self, events: Sequence[Event]) -> None:
+    async def append(self, events: Sequence[Event] | Lines) -> None:
         """Append a batch, all or nothing, chained to the one before."""
         if events:
             await self._chained(events, sql.append_plan, _AUDITING)
@@ -189,6 +189,8 @@ class PostgresStore:
     async def claim(self, key: bytes, until: float) -> bool:
         """Return True to exactly one caller for this key until ``until``; survives a restart."""
         now = await self._pruned()
+        if until <= now:
+            return False
         changed, _ = await self._change(sql.CLAIM, {"key": sql.claim_key(key), "until": until, "now": now})
         return changed == 1
 
@@ -225,7 +227,9 @@ class PostgresStore:
             result = await connection.execute(statement, parameters)
             return result.rowcount, result.all() if result.returns_rows else ()
 
-    async def _chained(self, events: Sequence[Event], plan: Callable[[Sequence[Batch]], sql.Plan[T]], *locks: int) -> T:
+    async def _chained(
+        self, events: Sequence[Event] | Lines, plan: Callable[[Sequence[Batch]], sql.Plan[T]], *locks: int
+    ) -> T:
         async with _patience(_PATIENCE), self._chaining:
             before = self._chain
             batches, after = before.extended(events)

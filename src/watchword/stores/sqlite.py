@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 
 from watchword.model.credential import Credential, Kind
 from watchword.model.ports import Clock, Unavailable
-from watchword.model.records import Change, Event, FeedEntry, Subject
+from watchword.model.records import Change, Event, FeedEntry, Lines, Subject
 from watchword.stores import schema, sql
 from watchword.stores.chain import POSITIONS, Batch, Chain, Flaw, Head, Verification, flatten
 from watchword.stores.claim_log import ClaimLog
@@ -127,7 +127,7 @@ class SqliteStore:
         rows = self._entries((after, int(self._clock())))
         return [feed_entry_from(row) for row in rows] if rows else []
 
-    async def append(self, events: Sequence[Event]) -> None:
+    async def append(self, events: Sequence[Event] | Lines) -> None:
         """Append a batch, all or nothing, chained to the one before."""
         if events:
             self._chained(events, sql.append_plan)
@@ -159,6 +159,8 @@ class SqliteStore:
         if self._claims is not None:
             return self._claims.claim(key, until)
         now = self._pruned()
+        if until <= now:
+            return False
         changed, _ = self._ephemeral.change(sql.CLAIM, {"key": sql.claim_key(key), "until": until, "now": now})
         return changed == 1
 
@@ -177,7 +179,7 @@ class SqliteStore:
         _, rows = self._ephemeral.change(sql.TAKE, {"key": sql.value_key(key)})
         return rows[0][0] if rows and rows[0][1] > self._clock() else None
 
-    def _chained(self, events: Sequence[Event], plan: Callable[[Sequence[Batch]], sql.Plan[T]]) -> T:
+    def _chained(self, events: Sequence[Event] | Lines, plan: Callable[[Sequence[Batch]], sql.Plan[T]]) -> T:
         with self._chaining:
             before = self._chain
             batches, after = before.extended(events)
