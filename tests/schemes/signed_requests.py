@@ -75,14 +75,14 @@ def credential(id: str, secret: str, profile: str = "v1", **changed: Any) -> Cre
 class House:
     """Build a scheme over fakes, with a clock that tests move."""
 
-    def __init__(self, claims: Claims | None = None, **options: Any) -> None:
+    def __init__(self, claims: Any = None, **options: Any) -> None:
         self.now: float = NOW
         self.records = Records(
             credential(KEY_ID, SECRET),
             credential(OTHER_ID, OTHER_SECRET),
             credential(CONCAT_ID, SECRET, "concat"),
         )
-        self.claims = claims or Claims()
+        self.claims = Claims() if claims is None else claims
         self.verdicts = Verdicts()
         self.options = options
         self.restart()
@@ -92,7 +92,7 @@ class House:
         self.verdicts = Verdicts()
         self.scheme = Signature(
             self.records,  # type: ignore[arg-type]
-            self.claims,  # type: ignore[arg-type]
+            self.claims,
             self.verdicts,
             SEALER,
             clock=lambda: self.now,

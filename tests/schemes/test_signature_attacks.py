@@ -3,6 +3,8 @@
 import asyncio
 import hashlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,6 +34,7 @@ from watchword.model.reason import (
     SKEWED,
 )
 from watchword.model.request import Peer, Request
+from watchword.stores.sqlite import SqliteStore
 
 ALTERED: dict[str, dict[str, Any]] = {
     "body": {"body": b'{"amount":900}'},
@@ -283,3 +286,29 @@ def test_concat_needs_the_body_itself() -> None:
     stated = (b"x-content-sha256", hashlib.sha256(BODY).hexdigest().encode())
     outcome = House(upstream_body=True).judge(request({**concat(message), "body": None}, stated))
     assert reason(outcome) is BAD_SIGNATURE
+
+
+def test_replay_is_refused_by_a_store_that_was_closed_and_opened_again(tmp_path: Path) -> None:
+    async def run() -> list[Principal | Rejection | None]:
+        outcomes = []
+        for _ in range(2):
+            async with SqliteStore(tmp_path / "watchword.db", clock=lambda: NOW) as store:
+                outcomes.append(await House(store).decide(request(signed())))
+        return outcomes
+
+    first, second = asyncio.run(run())
+    assert isinstance(first, Principal)
+    assert reason(second) is REPLAYED
+
+
+def test_one_of_a_hundred_threads_over_two_nodes_passes(tmp_path: Path) -> None:
+    async def run() -> list[Principal | Rejection | None]:
+        path = tmp_path / "watchword.db"
+        async with SqliteStore(path, clock=lambda: NOW) as one, SqliteStore(path, clock=lambda: NOW) as two:
+            nodes = (House(one), House(two))
+            with ThreadPoolExecutor(20) as pool:
+                return list(pool.map(lambda i: nodes[i % 2].judge(request(signed())), range(100)))
+
+    outcomes = asyncio.run(run())
+    assert sum(isinstance(outcome, Principal) for outcome in outcomes) == 1
+    assert {reason(outcome) for outcome in outcomes if not isinstance(outcome, Principal)} == {REPLAYED}
