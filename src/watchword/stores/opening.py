@@ -98,7 +98,8 @@ def sqlite_path(url: str) -> str:
 def _advice(scheme: str) -> str:
     if scheme in _FORMS:
         return f"not a store URL: write {_FORMS[scheme]}"
-    near = get_close_matches(scheme.lower().partition("+")[0], _FORMS, n=1, cutoff=0.4)
+    name = scheme.lower().partition("+")[0]
+    near = ["postgresql"] if name in ("pg", "psql") else get_close_matches(name, _FORMS, n=1, cutoff=0.4)
     if near and scheme.isascii() and scheme.replace("+", "").isalnum() and len(scheme) < 20:
         return f"unknown store scheme {scheme!r}: did you mean {_FORMS[near[0]]}"
     return "unknown store scheme: write " + ", ".join(_FORMS.values())

@@ -270,8 +270,10 @@ async def _patience(seconds: float) -> AsyncIterator[None]:
         async with asyncio.timeout(seconds):
             yield
     except DBAPIError as error:
-        state = getattr(error.orig, "sqlstate", None)
-        raise Unavailable(f"PostgreSQL: {type(error.orig).__name__} {state or ''}".rstrip()) from None
+        cause = error.orig.__cause__ if error.orig is not None and error.orig.__cause__ is not None else error.orig
+        raise Unavailable(
+            f"PostgreSQL: {type(cause).__name__} {getattr(cause, 'sqlstate', None) or ''}".rstrip()
+        ) from None
     except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
         raise Unavailable(f"PostgreSQL: {type(error).__name__}") from None
 
@@ -296,13 +298,16 @@ async def exclusive_connection(url: str) -> AsyncIterator[AsyncConnection]:
 
 def _engine(url: str, connections: int) -> AsyncEngine:
     async def connect() -> Any:
-        return await asyncpg.connect(
-            url,
-            timeout=_PATIENCE,
-            command_timeout=_PATIENCE,
-            server_settings=_SETTINGS,
-            connection_class=_Connection,
-        )
+        try:
+            return await asyncpg.connect(
+                url,
+                timeout=_PATIENCE,
+                command_timeout=_PATIENCE,
+                server_settings=_SETTINGS,
+                connection_class=_Connection,
+            )
+        except ValueError:  # its text may quote the URL
+            raise Unavailable("PostgreSQL: the URL cannot be read") from None
 
     return create_async_engine(
         "postgresql+asyncpg://",
