@@ -20,6 +20,7 @@ from watchword.model.reason import (
     INSUFFICIENT_SCOPE,
     NO_CREDENTIAL,
     OVERLOADED,
+    Reason,
 )
 from watchword.model.request import Request
 from watchword.model.verdict import Allow, Challenge, Decision, Deny, Headers, Principal, Rejection
@@ -31,6 +32,7 @@ __all__ = ["Failures", "Gate", "Route"]
 logger: logging.Logger = logging.getLogger("watchword")
 
 _UNAUTHENTICATED = 401
+_BROKEN = 503
 _QUIET = 1.0
 _GUESSES = frozenset({400, 401})
 _SETTLED = frozenset({Principal, Rejection, type(None)})
@@ -93,12 +95,15 @@ class Gate:
         now = self._clock()
         try:
             verdict, headers = await self._judge(request, route, now)
-            if verdict.__class__ is not Rejection:
+            # Exactly a Principal, or None where the policy says so: whatever else comes out is no leave to enter.
+            if verdict.__class__ is Principal or (verdict is None and route.policy.public):
                 self._audit.note(now, request, verdict)
-                return Allow(verdict, headers)  # type: ignore[arg-type]
+                return Allow(verdict, headers)
+            if not isinstance(verdict, Rejection):
+                raise TypeError(f"a policy answered with {verdict.__class__.__name__}")
         except Exception as error:  # whatever broke: broken is 503
             verdict = _broken(error)
-        return await self._deny(request, route, verdict, now)  # type: ignore[arg-type]
+        return await self._deny(request, route, verdict, now)
 
     async def _judge(self, request: Request, route: Route, now: float) -> tuple[Principal | Rejection | None, Headers]:
         watch = self._watch
@@ -111,18 +116,18 @@ class Gate:
         headers: Headers = ()
         for check in route.checks_before:
             answer = check(request, None)
-            if answer:  # nearly always the empty tuple
+            if answer.__class__ is not tuple or answer:  # nearly always the empty tuple
                 answer = await answer if isawaitable(answer) else answer
                 if isinstance(answer, Rejection):
                     return answer, ()
-                headers = (*headers, *answer)
+                headers = (*headers, *answer)  # None, from a guard that forgot to answer, breaks here
         found = route.evaluate(request)
         verdict = found if found.__class__ in _SETTLED else await found  # type: ignore[misc]
         if verdict.__class__ is Rejection:
-            return verdict, ()  # type: ignore[return-value]
+            return verdict, ()
         for check in route.checks_after:
             answer = check(request, verdict)  # type: ignore[arg-type]
-            if answer:
+            if answer.__class__ is not tuple or answer:
                 answer = await answer if isawaitable(answer) else answer
                 if isinstance(answer, Rejection):
                     return _of(answer, verdict), ()  # type: ignore[arg-type]
@@ -138,28 +143,35 @@ class Gate:
             rejection = _broken(error)
         return Deny(rejection, reference, (), rejection.headers)
 
+    def broken(self, request: Request, error: Exception) -> Deny:
+        """Answer 503 for what broke before there was anything to decide: the start, the reading of the request."""
+        return self.refuse(request, _broken(error))
+
     async def _deny(self, request: Request, route: Route, rejection: Rejection, now: float) -> Deny:
         reference = secrets.token_hex(8)
-        reason = rejection.reason
+        challenges: tuple[Challenge, ...] = ()
         try:
-            if not rejection.scheme:
-                rejection = replace(rejection, scheme=_presented(request, route))
-            if self._failures is not None and reason.status in _GUESSES and reason is not NO_CREDENTIAL:
-                counted = self._failures.failed(request)
-                if counted is not None:
-                    await counted
-            if reason is CREDENTIAL_IN_URL and self._burn is not None:
-                await self._burn(request)
+            if rejection.reason.status != _BROKEN:
+                await self._punish(request, rejection.reason)
+                if not rejection.scheme:
+                    rejection = replace(rejection, scheme=_presented(request, route))
+                challenges = _challenges(request, route, rejection)
+        except Exception as error:
+            rejection, challenges = _broken(error), ()
+        try:
             self._audit.note(now, request, rejection, reference)
         except Exception as error:
-            rejection = _broken(error)
-            reason = rejection.reason
-        challenges: tuple[Challenge, ...] = ()
-        if reason.status == _UNAUTHENTICATED:
-            challenges = route.policy.challenges(rejection, request)
-        elif reason is INSUFFICIENT_SCOPE:
-            challenges = _scope_challenge(route)
+            rejection, challenges = _broken(error), ()
         return Deny(rejection, reference, challenges, rejection.headers)
+
+    async def _punish(self, request: Request, reason: Reason) -> None:
+        """Count a refused proof against its address; take back what travelled in the URL."""
+        if self._failures is not None and reason.status in _GUESSES and reason is not NO_CREDENTIAL:
+            counted = self._failures.failed(request)
+            if counted is not None:
+                await counted
+        if reason is CREDENTIAL_IN_URL and self._burn is not None:
+            await self._burn(request)
 
 
 def _broken(error: Exception) -> Rejection:
@@ -196,6 +208,12 @@ def _of(rejection: Rejection, who: Principal | None) -> Rejection:
 def _presented(request: Request, route: Route) -> str:
     """Return the first scheme of the route that the request presents, "" when there is none."""
     return next((name for name, presence in route.policy.trace(request) if presence != "absent"), "")
+
+
+def _challenges(request: Request, route: Route, rejection: Rejection) -> tuple[Challenge, ...]:
+    if rejection.reason.status == _UNAUTHENTICATED:
+        return route.policy.challenges(rejection, request)
+    return _scope_challenge(route) if rejection.reason is INSUFFICIENT_SCOPE else ()
 
 
 def _scope_challenge(route: Route) -> tuple[Challenge, ...]:

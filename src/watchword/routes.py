@@ -54,14 +54,26 @@ class RouteTable:
                 self._any.setdefault(rule.path, route)
 
     def find(self, method: str, path: str) -> Route | None:
-        """Return the route, or None. HEAD is judged as GET where HEAD is not named (RFC 9110 section 9.3.2)."""
+        """Return the route, or None. HEAD is judged as GET where HEAD is not named (RFC 9110 section 9.3.2).
+
+        A rule for all methods names none: were HEAD its, it would show the fields of what GET must prove itself for.
+        """
+        if method == "HEAD":
+            return self._named("HEAD", path) or self.find("GET", path)
         route = self._exact.get((method, path)) or self._any.get(path)
         if route is not None:
             return route
         for pattern, methods, candidate in self._templates:
             if (not methods or method in methods) and pattern.fullmatch(path):
                 return candidate
-        return self.find("GET", path) if method == "HEAD" else None
+        return None
+
+    def _named(self, method: str, path: str) -> Route | None:
+        exact = self._exact.get((method, path))
+        if exact is not None:
+            return exact
+        found = (route for pattern, methods, route in self._templates if method in methods and pattern.fullmatch(path))
+        return next(found, None)
 
 
 def _pattern(template: str) -> re.Pattern[str]:

@@ -177,6 +177,7 @@ class FeedWatch:
             await done
 
     def _failed(self, now: float) -> None:
+        self.read_at = min(self.read_at, now)  # a clock that stepped back must not stretch the bound
         if now - self.read_at > self._bound:
             raise Unavailable("the revocation feed has been silent for too long")
         self.due = now + self._every

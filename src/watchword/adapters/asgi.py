@@ -10,7 +10,7 @@ from watchword.codec.forwarded import TrustedProxies
 from watchword.gate import Gate, Route
 from watchword.model.reason import BODY_TOO_LARGE, MALFORMED_REQUEST, NO_ROUTE
 from watchword.model.request import Peer, Request
-from watchword.model.verdict import Allow, Deny, Principal, Rejection
+from watchword.model.verdict import Allow, Deny, Headers, Principal, Rejection
 
 __all__ = [
     "MAX_BODY",
@@ -18,9 +18,11 @@ __all__ = [
     "Front",
     "TooLarge",
     "WatchwordMiddleware",
+    "adding",
     "peer_of",
     "principal",
     "read_body",
+    "ready",
     "request_of",
     "send_problem",
 ]
@@ -36,6 +38,8 @@ MAX_BODY: Final = 1024 * 1024
 
 SCOPE_KEY: Final = "watchword"
 """Where in the ASGI scope the principal is put."""
+
+_STARTS: Final = frozenset({"http.response.start", "websocket.accept"})
 
 
 class Front(Protocol):
@@ -70,7 +74,7 @@ def peer_of(scope: Scope, proxies: TrustedProxies | None) -> Peer:
     """Return who is at the other end: through trusted proxies the address they vouch for."""
     client = scope.get("client")
     address = client[0] if client else ""
-    tls = scope["scheme"] in ("https", "wss")
+    tls = scope.get("scheme") in ("https", "wss")
     extensions = scope.get("extensions")
     certificate = None
     if extensions is not None and "tls" in extensions:
@@ -87,7 +91,12 @@ def request_of(scope: Scope, proxies: TrustedProxies | None = None, body: bytes 
     raw = scope.get("raw_path")
     path = raw if raw is not None else scope["path"].encode()
     return Request(
-        scope.get("method", "GET"), path, scope["query_string"], scope["headers"], peer_of(scope, proxies), body
+        scope.get("method", "GET"),
+        path,
+        scope.get("query_string", b""),
+        scope["headers"],
+        peer_of(scope, proxies),
+        body,
     )
 
 
@@ -112,6 +121,28 @@ async def read_body(receive: Receive, limit: int = MAX_BODY) -> bytes | None:
     if size > limit:
         raise TooLarge
     return b"".join(chunks)
+
+
+async def ready(front: Front, request: Request) -> Deny | None:
+    """Start where no lifespan did. Return the refusal when that breaks: broken is 503."""
+    if front.running:
+        return None
+    try:
+        await front.start()
+    except Exception as error:
+        return front.gate.broken(request, error)
+    return None
+
+
+def adding(send: Send, headers: Headers) -> Send:
+    """Return ``send`` that adds the decision's header fields to the response."""
+
+    async def added(message: Message) -> None:
+        if message["type"] in _STARTS:
+            message = {**message, "headers": [*message.get("headers", ()), *headers]}
+        await send(message)
+
+    return added
 
 
 async def send_problem(send: Send, deny: Deny) -> None:
@@ -143,10 +174,12 @@ class WatchwordMiddleware:
             await self._app(scope, self._lifespan(receive), send)
             return
         front = self._front
-        if not front.running:
-            await front.start()
-        route = self._route or front.route_for(scope.get("method", "GET"), scope["path"])
         request = request_of(scope, front.proxies)
+        broken = None if front.running else await ready(front, request)
+        if broken is not None:
+            await _refuse(scope, send, broken)
+            return
+        route = self._route or front.route_for(request.method, scope["path"])
         if route is None:
             await _refuse(scope, send, front.gate.refuse(request, Rejection(NO_ROUTE)))
             return
@@ -165,8 +198,8 @@ class WatchwordMiddleware:
             request.body = b""
         decision = await front.gate.decide(request, route)
         if decision.__class__ is Allow:
-            scope[SCOPE_KEY] = decision.principal  # type: ignore[union-attr]
-            await self._app(scope, receive, send)
+            scope[SCOPE_KEY] = decision.principal
+            await self._app(scope, receive, adding(send, decision.headers) if decision.headers else send)
             return
         await _refuse(scope, send, decision)  # type: ignore[arg-type]
 

@@ -134,7 +134,7 @@ def _token(family: str, proof: str, generation: int) -> str:
 
 def _parts(token: str) -> tuple[str, str, int] | None:
     """Return the family's id, its proof and the token's generation."""
-    parts = token.split(".") if len(token) <= _LONGEST else []
+    parts = token.split(".") if len(token) <= _LONGEST and token.isascii() else []
     if len(parts) != _PARTS or not parts[0].startswith("rt_") or not _number(parts[2]):
         return None
     return "fam_" + parts[0].removeprefix("rt_"), parts[1], int(parts[2])
