@@ -188,7 +188,8 @@ class OAuth2:
         return OAuth2Credential(token, header) if header.type == _ACCESS_TOKEN else None
 
     def _read_opaque(self, token: bytes) -> OAuth2Credential | None:
-        if not 0 < len(token) <= _MOST_OPAQUE or not _B64TOKEN.issuperset(token.rstrip(b"=")):
+        body = token.rstrip(b"=")
+        if not body or len(token) > _MOST_OPAQUE or not _B64TOKEN.issuperset(body):
             return None
         return OAuth2Credential(token, None) if self._provider(token) is not None else None
 
