@@ -1,0 +1,67 @@
+"""What is promised, and the arithmetic from measured seconds to a figure and its bound."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import median
+
+from benchmarks.loop import Measure
+
+__all__ = ["DECISIONS", "Figure", "added", "decision_figures"]
+
+YARDSTICK = "joserfc"
+BARE = {"joserfc": "peer-bare", "pyjwt": "peer-bare", "hmac": "own-bare-post", "hmac-shared": "own-bare-post"}
+
+# name, label, bound as a share of what the yardstick adds
+DECISIONS = (
+    ("api-key", "API key", 0.2),
+    ("session", "session cookie", 0.2),
+    ("jwt", "JWT seen before", 0.2),
+    ("basic", "Basic, repeated", 0.2),
+    ("hmac", "HMAC over 1 KiB, one process", 0.4),
+    ("hmac-shared", "HMAC over 1 KiB, shared single use", 1.2),
+)
+FIRST_SEEN_BOUND = 1.15
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """Hold one line of the table: ``measured`` must be at most ``bound``, or at least where ``at_least`` says so."""
+
+    name: str
+    measured: float
+    bound: float
+    unit: str
+    detail: str = ""
+    at_least: bool = False
+
+    @property
+    def met(self) -> bool:
+        """Tell whether the promise is kept."""
+        return self.measured >= self.bound if self.at_least else self.measured <= self.bound
+
+
+def added(rounds: dict[str, list[Measure]], name: str, *, cpu: bool = False) -> float:
+    """Return the microseconds a call that a contestant adds to its bare application: the median over the rounds."""
+
+    def each(measures: list[Measure]) -> list[float]:
+        return [(one.cpu if cpu else one.seconds) / one.count * 1e6 for one in measures]
+
+    if name == "verify":
+        return median(each(rounds[name]))
+    bare = each(rounds[BARE.get(name, "own-bare")])
+    return median(full - nothing for full, nothing in zip(each(rounds[name]), bare, strict=True))
+
+
+def decision_figures(rounds: dict[str, list[Measure]]) -> list[Figure]:
+    """Return the figures of decisions: each a ratio within this run."""
+    yardstick = added(rounds, YARDSTICK)
+    figures = []
+    for name, label, bound in DECISIONS:
+        cost = added(rounds, name)
+        detail = f"adds {cost:.1f} µs, the leanest check {yardstick:.1f} µs"
+        figures.append(Figure(label, cost / yardstick, bound, "x the leanest check", detail))
+    first, verify = added(rounds, "jwt-first"), added(rounds, "verify")
+    detail = f"adds {first:.1f} µs, the bare verify takes {verify:.1f} µs"
+    figures.append(Figure("JWT seen for the first time", first / verify, FIRST_SEEN_BOUND, "x Ed25519 verify", detail))
+    return figures

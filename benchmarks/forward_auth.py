@@ -1,0 +1,71 @@
+"""`/check` over HTTP beside an empty application on the same server: requests a second, interleaved."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+from benchmarks.decisions import ROOT
+from benchmarks.figures import Figure
+from benchmarks.starting import PYTHON, free_port
+
+__all__ = ["measure_check"]
+
+CONNECTIONS = 32
+BOUND = 0.85
+HEAD = (
+    "GET /check HTTP/1.1\r\nHost: auth.example.com\r\nUser-Agent: nginx\r\nAccept: */*\r\n"
+    "X-Forwarded-For: 198.51.100.7\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Method: GET\r\n"
+    "X-Forwarded-Host: api.example.com\r\nX-Forwarded-Uri: /orders/17\r\nAuthorization: Bearer {key}\r\n\r\n"
+)
+
+
+def measure_check(rounds: int, seconds: float) -> list[Figure]:
+    """Return the share of an empty application's requests a second that `/check` reaches."""
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0, 1]
+    with tempfile.TemporaryDirectory(prefix="watchword-bench-") as folder:
+        processes, ports = {}, {}
+        try:
+            for name in ("empty", "check"):
+                ports[name] = free_port()
+                command = [PYTHON, "-m", "benchmarks.served", name, str(ports[name]), str(cores[-1]), folder]
+                processes[name] = subprocess.Popen(command, cwd=ROOT)
+            for port in ports.values():
+                _wait(port)
+            request = HEAD.format(key=(Path(folder) / "key").read_text()).encode()
+            rates: dict[str, list[float]] = {name: [] for name in ports}
+            for number in range(rounds + 1):
+                for name, port in ports.items():
+                    rate = _load(port, seconds if number else seconds / 2, cores[0], request)
+                    if number:  # the first round warms up
+                        rates[name].append(rate)
+        finally:
+            for process in processes.values():
+                process.terminate()
+                process.wait(30)
+    ratio = median(ours / nothing for ours, nothing in zip(rates["check"], rates["empty"], strict=True))
+    detail = f"{median(rates['check']):,.0f} requests/s, the empty application {median(rates['empty']):,.0f}"
+    unit = "x an empty application"
+    return [Figure("/check with an API key over HTTP", ratio, BOUND, unit, detail, at_least=True)]
+
+
+def _load(port: int, seconds: float, core: int, request: bytes) -> float:
+    command = [PYTHON, "-m", "benchmarks.load", str(port), str(CONNECTIONS), str(seconds), str(core)]
+    return float(subprocess.run(command, cwd=ROOT, input=request, capture_output=True, check=True).stdout)
+
+
+def _wait(port: int) -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise SystemExit("a server under test does not answer") from None
+            time.sleep(0.05)
