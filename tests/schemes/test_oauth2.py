@@ -95,6 +95,20 @@ def test_revoking_the_client_voids_its_tokens() -> None:
     assert isinstance(place.verdict(place.token(client_id="cli_2")), Principal)
 
 
+def test_after_a_rotation_the_credential_is_not_the_client_id() -> None:
+    place = entry("oauth2 own")
+    old, new = place.token(sid="cli_1"), place.token(sid="cli_9")
+    answer = place.verdict(new)
+    assert isinstance(answer, Principal)
+    assert (answer.credential, answer.actor) == ("cli_9", "cli_1")
+    place.verdicts.evict("credential:cli_9")
+    place.revocations.add("credential:cli_9", NOW, NOW + 600)
+    assert place.verdict(new) == Rejection(why.REVOKED, credential="cli_9")
+    assert isinstance(place.verdict(old), Principal)
+    for sid in ("", 1, None, ["cli_9"]):
+        assert place.verdict(place.token(sid=sid)) == Rejection(why.BAD_CLAIMS, "sid")
+
+
 def test_what_is_read() -> None:
     place = Place()
     read = place.scheme.read

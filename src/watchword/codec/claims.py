@@ -36,7 +36,7 @@ def is_name(value: object) -> bool:
     return isinstance(value, str) and 0 < len(value) <= _MOST_TEXT and value.isprintable()
 
 
-def moment(value: object) -> float | None:
+def moment(value: Any) -> float | None:
     """Return a NumericDate (RFC 7519 section 2) in Unix seconds, or None when it is none: finite, before year 10000."""
     if (value.__class__ is int or value.__class__ is float) and 0 <= value <= _LATEST:
         return value

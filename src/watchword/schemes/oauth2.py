@@ -127,7 +127,8 @@ class OAuth2:
     """Prove a caller by an access token of an authorization server: ours or another.
 
     The token's ``client_id`` becomes the actor, unless the client itself is the subject. Own tokens carry a whole
-    subject ("service:billing") in ``sub``, and the client's public id as ``client_id``: revoking the client voids them.
+    subject ("service:billing") in ``sub`` and, in ``sid``, the public id of the credential that they came from (without
+    it ``client_id`` is that id): revoking it voids them.
     """
 
     name = "oauth2"
@@ -238,7 +239,9 @@ class OAuth2:
         until = min(claims["exp"], now + _TTL)
         if issuer is None:
             subject = claims["sub"] if claims["sub"].startswith(_SUBJECTS) else None
-            credential = claims["client_id"]
+            credential = claims.get("sid", claims["client_id"])
+            if not is_name(credential):
+                return Rejection(BAD_CLAIMS, "sid")
             until = min(until, self._own.ends_at(key.kid) if self._own else now)
         else:
             subject = issuer.subject_of(claims)
