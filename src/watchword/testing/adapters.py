@@ -251,7 +251,7 @@ class AdapterSuite(ABC):
             async def broken(lookup: bytes) -> None:
                 raise Unavailable("the store")
 
-            store.credential_by = broken  # type: ignore[method-assign,assignment]
+            store.credential_by = broken  # type: ignore[method-assign]
             answer = await send(Ask(path="/orders").bearing((b"authorization", callers.key)))
             self.refused(answer, 503, "unavailable")
             assert int(answer.one(b"retry-after")) > 0
