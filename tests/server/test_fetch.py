@@ -30,6 +30,7 @@ class Answers(BaseHTTPRequestHandler):
         self.server.seen.append((self.command, self.path, body, dict(self.headers)))  # type: ignore[attr-defined]
         reply: dict[str, Callable[[], None]] = {
             "/ok": lambda: self._send(200, b'{"keys":[]}'),
+            "/cookie": lambda: self._send(200, b"", **{"set-cookie": "id=1; Path=/"}),
             "/redirect": lambda: self._send(302, b"", location="http://169.254.169.254/latest/meta-data"),
             "/big": lambda: self._send(200, b"x" * 70_000),
             "/gzip": lambda: self._send(200, gzip.compress(b"x" * 10_000_000), **{"content-encoding": "gzip"}),
@@ -94,6 +95,18 @@ def test_ghsa_9v7f_9g4p_ffgj_a_redirect_is_an_answer(server: Any) -> None:
     at, seen = server
     assert run(lambda fetch: fetch(at + "/redirect")) == Fetched(302, b"")
     assert [path for _, path, _, _ in seen] == ["/redirect"]
+
+
+def test_cookies_are_not_kept(server: Any) -> None:
+    at, seen = server
+
+    async def twice(fetch: HttpFetch) -> None:
+        await fetch(at + "/cookie")
+        await fetch(at + "/cookie")
+
+    run(twice)
+    assert len(seen) == 2
+    assert not any(name.lower() == "cookie" for *_, fields in seen for name in fields)
 
 
 @pytest.mark.parametrize("path", ["/big", "/gzip", "/short"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx2
 
@@ -38,6 +39,7 @@ class HttpFetch:
             timeout=timeout,
             follow_redirects=False,
             headers={"accept": "application/json", "accept-encoding": "identity", "user-agent": "watchword"},
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # none: requests do not know each other
             transport=transport,
             mounts=dict(_DIRECT) if transport is None else None,
         )
