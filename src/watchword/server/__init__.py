@@ -1,1 +1,1 @@
-"""Put the house together as a server."""
+"""Be the server: settings, endpoints, forward-auth, pages, and the process that runs them."""

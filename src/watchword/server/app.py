@@ -1,0 +1,165 @@
+"""Answer HTTP: hot endpoints from the raw scope, everything else through Starlette, no error ever as it is."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+
+from watchword.adapters.asgi import Message, Receive, Scope, Send, TooLarge, peer_of, read_body, request_of
+from watchword.app import Watchword
+from watchword.gate import Route
+from watchword.model.reason import BODY_TOO_LARGE, MALFORMED_REQUEST, METHOD_NOT_ALLOWED, NOT_FOUND
+from watchword.model.verdict import Allow, Deny, Principal, Rejection
+from watchword.server.check import Check
+from watchword.server.discovery import Discovery
+from watchword.server.login import Login
+from watchword.server.oauth import TokenEndpoint
+from watchword.server.responses import (
+    Answer,
+    Pages,
+    Sent,
+    broken,
+    json_answer,
+    problem_answer,
+    problem_response,
+    refusal,
+)
+from watchword.server.settings import Settings
+
+__all__ = ["WHOAMI", "ServerApp", "create_app", "every_scheme"]
+
+logger = logging.getLogger("watchword")
+
+WHOAMI: Final = ("hmac", "api-key", "jwt", "oauth2", "basic", "session", "mtls")
+"""The order in which credentials are looked for where any is accepted: a signature before the bare key beside it."""
+
+
+def create_app(watchword: Watchword, settings: Settings | None = None) -> ServerApp:
+    """Return the server as an ASGI application; its lifespan starts and stops ``watchword``."""
+    return ServerApp(watchword, settings or Settings())
+
+
+def every_scheme(watchword: Watchword) -> str:
+    """Return the policy that accepts any scheme there is, those of other packages last."""
+    more = sorted(set(watchword.schemes) - set(WHOAMI))
+    return " | ".join([*WHOAMI, *more])
+
+
+class ServerApp:
+    """Hold the endpoints. ``GET /whoami`` and ``/check`` are answered without Starlette."""
+
+    def __init__(self, watchword: Watchword, settings: Settings) -> None:
+        self._watchword = watchword
+        self._max_body = settings.server.max_body
+        self._anyone: Route = watchword.route(every_scheme(watchword))
+        self._check = Check(watchword, settings, self._anyone)
+        pages = Pages()
+        routes = [
+            *Login(watchword, settings, pages).routes(),
+            *TokenEndpoint(watchword, settings).routes(),
+            *Discovery(watchword).routes(),
+            *pages.routes(),
+        ]
+        self._rest = Starlette(routes=routes, exception_handlers={HTTPException: _http_error})
+        self._rest.router.redirect_slashes = False
+        self._hot: dict[str, Callable[[Scope, Receive], Awaitable[Answer]]] = {"/whoami": self._whoami}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one connection event of ASGI."""
+        kind = scope["type"]
+        if kind == "http":
+            path = scope["path"]
+            if path.startswith("/check"):
+                answer = await self._checked(scope, path)
+                if answer is not None:
+                    await send({"type": "http.response.start", "status": answer[0], "headers": answer[1]})
+                    await send({"type": "http.response.body", "body": answer[2]})
+                    return
+            await self._answer(scope, receive, send)
+        elif kind == "lifespan":
+            await self._lifespan(receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1008})
+
+    async def _checked(self, scope: Scope, path: str) -> Answer | None:
+        try:
+            return await self._check.answer(scope, path)
+        except Exception as error:
+            return broken(error)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        sent = Sent(send, tls=peer_of(scope, self._watchword.proxies).tls)
+        try:
+            hot = self._hot.get(scope["path"])
+            if hot is None:
+                await self._rest(scope, receive, sent)
+                return
+            status, headers, body = await hot(scope, receive)
+        except Exception as error:
+            if sent.begun:  # half an answer cannot be mended: the server ends the connection
+                broken(error)
+                return
+            status, headers, body = broken(error)
+        await sent({"type": "http.response.start", "status": status, "headers": headers})
+        await sent({"type": "http.response.body", "body": body})
+
+    async def _whoami(self, scope: Scope, receive: Receive) -> Answer:
+        if scope["method"] not in ("GET", "HEAD"):
+            return problem_answer(refusal(METHOD_NOT_ALLOWED, ((b"allow", b"GET, HEAD"),)))
+        gate = self._watchword.gate
+        request = request_of(scope, self._watchword.proxies)
+        try:
+            request.body = await read_body(receive, self._max_body)
+        except TooLarge:
+            return problem_answer(gate.refuse(request, Rejection(BODY_TOO_LARGE)))
+        if request.body is None:
+            return problem_answer(gate.refuse(request, Rejection(MALFORMED_REQUEST, "disconnected")))
+        decision = await gate.decide(request, self._anyone)
+        if isinstance(decision, Allow) and decision.principal is not None:
+            return json_answer(200, described(decision.principal), decision.headers)
+        assert isinstance(decision, Deny)  # noqa: S101 - the policy has no "public"
+        return problem_answer(decision)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message: Message = await receive()
+            if message["type"] == "lifespan.startup":
+                try:
+                    await self._watchword.start()
+                except Exception as error:
+                    logger.error("the server cannot start: %s", error)
+                    await send({"type": "lifespan.startup.failed", "message": type(error).__name__})
+                    return
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                await self._watchword.stop()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+
+def described(who: Principal) -> dict[str, Any]:
+    """Return who is calling, as ``/whoami`` says it."""
+    return {
+        "subject": who.subject,
+        "kind": who.kind,
+        "scheme": who.scheme,
+        "credential": who.credential,
+        "scopes": sorted(who.scopes),
+        "factors": list(who.factors),
+        "authenticated_at": who.authenticated_at,
+        "actor": who.actor,
+    }
+
+
+async def _http_error(request: HttpRequest, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for nothing else
+    if error.status_code == METHOD_NOT_ALLOWED.status:
+        allowed = (error.headers or {}).get("Allow", "")
+        return problem_response(refusal(METHOD_NOT_ALLOWED, ((b"allow", allowed.encode()),)))
+    return problem_response(refusal(NOT_FOUND))

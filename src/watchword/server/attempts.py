@@ -1,0 +1,120 @@
+"""Check names and passwords, and slow down who guesses them."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from inspect import isawaitable
+from typing import Final
+
+from watchword.app import Watchword
+from watchword.codec.addresses import parsed
+from watchword.codec.names import normal_name
+from watchword.guards.networks import Networks
+from watchword.guards.rate_limit import AddressLimit, CredentialLimit
+from watchword.lifecycle.values import rate_of
+from watchword.model.ports import Allowance
+from watchword.model.reason import PASSWORD_OVER_PLAINTEXT, RATE_LIMITED
+from watchword.model.request import Peer, Request
+from watchword.model.verdict import Principal, Rejection
+from watchword.server.settings import Settings
+
+__all__ = ["Attempts", "confidential"]
+
+_WAITING: Final = 16  # attempts on one account that queue; more are refused
+_UNAUTHENTICATED: Final = 401
+_SCHEME: Final = "login"
+
+
+class Attempts:
+    """Let a name and a password prove somebody, at most so many failures an account and an address.
+
+    Only failures count, so an account is used as often as its owner likes. Attempts on one account run one after
+    another, so that many at once cannot outrun the count. Names that do not exist are counted like those that do.
+    """
+
+    def __init__(self, watchword: Watchword, settings: Settings) -> None:
+        self._meter = watchword.meter
+        self._check = watchword.parts.password_check()
+        self._plaintext = settings.passwords.plaintext
+        self._rate = rate_of(settings.limits.account) if settings.limits.account else None
+        address = settings.limits.address
+        self._address = AddressLimit(watchword.meter, rate_of(address)) if address else None
+        self._after = (Networks(), CredentialLimit(watchword.meter, None, _SCHEME))
+        self._queues: dict[str, tuple[asyncio.Lock, list[int]]] = {}
+
+    async def prove(self, request: Request, name: str, password: str) -> Principal | Rejection:
+        """Return whom they prove, or why they do not; failures count. Raise Unavailable when something is broken."""
+        if not (self._plaintext or confidential(request.peer)):
+            return Rejection(PASSWORD_OVER_PLAINTEXT, scheme=_SCHEME)
+        if self._address is not None:
+            limited = self._address.check(request, None)
+            limited = await limited if isawaitable(limited) else limited
+            if isinstance(limited, Rejection):
+                return replace(limited, scheme=_SCHEME)
+        async with self._turn(normal_name(name) or "") as admitted:
+            verdict = await self._judged(request, name, password) if admitted else self._limited(1.0)
+        return verdict if isinstance(verdict, Principal) else replace(verdict, scheme=_SCHEME)
+
+    async def guessed(self, request: Request) -> None:
+        """Count one failure of the caller's address."""
+        if self._address is not None:
+            counted = self._address.failed(request)
+            if counted is not None:
+                await counted
+
+    async def _judged(self, request: Request, name: str, password: str) -> Principal | Rejection:
+        account = f"login|{normal_name(name) or ''}"
+        looked = await self._hit(account, 0)
+        if looked is not None and not looked.admitted:
+            return self._limited(looked.retry_after)
+        verdict = await self._check.check(name, password, _SCHEME)
+        if isinstance(verdict, Principal):
+            return await self._allowed(request, verdict)
+        if verdict.reason.status == _UNAUTHENTICATED:
+            await self._hit(account, 1)
+            await self.guessed(request)
+        return verdict
+
+    async def _allowed(self, request: Request, who: Principal) -> Principal | Rejection:
+        for guard in self._after:
+            answer = guard.check(request, who)
+            answer = await answer if isawaitable(answer) else answer
+            if isinstance(answer, Rejection):
+                return replace(answer, credential=who.credential)
+        return who
+
+    async def _hit(self, account: str, cost: int) -> Allowance | None:
+        if self._rate is None:
+            return None
+        answer = self._meter.hit(account, cost, self._rate)
+        return answer if isinstance(answer, Allowance) else await answer
+
+    def _limited(self, retry: float) -> Rejection:
+        wait = max(1, math.ceil(retry))
+        return Rejection(RATE_LIMITED, "account", ((b"retry-after", b"%d" % wait),))
+
+    @asynccontextmanager
+    async def _turn(self, account: str) -> AsyncIterator[bool]:
+        """Wait for the account's turn; False when too many wait already."""
+        lock, waiting = self._queues.setdefault(account, (asyncio.Lock(), [0]))
+        if waiting[0] >= _WAITING:
+            yield False
+            return
+        waiting[0] += 1
+        try:
+            async with lock:
+                yield True
+        finally:
+            waiting[0] -= 1
+            if not waiting[0]:
+                self._queues.pop(account, None)
+
+
+def confidential(peer: Peer) -> bool:
+    """Return whether nobody can read along: TLS, or the machine itself."""
+    address = None if peer.tls else parsed(peer.address)
+    return peer.tls or (address is not None and address.is_loopback)

@@ -1,0 +1,146 @@
+"""Forward-auth: tell a gateway whether to let a request through, and who sends it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+from urllib.parse import quote
+
+from watchword.adapters.asgi import Scope, peer_of
+from watchword.adapters.problem import problem
+from watchword.app import Watchword
+from watchword.gate import Route
+from watchword.model.reason import MALFORMED_REQUEST, NO_ROUTE, Reason
+from watchword.model.request import Request
+from watchword.model.verdict import Allow, Principal, Rejection
+from watchword.policy import compile as compile_policy
+from watchword.routes import RouteTable, Rule
+from watchword.schemes.signature import Signature
+from watchword.server.question import ask
+from watchword.server.responses import Answer
+from watchword.server.settings import Settings
+
+__all__ = ["ASSERTION", "Check"]
+
+ASSERTION: Final = "assertion+jwt"
+"""The ``typ`` of the signed statement for the service behind: its own, so that it never passes as an access token."""
+
+_PREFIX: Final = b"/check"
+_LIFE: Final = 60  # seconds
+_REUSED: Final = 20  # seconds that one signed statement is handed out again
+_CAPACITY: Final = 8192
+_SAFE: Final = "!#$&'()*+,-./:;=?@[]^_`{|}~"  # with letters and digits: visible ASCII without %, quotes, \, < and >
+_HEAD: Final = [(b"content-length", b"0"), (b"cache-control", b"no-store")]
+_DIGEST: Final = b"x-watchword-content-sha256"
+
+
+class Check:
+    """Answer ``/check``. With routes configured a place that none names is refused; without, proof is all it asks."""
+
+    def __init__(self, watchword: Watchword, settings: Settings, anyone: Route) -> None:
+        self._watchword = watchword
+        self._gate = watchword.gate
+        self._proxies = watchword.proxies
+        self._anyone = anyone
+        rules = [entry.rule() for entry in settings.route]
+        routes = [(rule, _route(watchword, rule)) for rule in rules]
+        self._table = RouteTable(routes) if routes else None
+        self._upstream = {id(route) for rule, route in routes if rule.body == "upstream"}
+        self._kept = routes  # the ids above stay theirs
+        self._said: dict[tuple[int, bytes], tuple[Principal, float, list[tuple[bytes, bytes]]]] = {}
+
+    async def answer(self, scope: Scope, path: str) -> Answer | None:
+        """Return the answer; None where the path is another endpoint's."""
+        raw = scope.get("raw_path") or path.encode()
+        if raw != _PREFIX and not raw.startswith(b"/check/"):
+            return None
+        headers = scope["headers"]
+        request = Request(scope["method"], raw, scope["query_string"], headers, peer_of(scope, self._proxies))
+        table = self._table
+        target = ask(request, raw, _PREFIX, strict=table is not None)
+        if isinstance(target, str):
+            return self._refused(request, MALFORMED_REQUEST, target)
+        route = self._anyone if table is None else table.find(request.method, target.decoded)
+        if route is None:
+            return self._refused(request, NO_ROUTE, "")
+        decision = await self._gate.decide(request, route)
+        if decision.__class__ is not Allow:
+            return problem(decision)  # type: ignore[arg-type]
+        fields = self._fields(decision.principal, request.fields.get(b"host", b""))
+        more = list(decision.headers)
+        if id(route) in self._upstream:
+            more.append((_DIGEST, _digest(decision.principal, request)))
+        return 200, [*fields, *more] if more else fields, b""
+
+    def _refused(self, request: Request, reason: Reason, detail: str) -> Answer:
+        return problem(self._gate.refuse(request, Rejection(reason, detail)))
+
+    def _fields(self, who: Principal | None, host: bytes) -> list[tuple[bytes, bytes]]:
+        """Return what the service behind learns; all fields are always there, so that none of a caller's survives."""
+        if who is None:
+            return [*_HEAD, *((b"x-watchword-" + name, b"") for name in _NAMES)]
+        key, now = (id(who), host), self._watchword.clock()
+        said = self._said.get(key)
+        if said is not None and said[0] is who and said[1] - _REUSED <= now < said[1]:
+            return said[2]
+        values = (*_stated(who), self._assertion(who, host.lower(), int(now)))
+        fields = [*_HEAD, *((b"x-watchword-" + name, value) for name, value in zip(_NAMES, values, strict=True))]
+        if len(self._said) >= _CAPACITY and key not in self._said:
+            del self._said[next(iter(self._said))]
+        self._said[key] = (who, now + _REUSED, fields)
+        return fields
+
+    def _assertion(self, who: Principal, host: bytes, now: int) -> bytes:
+        claims = {
+            "iss": self._watchword.issuer,
+            "sub": who.subject,
+            "aud": host.decode("latin-1"),
+            "iat": now,
+            "exp": now + _LIFE,
+            "scheme": who.scheme,
+            "scope": " ".join(sorted(who.scopes)),
+            "credential": who.credential,
+            "auth_time": who.authenticated_at,
+            "amr": list(who.factors),
+        }
+        if who.actor is not None:
+            claims["act"] = {"sub": who.actor}
+        return self._watchword.keys.signing_key().sign(claims, ASSERTION).encode("ascii")
+
+
+_NAMES: Final = (b"subject", b"scheme", b"scopes", b"credential", b"actor", b"assertion")
+
+
+def _stated(who: Principal) -> tuple[bytes, ...]:
+    scopes = " ".join(_visible(scope) for scope in sorted(who.scopes)).encode("ascii")
+    plain = (who.subject, who.scheme), (who.credential, who.actor or "")
+    (subject, scheme), (credential, actor) = ([_visible(text).encode("ascii") for text in pair] for pair in plain)
+    return subject, scheme, scopes, credential, actor
+
+
+def _visible(text: str) -> str:
+    """Return the text in visible ASCII, all else percent-encoded UTF-8: no value can end its field."""
+    return quote(text, safe=_SAFE, errors="replace")
+
+
+def _digest(who: Principal | None, request: Request) -> bytes:
+    """Return the digest that the signature covered; the service behind compares it with the content."""
+    return request.fields.get(b"x-content-sha256", b"") if who is not None and "hmac" in who.scheme else b""
+
+
+def _route(watchword: Watchword, rule: Rule) -> Route:
+    """Return the rule's route; with ``body = "upstream"`` signatures stand on the digest that the caller states."""
+    route = watchword.compile(rule)
+    if rule.body != "upstream" or "hmac" not in route.policy.schemes:
+        return route
+    parts = watchword.parts
+    unseen = Signature(
+        parts.records,
+        parts.ephemeral,
+        parts.verdicts,
+        parts.sealer,
+        upstream_body=True,
+        realm=parts.realm,
+        clock=parts.clock,
+    )
+    return replace(route, policy=compile_policy(rule.accept, {**watchword.schemes, "hmac": unseen}))

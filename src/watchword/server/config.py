@@ -1,0 +1,202 @@
+"""Read ``watchword.toml`` and its environment twins, strictly, and build what they describe."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+from pydantic_settings.exceptions import SettingsError
+
+from watchword.app import ROOT_KEY, Watchword
+from watchword.codec.x509 import ChainVerifier
+from watchword.keyring import Issuer
+from watchword.lifecycle.errors import LifecycleError
+from watchword.policy import PolicyError
+from watchword.server.config_file import (
+    ConfigError,
+    Key,
+    Problem,
+    key_lines,
+    known_keys,
+    place_of,
+    problems_of,
+    read_toml,
+    stray_names,
+)
+from watchword.server.settings import Settings, address_of
+
+__all__ = ["ConfigError", "Problem", "Settings", "address_of", "load", "root_key_of", "watchword_of"]
+
+CONFIG: Final = "WATCHWORD_CONFIG"
+OWN_CA: Final = "watchword"
+_COMMAND_SECONDS: Final = 30
+
+
+def load(path: Path | str | None = None) -> Settings:
+    """Read the file at ``path`` and the environment (None: the environment alone). Raise ConfigError with all problems.
+
+    A ``.env`` beside the file gives the root key where the environment does not.
+    """
+    file = None if path is None else Path(path)
+    data, text = ({}, "") if file is None else read_toml(file)
+    lines, known = key_lines(text), known_keys(Settings)
+    problems: list[Problem] = []
+    settings: Settings | None = None
+    try:
+        settings = Settings(**data)
+    except ValidationError as error:
+        problems += problems_of(error, Settings, file, lines)
+    except SettingsError:
+        problems.append(Problem("the environment", "", "a WATCHWORD_ variable of a whole table is not JSON"))
+    named = data.get("root_key")
+    variable = named.get("env") if isinstance(named, dict) else None
+    clients = [each.client_secret_env for each in settings.introspection] if settings else []
+    stray = stray_names(known, [ROOT_KEY, CONFIG, str(variable or ROOT_KEY), *clients])
+    problems = [each for each in problems if each.place not in {name.place for name in stray}] + stray
+    if settings is not None:
+        settings._folder = Path() if file is None else file.parent
+        problems += _conflicts(settings, file, lines)
+    if problems or settings is None:
+        raise ConfigError(problems)
+    return settings
+
+
+def _conflicts(settings: Settings, file: Path | None, lines: dict[Key, int]) -> list[Problem]:
+    """Return what is wrong between settings that are each right."""
+    tls = settings.server.tls
+    found: list[tuple[Key, str, str]] = []
+    if bool(tls.certificate) != bool(tls.private_key):
+        found.append((("server", "tls"), "certificate and private_key go together", "set both or neither"))
+    for key in ("certificate", "private_key"):
+        name = getattr(tls, key)
+        if name and not settings.place(name).is_file():
+            found.append((("server", "tls", key), f"there is no file {name[:80]!r}", "a PEM file"))
+    if tls.client_ca and not tls.certificate:
+        hint = "set certificate and private_key"
+        found.append((("server", "tls", "client_ca"), "client certificates need TLS", hint))
+    if tls.client_ca and tls.client_ca != OWN_CA:
+        fault = _authority_fault(settings.place(tls.client_ca))
+        if fault:
+            found.append((("server", "tls", "client_ca"), fault, 'a PEM file, or "watchword" for our own CA'))
+    if settings.root_key.file and settings.root_key.command:
+        found.append((("root_key",), "file and command exclude each other", "keep one"))
+    names = [each.url for each in settings.trusted_issuer]
+    if len(names) != len(set(names)):
+        found.append((("trusted_issuer",), "an issuer is named twice", "one table for each"))
+    return [_at(key, message, hint, file, lines) for key, message, hint in found]
+
+
+def _at(key: Key, message: str, hint: str, file: Path | None, lines: dict[Key, int]) -> Problem:
+    line = place_of(key, lines)
+    place = "the settings" if file is None else f"{file}, line {line}" if line else str(file)
+    return Problem(place, ".".join(map(str, key)), message, hint)
+
+
+def _authority_fault(path: Path) -> str:
+    """Return why the client CA cannot be used: with an empty one everybody might pass (CVE-2026-27586)."""
+    try:
+        ChainVerifier(path.read_bytes())
+    except OSError:
+        return f"there is no file {path.name[:80]!r}"
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def root_key_of(settings: Settings) -> str | None:
+    """Return the root key: from the command, the file, the environment or the ``.env`` beside the settings.
+
+    None when there is none. Raise ConfigError, without the key, when the command or the file fails.
+    """
+    table = settings.root_key
+    if table.command:
+        try:
+            done = subprocess.run(table.command, capture_output=True, timeout=_COMMAND_SECONDS, check=True, text=True)  # noqa: S603
+        except (OSError, subprocess.SubprocessError) as error:
+            problem = Problem("root_key.command", "", f"{table.command[0][:80]!r} failed: {type(error).__name__}")
+            raise ConfigError([problem]) from None
+        return done.stdout.strip() or None
+    if table.file:
+        try:
+            return settings.place(table.file).read_text().strip() or None
+        except OSError:
+            raise ConfigError([Problem("root_key.file", "", f"cannot read {table.file[:80]!r}")]) from None
+    if os.environ.get(table.env):
+        return os.environ[table.env]
+    dotenv = settings.place(".env")
+    if dotenv.is_file():
+        from dotenv import dotenv_values
+
+        return dotenv_values(dotenv).get(table.env) or None
+    return None
+
+
+def watchword_of(settings: Settings, *, workers: int | None = None, **more: Any) -> Watchword:
+    """Return the Watchword that the settings describe, not yet started. ``more`` goes to its constructor.
+
+    ``workers`` is how many processes share the store; None: not known. Raise ConfigError.
+    """
+    tls = settings.server.tls
+    outside = None
+    if tls.client_ca and tls.client_ca != OWN_CA:
+        outside = settings.place(tls.client_ca).read_bytes()
+    try:
+        return Watchword(
+            settings.store_url,
+            root_key=root_key_of(settings),
+            issuer=settings.issuer_url,
+            audience=settings.audience or None,
+            rules=[each.rule() for each in settings.route],
+            trusted_proxies=settings.server.trusted_proxies,
+            **_providers(settings),
+            client_ca=outside,
+            client_subject=settings.mtls.subject or None,
+            address_limit=settings.limits.address or None,
+            subject_limit=settings.limits.subject or None,
+            burn=settings.burn_url_credentials,
+            plaintext_passwords=settings.passwords.plaintext,
+            access_lifetime=settings.tokens.access,
+            refresh_lifetime=settings.tokens.refresh,
+            refresh_grace=float(settings.tokens.refresh_grace),
+            session_idle=settings.sessions.idle,
+            session_lifetime=settings.sessions.absolute,
+            workers=workers,
+            **more,
+        )
+    except (PolicyError, LifecycleError) as error:
+        raise ConfigError([Problem("the settings", "", str(error), getattr(error, "hint", ""))]) from None
+    except ValueError as error:
+        raise ConfigError([Problem("the settings", "", str(error))]) from None
+
+
+def _providers(settings: Settings) -> dict[str, Any]:
+    """Return outside issuers and introspection endpoints, with the one client that asks them."""
+    if not settings.trusted_issuer and not settings.introspection:
+        return {}
+    from watchword.schemes.oauth2 import Introspection
+    from watchword.server.fetch import HttpFetch
+
+    fetch = HttpFetch()
+    issuers = {
+        each.url: Issuer(
+            each.url, each.audience, jwks_uri=each.jwks_uri, types=each.types, subject=each.subject, fetch=fetch
+        )
+        for each in settings.trusted_issuer
+    }
+    asked = [
+        Introspection(
+            each.endpoint,
+            each.client_id,
+            os.environ.get(each.client_secret_env, ""),
+            fetch,
+            issuer=each.issuer,
+            audience=each.audience,
+            prefix=each.prefix,
+            subject=each.subject,
+        )
+        for each in settings.introspection
+    ]
+    return {"issuers": issuers, "introspection": asked}

@@ -1,0 +1,99 @@
+"""Tell clients what there is: metadata, public keys, and whether the server is well."""
+
+from __future__ import annotations
+
+import json
+from inspect import isawaitable
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from watchword.app import Watchword
+from watchword.model.reason import OVERLOADED
+from watchword.server.responses import json_response, problem_response, refusal
+
+__all__ = ["Discovery"]
+
+_FRESH: Final = (b"cache-control", b"public, max-age=300")
+_STUCK: Final = 10_000  # events that wait for the audit log
+
+
+class Discovery:
+    """Hold the endpoints that anybody may read."""
+
+    def __init__(self, watchword: Watchword) -> None:
+        self._watchword = watchword
+
+    def routes(self) -> list[Route]:
+        """Return the endpoints."""
+        return [
+            Route("/.well-known/openid-configuration", self.authorization_server),
+            Route("/.well-known/oauth-authorization-server", self.authorization_server),
+            Route("/.well-known/oauth-protected-resource", self.protected_resource),
+            Route("/oauth/jwks", self.jwks),
+            Route("/healthz", self.healthz),
+            Route("/readyz", self.readyz),
+        ]
+
+    async def authorization_server(self, request: Request) -> Response:
+        """Return the metadata of RFC 8414 section 2: only what exists."""
+        issuer = self._watchword.issuer
+        return _public(
+            {
+                "issuer": issuer,
+                "token_endpoint": f"{issuer}/oauth/token",
+                "jwks_uri": f"{issuer}/oauth/jwks",
+                "response_types_supported": [],
+                "grant_types_supported": ["client_credentials"],
+                "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+            }
+        )
+
+    async def protected_resource(self, request: Request) -> Response:
+        """Return the metadata of RFC 9728 section 2."""
+        return _public(
+            {
+                "resource": self._watchword.audience,
+                "authorization_servers": [self._watchword.issuer],
+                "bearer_methods_supported": ["header"],
+            }
+        )
+
+    async def jwks(self, request: Request) -> Response:
+        """Return the public keys (RFC 7517 section 5)."""
+        return _public(self._watchword.keys.jwks(), b"application/jwk-set+json")
+
+    async def healthz(self, request: Request) -> Response:
+        """Say that the process answers."""
+        return json_response(200, {"status": "ok"})
+
+    async def readyz(self, request: Request) -> Response:
+        """Say whether the store answers and the audit can be written."""
+        watchword = self._watchword
+        if not watchword.running or len(watchword.audit) >= _STUCK:
+            return _unready()
+        try:
+            entries = watchword.store.entries(2**62)
+            if isawaitable(entries):
+                await entries
+        except Exception:  # whatever is wrong, it is not ready
+            return _unready()
+        return json_response(200, {"status": "ok"})
+
+
+def _unready() -> Response:
+    return problem_response(refusal(OVERLOADED, ((b"retry-after", b"1"),)))
+
+
+def _public(value: dict[str, Any], kind: bytes = b"application/json") -> Response:
+    body = json.dumps(value, separators=(",", ":")).encode()
+    response = Response(body)
+    response.raw_headers = [
+        (b"content-type", kind),
+        (b"content-length", b"%d" % len(body)),
+        _FRESH,
+        (b"access-control-allow-origin", b"*"),
+    ]
+    return response

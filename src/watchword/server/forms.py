@@ -1,0 +1,69 @@
+"""Read forms strictly, and places to go on to: what is ambiguous is refused."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import unquote, unquote_plus
+
+from watchword.model.reason import MALFORMED_REQUEST, UNSUPPORTED_MEDIA
+from watchword.model.request import Request
+from watchword.model.verdict import Rejection
+
+__all__ = ["FORM", "JSON", "decoded", "form_of", "local_path", "media_type"]
+
+JSON: Final = "application/json"
+FORM: Final = "application/x-www-form-urlencoded"
+
+_MOST_FIELDS: Final = 64
+_LONGEST_PLACE: Final = 2048
+_MEDIA: Final = re.compile(rb"(application/[a-z.+-]+)[ \t]*(?:;[ \t]*charset=\"?utf-8\"?[ \t]*)?", re.IGNORECASE)
+_PLACE: Final = re.compile(r"/(?![/\\])[A-Za-z0-9\-._~!$&'()*+,;=:@/?%]*")
+_STRAY_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+def media_type(request: Request) -> str:
+    """Return the media type, lower-case; "" for none and for one with parameters other than charset=utf-8."""
+    match = _MEDIA.fullmatch(request.fields.get(b"content-type", b""))
+    return match[1].decode().lower() if match else ""
+
+
+def decoded(text: str) -> str | None:
+    """Return a form-encoded text decoded, None when it is not UTF-8 or has a stray percent sign."""
+    if _STRAY_PERCENT.search(text):
+        return None
+    try:
+        return unquote_plus(text, errors="strict")
+    except UnicodeDecodeError:
+        return None
+
+
+def form_of(request: Request) -> dict[str, str] | Rejection:
+    """Return the fields of a urlencoded form; a field that came twice is refused (RFC 6749 section 3.2)."""
+    if media_type(request) != FORM:
+        return Rejection(UNSUPPORTED_MEDIA)
+    raw = request.body or b""
+    if not raw.isascii() or raw.count(b"&") >= _MOST_FIELDS:
+        return Rejection(MALFORMED_REQUEST, "form")
+    form: dict[str, str] = {}
+    for pair in filter(None, raw.decode("ascii").split("&")):
+        name, _, value = pair.partition("=")
+        key, text = decoded(name), decoded(value)
+        if key is None or text is None or key in form:
+            return Rejection(MALFORMED_REQUEST, "form")
+        form[key] = text
+    return form
+
+
+def local_path(text: str) -> str | None:
+    """Return ``text`` if it is a path of this site that no browser reads as another one, else None.
+
+    It starts with one "/", has no backslash, control character, empty or dot segment, not even encoded.
+    """
+    if len(text) > _LONGEST_PLACE or not _PLACE.fullmatch(text) or _STRAY_PERCENT.search(text):
+        return None
+    path = text.partition("?")[0]
+    for level in (path, unquote(path), unquote(unquote(path))):
+        if "//" in level or "\\" in level or not level.isprintable() or {".", ".."} & set(level.split("/")):
+            return None
+    return text

@@ -1,0 +1,162 @@
+"""The token endpoint (RFC 6749 section 3.2): client credentials for now."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from binascii import Error
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+from starlette.routing import Route
+
+from watchword.app import Watchword
+from watchword.codec.fields import parse_authorization
+from watchword.guards.networks import Networks
+from watchword.lifecycle.mint import client_lookup
+from watchword.model.credential import Credential, Kind
+from watchword.model.reason import (
+    BODY_TOO_LARGE,
+    MALFORMED_CREDENTIAL,
+    MALFORMED_REQUEST,
+    NO_CREDENTIAL,
+    PASSWORD_OVER_PLAINTEXT,
+    REFUSED_GRANT,
+)
+from watchword.model.request import Request
+from watchword.model.verdict import Deny, Rejection
+from watchword.server.attempts import confidential
+from watchword.server.forms import decoded, form_of
+from watchword.server.login import read_request
+from watchword.server.responses import json_response, problem_response
+from watchword.server.settings import Settings
+from watchword.standing import principal_of, standing
+
+__all__ = ["TokenEndpoint"]
+
+_GRANT: Final = "client_credentials"
+_SCHEME: Final = "oauth-client"
+_LONGEST: Final = 256  # characters of an id or a secret
+_PRAGMA: Final = (b"pragma", b"no-cache")  # RFC 6749 section 5.1
+
+
+class TokenEndpoint:
+    """Hold ``/oauth/token``."""
+
+    def __init__(self, watchword: Watchword, settings: Settings) -> None:
+        self._watchword = watchword
+        self._front = watchword.route("public")
+        self._plaintext = settings.passwords.plaintext
+        self._networks = Networks()
+
+    def routes(self) -> list[Route]:
+        """Return the endpoint."""
+        return [Route("/oauth/token", self.token, methods=["POST"])]
+
+    async def token(self, http: HttpRequest) -> Response:
+        """Give a client a token for itself (RFC 6749 section 4.4)."""
+        request, unusable = await read_request(http, self._watchword)
+        if unusable is not None:
+            deny = self._watchword.gate.refuse(request, unusable)
+            return problem_response(deny) if unusable.reason is BODY_TOO_LARGE else self._error(deny, "invalid_request")
+        opened = await self._watchword.gate.decide(request, self._front)
+        if isinstance(opened, Deny):
+            return problem_response(opened)
+        form = form_of(request)
+        if isinstance(form, Rejection):
+            return self._refused(request, Rejection(MALFORMED_REQUEST, "form"), "invalid_request")
+        presented = _presented(request, form)
+        if isinstance(presented, Rejection):
+            invalid = presented.reason is MALFORMED_REQUEST
+            return self._refused(request, presented, "invalid_request" if invalid else "invalid_client")
+        client = await self._client(request, *presented)
+        if isinstance(client, Rejection):
+            return self._refused(request, client, "invalid_client")
+        return self._granted(request, form, client)
+
+    async def _client(self, request: Request, client_id: str, secret: str) -> Credential | Rejection:
+        """Return the client's record; unknown ids and wrong secrets take the same path."""
+        if not (self._plaintext or confidential(request.peer)):
+            return Rejection(PASSWORD_OVER_PLAINTEXT)
+        watchword = self._watchword
+        now = watchword.clock()
+        record = await watchword.store.credential_by(client_lookup(client_id, secret))
+        refused = await standing(watchword.store, record, Kind.OAUTH_CLIENT, now)
+        if refused is not None or record is None:
+            return refused or Rejection(MALFORMED_CREDENTIAL)
+        elsewhere = self._networks.check(request, principal_of(record, _SCHEME, now))
+        return replace(elsewhere, credential=record.id) if isinstance(elsewhere, Rejection) else record
+
+    def _granted(self, request: Request, form: Mapping[str, str], client: Credential) -> Response:
+        grant = form.get("grant_type")
+        if not grant:
+            return self._refused(request, _of(client, MALFORMED_REQUEST, "grant_type"), "invalid_request")
+        if grant != _GRANT:
+            return self._refused(request, _of(client, REFUSED_GRANT, "grant_type"), "unsupported_grant_type")
+        if _GRANT not in client.detail.get("grants", ()):
+            return self._refused(request, _of(client, REFUSED_GRANT, "grants"), "unauthorized_client")
+        wanted = frozenset(form.get("scope", "").split()) or client.scopes
+        if not wanted <= client.scopes:
+            return self._refused(request, _of(client, REFUSED_GRANT, "scope"), "invalid_scope")
+        access = self._watchword.tokens.for_client(client, wanted)
+        watchword = self._watchword
+        watchword.audit.note(watchword.clock(), request, principal_of(client, _SCHEME, watchword.clock()))
+        answer: dict[str, Any] = {
+            "access_token": access.text,
+            "token_type": "Bearer",
+            "expires_in": access.expires_in,
+            "scope": " ".join(sorted(access.scopes)),
+        }
+        return json_response(200, answer, [_PRAGMA])
+
+    def _refused(self, request: Request, rejection: Rejection, error: str) -> Response:
+        return self._error(self._watchword.gate.refuse(request, replace(rejection, scheme=_SCHEME)), error)
+
+    def _error(self, deny: Deny, error: str) -> Response:
+        """Return the error of RFC 6749 section 5.2; what is broken is 503 as everywhere."""
+        if deny.rejection.reason.status == 503:
+            return problem_response(deny)
+        headers = [_PRAGMA, *deny.headers]
+        if error != "invalid_client":
+            return json_response(400, {"error": error}, headers)
+        realm = self._watchword.realm.encode("ascii", "replace")
+        challenge = (b"www-authenticate", b'Basic realm="%s", charset="UTF-8"' % realm.replace(b'"', b""))
+        return json_response(401, {"error": error}, [*headers, challenge])
+
+
+def _of(client: Credential, reason: Any, detail: str) -> Rejection:
+    return Rejection(reason, detail, credential=client.id)
+
+
+def _presented(request: Request, form: Mapping[str, str]) -> tuple[str, str] | Rejection:
+    """Return id and secret, from the Authorization field or from the form, never both (RFC 6749 section 2.3)."""
+    value = request.fields.get(b"authorization")
+    if value is None:
+        pair = form.get("client_id", ""), form.get("client_secret", "")
+        return pair if _possible(*pair) else Rejection(NO_CREDENTIAL)
+    if "client_secret" in form:
+        return Rejection(MALFORMED_REQUEST, "two ways of client authentication")
+    scheme, credentials = parse_authorization(value)
+    basic = _basic(credentials) if scheme == b"basic" else None
+    if basic is None or not _possible(*basic):
+        return Rejection(MALFORMED_CREDENTIAL, "Authorization")
+    if form.get("client_id", basic[0]) != basic[0]:
+        return Rejection(MALFORMED_REQUEST, "two client ids")
+    return basic
+
+
+def _basic(credentials: bytes) -> tuple[str, str] | None:
+    """Return id and secret, each form-encoded before they were joined (RFC 6749 section 2.3.1)."""
+    try:
+        text = b64decode(credentials, validate=True).decode("ascii")
+    except (Error, UnicodeDecodeError):
+        return None
+    name, colon, secret = text.partition(":")
+    client_id, client_secret = decoded(name), decoded(secret)
+    return (client_id, client_secret) if colon and client_id is not None and client_secret is not None else None
+
+
+def _possible(client_id: str, secret: str) -> bool:
+    return 0 < len(client_id) <= _LONGEST and 0 < len(secret) <= _LONGEST and (client_id + secret).isprintable()

@@ -1,0 +1,157 @@
+"""Write responses: JSON, problems, cookies, pages, and the fields that every response carries.
+
+Pages are rendered here: no script, no inline style, no build step.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from jinja2 import Environment, FileSystemLoader, select_autoescape
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from watchword.adapters.problem import problem
+from watchword.model.reason import BROKEN, Reason
+from watchword.model.verdict import Deny, Headers, Rejection
+
+__all__ = [
+    "CSP",
+    "SECURITY",
+    "Answer",
+    "Pages",
+    "Sent",
+    "broken",
+    "cookie",
+    "json_answer",
+    "json_response",
+    "problem_answer",
+    "problem_response",
+    "refusal",
+]
+
+logger = logging.getLogger("watchword")
+
+Answer: TypeAlias = tuple[int, list[tuple[bytes, bytes]], bytes]
+"""Status, header fields and content of a whole response."""
+
+CSP: Final = b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+SECURITY: Final[Headers] = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", CSP),
+)
+_HERE: Final = Path(__file__).parent
+_PAGE_CSP: Final = b"default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+_HSTS: Final = (b"strict-transport-security", b"max-age=63072000")
+_NO_STORE: Final = (b"cache-control", b"no-store")
+
+
+class Sent:
+    """Pass a response on, add the fields that every response carries, and know whether it began."""
+
+    __slots__ = ("_send", "_tls", "begun")
+
+    def __init__(self, send: Any, *, tls: bool) -> None:
+        self._send = send
+        self._tls = tls
+        self.begun = False
+
+    async def __call__(self, message: Any) -> None:
+        """Send one ASGI message."""
+        if message["type"] == "http.response.start":
+            self.begun = True
+            present = {name for name, _ in message["headers"]}
+            more = [field for field in SECURITY if field[0] not in present]
+            message = {**message, "headers": [*message["headers"], *more, *((_HSTS,) if self._tls else ())]}
+        await self._send(message)
+
+
+def json_answer(status: int, value: Mapping[str, Any], headers: Iterable[tuple[bytes, bytes]] = ()) -> Answer:
+    """Return JSON that nobody may store; it names who calls, or holds what proves it."""
+    body = json.dumps(value, separators=(",", ":")).encode()
+    fields = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), _NO_STORE]
+    return status, [*fields, *headers], body
+
+
+def problem_answer(deny: Deny) -> Answer:
+    """Return the refusal as a problem document."""
+    return problem(deny)
+
+
+def refusal(reason: Reason, headers: Headers = ()) -> Deny:
+    """Return a refusal that decides about nobody, so that no audit event goes with it (404, 405)."""
+    return Deny(Rejection(reason), secrets.token_hex(8), (), headers)
+
+
+def broken(error: BaseException) -> Answer:
+    """Return 503, and tell the operator the kind of error and where, never its text: that may quote a secret."""
+    deny = refusal(BROKEN, ((b"retry-after", b"5"),))
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    where = f"{place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place else "?"
+    logger.error("a request broke, reference %s: %s at %s", deny.reference, type(error).__name__, where)
+    return problem(deny)
+
+
+def _response(answer: Answer) -> Response:
+    status, headers, body = answer
+    response = Response(body, status)
+    response.raw_headers = headers
+    return response
+
+
+def json_response(status: int, value: Mapping[str, Any], headers: Iterable[tuple[bytes, bytes]] = ()) -> Response:
+    """Return ``json_answer`` as Starlette takes it."""
+    return _response(json_answer(status, value, headers))
+
+
+def problem_response(deny: Deny, headers: Headers = ()) -> Response:
+    """Return a problem document as Starlette takes it, with further fields."""
+    status, fields, body = problem(deny)
+    return _response((status, [*fields, *headers], body))
+
+
+def cookie(name: str, value: str, *, tls: bool, age: int | None = None, hidden: bool = True) -> tuple[bytes, bytes]:
+    """Return a Set-Cookie field, ``__Host-`` and Secure over TLS; ``age`` in seconds, 0 removes it.
+
+    ``value`` is one of our own tokens, so it needs no quoting.
+    """
+    parts = [f"{'__Host-' if tls else ''}{name}={value}", "Path=/", "SameSite=Lax"]
+    parts += [f"Max-Age={age}"] * (age is not None) + ["HttpOnly"] * hidden + ["Secure"] * tls
+    return b"set-cookie", "; ".join(parts).encode("ascii")
+
+
+class Pages:
+    """Hold the templates and the one stylesheet."""
+
+    def __init__(self) -> None:
+        self._templates = Environment(
+            loader=FileSystemLoader(_HERE / "templates"), autoescape=select_autoescape(), auto_reload=False
+        )
+        self._style = (_HERE / "static" / "watchword.css").read_bytes()
+
+    def routes(self) -> list[Route]:
+        """Return the endpoint of the stylesheet."""
+        return [Route("/static/watchword.css", self.style)]
+
+    async def style(self, request: Request) -> Response:
+        """Return the stylesheet."""
+        return _content(self._style, 200, b"text/css; charset=utf-8", [(b"cache-control", b"public, max-age=3600")])
+
+    def page(self, name: str, status: int = 200, headers: Headers = (), **values: Any) -> Response:
+        """Return a page, which nobody may store."""
+        body = self._templates.get_template(name).render(values).encode()
+        fields = [(b"cache-control", b"no-store"), (b"content-security-policy", _PAGE_CSP), *headers]
+        return _content(body, status, b"text/html; charset=utf-8", fields)
+
+
+def _content(body: bytes, status: int, kind: bytes, fields: list[tuple[bytes, bytes]]) -> Response:
+    return _response((status, [(b"content-type", kind), (b"content-length", b"%d" % len(body)), *fields], body))
