@@ -51,7 +51,7 @@ class Audit:
         self._capacity = capacity * _FIELDS
         # One flat list: a tuple for each note would be one more thing for the garbage collector to walk.
         self._pending: list[Any] = []
-        self._next = _BATCH
+        self._next = min(_BATCH, self._capacity)
         self.hurry: Callable[[], None] = _nothing
 
     def __len__(self) -> int:
@@ -86,7 +86,7 @@ class Audit:
         )
         await self._log.append(Lines(min(times), max(times), texts))
         del self._pending[:taken]
-        self._next = _BATCH
+        self._next = min(_BATCH, self._capacity)
         used = _used(times, verdicts)
         if used:
             await self._records.used(used)
