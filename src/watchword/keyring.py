@@ -144,8 +144,8 @@ def _is_loopback(host: str) -> bool:
 class Issuer:
     """Trust one outside issuer: its exact name, the audience that means us, its keys, and what its tokens may be.
 
-    ``types`` are the media types that ``typ`` may name in a JWT ("" stands for none at all; ``at+jwt`` always belongs to
-    the oauth2 scheme). ``subject`` is the rule that makes a subject of claims, such as "user:{sub}" or
+    ``types`` are the media types that ``typ`` may name in a JWT ("" stands for none at all; ``at+jwt`` belongs to the
+    oauth2 scheme). ``subject`` is the rule that makes a subject of claims, such as "user:{sub}" or
     "user:partner/{email}"; ``client_subject`` does so for tokens in which a client acts for itself. Two issuers whose
     rules meet share their subjects: give each its own prefix.
 
