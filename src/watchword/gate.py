@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from inspect import isawaitable
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from watchword.audit import Audit
 from watchword.codec.passwords import Overloaded
@@ -36,6 +36,7 @@ _BROKEN = 503
 _QUIET = 1.0
 _GUESSES = frozenset({400, 401})
 _SETTLED = frozenset({Principal, Rejection, type(None)})
+_NOTHING: Final[Headers] = ()  # what nearly every guard answers: there is but one empty tuple
 _Check: TypeAlias = Callable[[Request, Principal | None], Soon[Rejection | Headers]]
 
 
@@ -58,16 +59,13 @@ class Route:
     checks_before: tuple[_Check, ...] = field(init=False, repr=False)
     checks_after: tuple[_Check, ...] = field(init=False, repr=False)
     evaluate: Callable[[Request], Soon[Principal | Rejection | None]] = field(init=False, repr=False)
+    needs_body: bool = field(init=False)  # whether a scheme here signs the content
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "evaluate", self.policy.evaluate)
+        object.__setattr__(self, "needs_body", self.policy.needs_body)
         object.__setattr__(self, "checks_before", tuple(guard.check for guard in self.before))
         object.__setattr__(self, "checks_after", tuple(guard.check for guard in self.after))
-
-    @property
-    def needs_body(self) -> bool:
-        """Return whether a scheme here signs the content."""
-        return self.policy.needs_body
 
 
 class Gate:
@@ -94,45 +92,43 @@ class Gate:
         """Walk the request past the guards and through the policy of its route; note the outcome; answer."""
         now = self._clock()
         try:
-            verdict, headers = await self._judge(request, route, now)
-            # Exactly a Principal, or None where the policy says so: whatever else comes out is no leave to enter.
-            if verdict.__class__ is Principal or (verdict is None and route.policy.public):
-                self._audit.note(now, request, verdict)
-                return Allow(verdict, headers)
-            if not isinstance(verdict, Rejection):
-                raise TypeError(f"a policy answered with {verdict.__class__.__name__}")
+            verdict = await self._judge(request, route, now)
+            if isinstance(verdict, Allow):
+                self._audit.note(now, request, verdict.principal)
+                return verdict
         except Exception as error:  # whatever broke: broken is 503
             verdict = _broken(error)
         return await self._deny(request, route, verdict, now)
 
-    async def _judge(self, request: Request, route: Route, now: float) -> tuple[Principal | Rejection | None, Headers]:
+    async def _judge(self, request: Request, route: Route, now: float) -> Allow | Rejection:
         watch = self._watch
         if now >= watch.due or now < watch.read_at:
             reading = watch.sync(now)
             if reading is not None:
                 await reading
         if request.repeated:
-            return Rejection(DUPLICATE_FIELD, b" ".join(sorted(request.repeated)).decode()), ()
-        headers: Headers = ()
+            return Rejection(DUPLICATE_FIELD, b" ".join(sorted(request.repeated)).decode())
+        headers: Headers = _NOTHING
         for check in route.checks_before:
             answer = check(request, None)
-            if answer.__class__ is not tuple or answer:  # nearly always the empty tuple
+            if answer is not _NOTHING:
                 answer = await answer if isawaitable(answer) else answer
                 if isinstance(answer, Rejection):
-                    return answer, ()
+                    return answer
                 headers = (*headers, *answer)  # None, from a guard that forgot to answer, breaks here
         found = route.evaluate(request)
         verdict = found if found.__class__ in _SETTLED else await found  # type: ignore[misc]
-        if verdict.__class__ is Rejection:
-            return verdict, ()
+        # Exactly a Principal, or None where the policy says so: whatever else comes out is no leave to enter.
+        if verdict.__class__ is not Principal and not (verdict is None and route.policy.public):
+            return _refused(verdict)
         for check in route.checks_after:
-            answer = check(request, verdict)  # type: ignore[arg-type]
-            if answer.__class__ is not tuple or answer:
+            answer = check(request, verdict)
+            if answer is not _NOTHING:
                 answer = await answer if isawaitable(answer) else answer
                 if isinstance(answer, Rejection):
-                    return _of(answer, verdict), ()  # type: ignore[arg-type]
+                    return _of(answer, verdict)
                 headers = (*headers, *answer)
-        return verdict, headers  # type: ignore[return-value]
+        return Allow(verdict, headers)
 
     def refuse(self, request: Request, rejection: Rejection) -> Deny:
         """Refuse what never reaches a policy: no route, content too large. It is noted like every decision."""
@@ -196,6 +192,13 @@ def _report(error: Exception) -> None:
     if now - _reported.get(message, -_QUIET) >= _QUIET:
         _reported[message] = now
         logger.error("a decision broke: %s", message)
+
+
+def _refused(verdict: object) -> Rejection:
+    """Return what a policy answered instead of a principal."""
+    if isinstance(verdict, Rejection):
+        return verdict
+    raise TypeError(f"a policy answered with {verdict.__class__.__name__}")
 
 
 def _of(rejection: Rejection, who: Principal | None) -> Rejection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import lru_cache
 from typing import Any, Final, Protocol, TypeAlias
 
 from watchword.adapters.problem import problem
@@ -35,6 +36,8 @@ App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 MAX_BODY: Final = 1024 * 1024
 """Bytes of content that are read to check a signature; a longer one is refused with 413."""
+
+_ENCRYPTED: Final = ("https", "wss")
 
 SCOPE_KEY: Final = "watchword"
 """Where in the ASGI scope the principal is put."""
@@ -74,7 +77,7 @@ def peer_of(scope: Scope, proxies: TrustedProxies | None) -> Peer:
     """Return who is at the other end: through trusted proxies the address they vouch for."""
     client = scope.get("client")
     address = client[0] if client else ""
-    tls = scope.get("scheme") in ("https", "wss")
+    tls = scope.get("scheme") in _ENCRYPTED
     extensions = scope.get("extensions")
     certificate = None
     if extensions is not None and "tls" in extensions:
@@ -83,7 +86,13 @@ def peer_of(scope: Scope, proxies: TrustedProxies | None) -> Peer:
         address, https, _ = proxies.client(address, scope["headers"])
         tls = tls if https is None else https
         certificate = None  # it is the proxy's own, not the caller's
-    return Peer(address, tls=tls, certificate=certificate)
+    return _peer(address, tls) if certificate is None else Peer(address, tls=tls, certificate=certificate)
+
+
+@lru_cache(maxsize=4096)
+def _peer(address: str, tls: bool) -> Peer:
+    """Return a peer without a certificate: nothing ever changes one, so the requests of an address share it."""
+    return Peer(address, tls=tls)
 
 
 def request_of(scope: Scope, proxies: TrustedProxies | None = None, body: bytes | None = None) -> Request:
