@@ -29,6 +29,7 @@ from benchmarks.loop import App, Contestant, Measure, call, get_headers, measure
 
 __all__ = ["contestants"]
 
+AUDIENCE = "https://api.example.com"
 SECRET = secrets.token_bytes(32)
 KEY = OctKey.import_key(SECRET)
 REGISTRY = jwt.JWTClaimsRegistry(exp={"essential": True})
@@ -57,7 +58,7 @@ class Backend(AuthenticationBackend):
         if scheme.lower() != "bearer":
             return None
         try:
-            claims = pyjwt.decode(token, SECRET, algorithms=["HS256"], options={"require": ["exp"]})
+            claims = pyjwt.decode(token, SECRET, algorithms=["HS256"], audience=AUDIENCE, options={"require": ["exp"]})
         except pyjwt.InvalidTokenError:
             raise AuthenticationError("invalid token") from None
         return AuthCredentials(["authenticated"]), SimpleUser(claims["sub"])
@@ -87,7 +88,17 @@ class Peer:
 async def contestants() -> dict[str, Contestant]:
     """Return the peers, each shown to refuse a false token."""
     now = int(time.time())
-    claims: dict[str, Any] = {"sub": "user:alice", "iat": now, "exp": now + 86_400}
+    claims: dict[str, Any] = {  # as many as a token of ours has
+        "iss": "https://api.example.com",
+        "sub": "user:alice",
+        "aud": AUDIENCE,
+        "iat": now,
+        "exp": now + 86_400,
+        "jti": secrets.token_urlsafe(15),
+        "sid": secrets.token_urlsafe(15),
+        "scope": "orders:read",
+        "auth_time": now,
+    }
     token = b"Bearer " + jwt.encode({"alg": "HS256"}, claims, KEY).encode()
     joserfc_app = Starlette(routes=[Route("/orders/{id}", checked, methods=["GET"])])
     pyjwt_app = Starlette(
