@@ -39,7 +39,7 @@ _PAGE: Final = 100
 _PRUNE_EVERY: Final = 256
 _PATIENCE: Final = 1.8  # seconds for one verb
 _PARTING: Final = 0.2  # seconds to say goodbye to a server that does not answer: two in all
-_CREATION_PATIENCE: Final = 10.0
+_CREATION_PATIENCE: Final = 10
 _SETTINGS: Final = {
     "application_name": "watchword",
     "lock_timeout": "2000",
@@ -235,7 +235,7 @@ class PostgresStore:
             batches, after = before.extended(events)
             self._chain = Chain()  # whether a failed commit took place cannot be told: go on with a new chain
             outcome = await self._run(plan(batches), *locks)
-            self._chain = before if outcome is False else after
+            self._chain = before if sql.lost(outcome) else after
             return outcome
 
     async def _run(self, plan: sql.Plan[T], *locks: int) -> T:
@@ -243,7 +243,7 @@ class PostgresStore:
             for number in locks:
                 await connection.execute(_LOCK, {"number": number})
             outcome = await _carry_out(plan, connection)
-            if outcome is False:
+            if sql.lost(outcome):
                 await connection.rollback()
             return outcome
 
@@ -297,15 +297,16 @@ async def exclusive_connection(url: str) -> AsyncIterator[AsyncConnection]:
 
 
 def _engine(url: str, connections: int) -> AsyncEngine:
+    bounds: dict[str, Any] = {
+        "timeout": _PATIENCE,
+        "command_timeout": _PATIENCE,
+        "server_settings": _SETTINGS,
+        "connection_class": _Connection,
+    }
+
     async def connect() -> Any:
         try:
-            return await asyncpg.connect(
-                url,
-                timeout=_PATIENCE,
-                command_timeout=_PATIENCE,
-                server_settings=_SETTINGS,
-                connection_class=_Connection,
-            )
+            return await asyncpg.connect(url, **bounds)
         except ValueError:  # its text may quote the URL
             raise Unavailable("PostgreSQL: the URL cannot be read") from None
 

@@ -104,17 +104,19 @@ def credential_row(record: Credential) -> dict[str, Any]:
 
 def credential_from(row: Row) -> Credential:
     """Return the credential of a row: the columns in the order of the table."""
-    (
+    id, kind, subject, created_at, scopes, lookup, secret, networks, count, seconds = row[:10]
+    not_before, expires_at, retire_at, replaces, replaced_by, revoked_at, revoked_by, revoke_reason = row[10:18]
+    leaked, last_used_at, detail, version = row[18:]
+    return Credential(
         id,
-        kind,
+        Kind(kind),
         subject,
         created_at,
-        scopes,
+        frozenset(json.loads(scopes)) if scopes else frozenset(),
         lookup,
         secret,
-        networks,
-        limit_count,
-        limit_seconds,
+        tuple(json.loads(networks)) if networks else (),
+        None if count is None else Rate(count, seconds),
         not_before,
         expires_at,
         retire_at,
@@ -123,33 +125,10 @@ def credential_from(row: Row) -> Credential:
         revoked_at,
         revoked_by,
         revoke_reason,
-        leaked,
+        bool(leaked),
         last_used_at,
-        detail,
+        _mapping(detail),
         version,
-    ) = row
-    return Credential(
-        id=id,
-        kind=Kind(kind),
-        subject=subject,
-        created_at=created_at,
-        scopes=frozenset(json.loads(scopes)) if scopes else frozenset(),
-        lookup=lookup,
-        secret=secret,
-        networks=tuple(json.loads(networks)) if networks else (),
-        limit=None if limit_count is None else Rate(limit_count, limit_seconds),
-        not_before=not_before,
-        expires_at=expires_at,
-        retire_at=retire_at,
-        replaces=replaces,
-        replaced_by=replaced_by,
-        revoked_at=revoked_at,
-        revoked_by=revoked_by,
-        revoke_reason=revoke_reason,
-        leaked=bool(leaked),
-        last_used_at=last_used_at,
-        detail=_mapping(detail),
-        version=version,
     )
 
 

@@ -54,6 +54,7 @@ __all__ = [
     "append_plan",
     "claim_key",
     "credentials_page_of",
+    "lost",
     "parted",
     "subjects_page_of",
     "used_plan",
@@ -279,6 +280,11 @@ def append_plan(batches: Sequence[Batch]) -> Plan[None]:
     if batches:
         head = Head(batches[-1].writer, batches[-1].number, batches[-1].digest)
         yield _MOVE_HEAD, {"writer": head.writer, "number": head.number, "digest": head.digest}
+
+
+def lost(outcome: object) -> bool:
+    """Tell whether a plan's outcome says to roll back."""
+    return outcome is False
 
 
 def used_plan(seen: Mapping[str, int]) -> Plan[None]:

@@ -185,7 +185,7 @@ class SqliteStore:
             batches, after = before.extended(events)
             self._chain = Chain()  # whether a failed commit took place cannot be told: go on with a new chain
             outcome = self._durable.run(plan(batches))
-            self._chain = before if outcome is False else after
+            self._chain = before if sql.lost(outcome) else after
             return outcome
 
     def _pruned(self) -> float:

@@ -16,7 +16,7 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from watchword.model.ports import Unavailable
-from watchword.stores.sql import Plan
+from watchword.stores.sql import Plan, lost
 
 __all__ = ["SAFE", "SqliteFile"]
 
@@ -147,7 +147,7 @@ class SqliteFile:
             try:
                 with self._engine.connect() as connection, connection.begin() as transaction:
                     outcome = _carry_out(plan, connection)
-                    if outcome is False:
+                    if lost(outcome):
                         transaction.rollback()
                     return outcome
             except SQLAlchemyError as error:
@@ -216,7 +216,7 @@ def _use_wal(connection: Any) -> None:
             return
 
 
-def _unavailable(error: Exception) -> Unavailable:
+def _unavailable(error: BaseException) -> Unavailable:
     """Say what failed, without parameters: SQLite's own messages name tables and columns, never values."""
     if isinstance(error, AttributeError):
         return Unavailable("SQLite: the store is not open")

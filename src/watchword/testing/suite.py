@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from threading import Barrier
-from typing import Any, ClassVar, Final, TypeVar
+from typing import Any, ClassVar, Final, TypeVar, cast
 
 from watchword.model.credential import Credential, Kind
 from watchword.sync import run_sync
@@ -23,17 +24,17 @@ _THREADS: Final = 10
 HOSTILE: Final = ("\0", "user:\0alice", "\ud800", "\udfff\0", "%", "_", "' OR 1=1 --", "x" * 100_000, "é\U0010ffff")
 
 
-class StoreSuite:
+class StoreSuite(ABC):
     """Say where the store comes from. ``threads``: its verbs never suspend and many threads may call them at once."""
 
     threads: ClassVar[bool] = True
 
+    @abstractmethod
     def store(self) -> AbstractAsyncContextManager[Any]:
         """Give an open, empty store."""
-        raise NotImplementedError
 
     async def race(self, calls: Sequence[Callable[[], Any]]) -> list[Any]:
-        """Make all calls at once and return their results in order."""
+        """Make all calls at once and return their results, in any order."""
         if not self.threads:
             return list(await asyncio.gather(*(settled(call()) for call in calls)))
         barrier = Barrier(_THREADS)
@@ -50,7 +51,7 @@ class StoreSuite:
 
 async def settled(soon: T | Awaitable[T]) -> T:
     """Return the value of what is a value or an awaitable of it."""
-    return await soon if inspect.isawaitable(soon) else soon
+    return cast("T", await soon if inspect.isawaitable(soon) else soon)
 
 
 def scenario(test: Callable[[S, Any], Coroutine[Any, Any, None]]) -> Callable[[S], None]:

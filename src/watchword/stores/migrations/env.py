@@ -6,6 +6,8 @@ from alembic import context
 
 from watchword.stores.schema import durable, ephemeral
 
+__all__: list[str] = []
+
 connection = context.config.attributes["connection"]
 tables = [durable] if connection.dialect.name == "sqlite" else [durable, ephemeral]
 context.configure(connection=connection, target_metadata=tables, render_as_batch=connection.dialect.name == "sqlite")
