@@ -165,19 +165,28 @@ class Watchword:
             if self.running:
                 return
             await self.store.open()
-            await self.lifecycle.provide(by=CA_SUBJECT)
-            await self.keys.load()
             try:
-                self.keys.signing_key()
-            except Unavailable as error:
-                raise ValueError(f"the root key does not fit this store ({error})") from None
-            await self._trust()
+                await self._prepare()
+            except BaseException:
+                await self.store.close()
+                raise
+            if isinstance(self.passwords, HashingPool):
+                self.passwords.open()
             self._stopping.clear()
             self._flusher = self._start_flushing()
             self.running = True
 
+    async def _prepare(self) -> None:
+        await self.lifecycle.provide(by=CA_SUBJECT)
+        await self.keys.load()
+        try:
+            self.keys.signing_key()
+        except Unavailable as error:
+            raise ValueError(f"the root key does not fit this store ({error})") from None
+        await self._trust()
+
     async def stop(self) -> None:
-        """Write what waits and close the store."""
+        """Write what waits and close the store. Raise Unavailable when it could not be written."""
         if not self.running:
             return
         self.running = False
@@ -187,10 +196,12 @@ class Watchword:
             await self._flusher
         elif self._flusher is not None:
             self._flusher.join()
-        await self.audit.flush()
-        if isinstance(self.passwords, HashingPool):
-            self.passwords.close()
-        await self.store.close()
+        try:
+            await self.audit.flush()
+        finally:
+            if isinstance(self.passwords, HashingPool):
+                self.passwords.close()
+            await self.store.close()
 
     async def authorities(self) -> bytes:
         """Return the certificates of our own CAs, PEM."""
@@ -223,16 +234,21 @@ class Watchword:
             self._wake.clear()
             try:
                 run_sync(self.audit.flush())
-            except Unavailable as error:  # the notes wait; when too many do, deciding stops
-                logger.error("the audit cannot be written: %s", error)
+            except Exception as error:  # the notes wait; when too many do, deciding stops
+                logger.error("the audit cannot be written: %s", _said(error))
 
     async def _flush_task(self) -> None:
         while not self._stopping.is_set():
             await asyncio.sleep(_FLUSH_EVERY)
             try:
                 await self.audit.flush()
-            except Unavailable as error:
-                logger.error("the audit cannot be written: %s", error)
+            except Exception as error:
+                logger.error("the audit cannot be written: %s", _said(error))
+
+
+def _said(error: Exception) -> str:
+    """Return what may be logged: the text of an unforeseen error may quote a secret."""
+    return str(error) if isinstance(error, Unavailable) else type(error).__name__
 
 
 def _root_key(given: str | None, store: Store) -> str:

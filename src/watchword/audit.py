@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
+from urllib.parse import unquote
 
 from watchword.codec.events import accepted, encode
 from watchword.model.ports import AuditLog, Records, Unavailable
@@ -19,6 +20,7 @@ _CAPACITY: Final = 100_000
 
 _PATH_SHOWN: Final = 512
 _DETAIL_SHOWN: Final = 256
+_LEVELS: Final = 3  # of percent-encoding that are looked under
 _BROKEN: Final = 503
 _SECRET: Final = re.compile(
     r"(?:ak|hs)_(?:live|test)_[0-9A-Za-z]+|(?:rt|ws|cs)_[0-9A-Za-z._-]{20,}|eyJ[\w-]+\.[\w-]+\.[\w-]*|://[^/@\s]+:[^/@\s]+@"
@@ -119,7 +121,13 @@ def _text(now: float, method: str, path: bytes, address: str, verdict: _Verdict,
 
 @lru_cache(1024)
 def _place(path: bytes) -> str:
-    return redact(path.decode("utf-8", "backslashreplace"))[:_PATH_SHOWN]
+    text = redact(path.decode("utf-8", "backslashreplace"))
+    plain = text
+    for _ in range(_LEVELS if "%" in text else 0):
+        plain = unquote(plain, errors="backslashreplace")
+        if redact(plain) != plain:  # a secret does not become fit to be kept by being encoded
+            return redact(plain)[:_PATH_SHOWN]
+    return text[:_PATH_SHOWN]
 
 
 def _nothing() -> None:

@@ -47,9 +47,9 @@ class HashingPool:
 
     def __init__(self, cost: Cost | None = None, *, at_once: int | None = None, queue: int = 64) -> None:
         self.cost = cost or Cost()
-        threads = at_once or _processors()
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="watchword-hash", initializer=_yield_to_others)
-        self._room = threads + queue
+        self._threads = at_once or _processors()
+        self._pool = self._new_pool()
+        self._room = self._threads + queue
         self._taken = 0
         self._lock = threading.Lock()
 
@@ -69,6 +69,13 @@ class HashingPool:
     def close(self) -> None:
         """Take nothing more in, and drop what waits."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def open(self) -> None:
+        """Take hashes in, again after ``close``: an application may be started more than once."""
+        self._pool = self._new_pool()
+
+    def _new_pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self._threads, thread_name_prefix="watchword-hash", initializer=_yield_to_others)
 
     async def _run(self, work: Callable[[], T]) -> T:
         self._enter()

@@ -1,0 +1,205 @@
+"""The composition root: start, stop, start again; what it refuses to start with."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.house import CHEAP, asking, basic, bearing, house, reason
+from watchword import Allow, Watchword
+from watchword.codec.secrets import new_root_key
+from watchword.lifecycle.errors import LifecycleError
+from watchword.model.credential import Kind
+from watchword.model.ports import Unavailable
+from watchword.offload import HashingPool
+from watchword.policy import PolicyError
+from watchword.routes import Rule
+
+
+def test_a_lasting_store_needs_a_root_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WATCHWORD_ROOT_KEY", raising=False)
+    url = f"sqlite:///{tmp_path}/x.db"
+    with pytest.raises(ValueError, match="no root key"):
+        Watchword(url)
+    monkeypatch.setenv("WATCHWORD_ROOT_KEY", new_root_key())
+    assert Watchword(url).sealer.key_id
+    with pytest.raises(ValueError, match="32 bytes"):
+        Watchword(url, root_key="short")
+
+
+def test_another_root_key_stops_the_start(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/x.db"
+
+    async def play() -> None:
+        first = Watchword(url, root_key=new_root_key(), inline=True)
+        await first.start()
+        await first.stop()
+        second = Watchword(url, root_key=new_root_key(), inline=True)
+        with pytest.raises(ValueError, match="root key does not fit"):
+            await second.start()
+        assert not second.running
+        with pytest.raises(Unavailable):  # it was closed again
+            await second.store.subject("user:alice")
+
+    asyncio.run(play())
+
+
+def test_bad_rules_stop_the_construction() -> None:
+    for rule, error in (
+        (Rule("/x", "api-kye"), PolicyError),
+        (Rule("/x", "api-key", networks=("10.0.0.1/8",)), LifecycleError),
+        (Rule("/x", "api-key", limit="many"), LifecycleError),
+        (Rule("/x", "api-key", scopes=('a"b',)), ValueError),
+    ):
+        with pytest.raises(error):
+            Watchword(rules=[rule])
+    with pytest.raises(LifecycleError):
+        Watchword(trusted_proxies=["10.0.0.1/8"])
+
+
+def test_routes_are_found_by_place() -> None:
+    watchword = Watchword(rules=[Rule("/a/{id}", "api-key", methods=("GET",), scopes=("x",))])
+    route = watchword.route_for("GET", "/a/1")
+    assert route is not None
+    assert route.scopes == ("x",)
+    assert watchword.route_for("POST", "/a/1") is None
+
+
+def test_it_starts_once_however_many_ask(tmp_path: Path) -> None:
+    async def play() -> None:
+        watchword = Watchword(f"sqlite:///{tmp_path}/x.db", root_key=new_root_key(), inline=True)
+        await asyncio.gather(*(watchword.start() for _ in range(10)))
+        keys = await watchword.store.credentials(kind=Kind.SIGNING_KEY)
+        authorities = await watchword.store.credentials(kind=Kind.CA)
+        assert (len(keys), len(authorities)) == (1, 1)
+        flushers = [each for each in threading.enumerate() if each.name == "watchword-audit"]
+        await watchword.stop()
+        await watchword.stop()
+        assert len(flushers) == 1
+        assert not flushers[0].is_alive()
+
+    asyncio.run(play())
+
+
+def test_it_can_be_started_again_in_another_loop(tmp_path: Path) -> None:
+    """As every test with a client around one application does."""
+    watchword = Watchword(f"sqlite:///{tmp_path}/x.db", root_key=new_root_key(), password_cost=CHEAP)
+    assert isinstance(watchword.passwords, HashingPool)
+
+    async def first() -> None:
+        await watchword.start()
+        await watchword.lifecycle.add_subject("user:alice", by="x")
+        await watchword.lifecycle.issue(Kind.PASSWORD, "user:alice", by="x", options={"password": "a long password"})
+        await watchword.stop()
+
+    async def again() -> None:
+        await watchword.start()
+        route = watchword.route("basic")
+        for _ in range(2):
+            decision = await watchword.gate.decide(bearing(basic("alice", "a long password")), route)
+            assert isinstance(decision, Allow), decision
+        wrong = await watchword.gate.decide(bearing(basic("alice", "another password")), route)
+        assert reason(wrong) == "wrong_secret"
+        await watchword.stop()
+
+    asyncio.run(first())
+    asyncio.run(again())
+    asyncio.run(again())
+
+
+def test_stopping_writes_what_waits(tmp_path: Path) -> None:
+    key = new_root_key()
+
+    async def play() -> None:
+        async with house(f"sqlite:///{tmp_path}/x.db", root_key=key) as opened:
+            for _ in range(5):
+                await opened.decide("api-key", asking())
+        async with house(f"sqlite:///{tmp_path}/x.db", root_key=key) as opened:
+            assert len(await opened.decided()) == 5
+
+    asyncio.run(play())
+
+
+def test_stopping_closes_the_store_even_when_the_audit_cannot_be_written() -> None:
+    async def play() -> None:
+        watchword = Watchword(inline=True)
+        await watchword.start()
+        closed: list[str] = []
+
+        async def fail(*arguments: Any) -> None:
+            raise Unavailable("the disk is full")
+
+        async def close() -> None:
+            closed.append("closed")
+
+        watchword.store.append = fail  # type: ignore[method-assign]
+        watchword.store.close = close  # type: ignore[method-assign]
+        await watchword.gate.decide(asking(), watchword.route("api-key"))
+        with pytest.raises(Unavailable):
+            await watchword.stop()
+        assert closed == ["closed"]
+
+    asyncio.run(play())
+
+
+def test_the_flusher_survives_whatever_the_log_raises(caplog: pytest.LogCaptureFixture) -> None:
+    async def play() -> None:
+        async with house() as opened:
+            store = opened.watchword.store
+            kept, calls = store.append, []
+
+            async def fail(*arguments: Any) -> None:
+                calls.append(1)
+                if len(calls) > 2:
+                    await kept(*arguments)
+                else:
+                    raise ValueError("ak_live_SECRET") if len(calls) == 1 else Unavailable("the disk is full")
+
+            store.append = fail  # type: ignore[method-assign]
+            await opened.decide("api-key", asking())
+            for _ in range(200):
+                opened.watchword._wake.set()
+                await asyncio.sleep(0.005)
+                if not len(opened.watchword.audit):
+                    break
+            assert len(opened.watchword.audit) == 0
+            assert len([e for _, e in await store.events(limit=10_000) if e.action == "decide"]) == 1
+
+    with caplog.at_level(logging.ERROR):
+        asyncio.run(play())
+    assert "SECRET" not in caplog.text
+    assert "the disk is full" in caplog.text
+
+
+def test_our_own_authority_signs_and_is_trusted() -> None:
+    async def play() -> None:
+        async with house() as opened:
+            assert (await opened.watchword.authorities()).count(b"BEGIN CERTIFICATE") == 1
+
+    asyncio.run(play())
+
+
+def test_a_second_node_hears_of_new_signing_keys(tmp_path: Path) -> None:
+    key, url = new_root_key(), f"sqlite:///{tmp_path}/x.db"
+
+    async def play() -> None:
+        async with house(url, root_key=key) as one, house(url, root_key=key) as other:
+            (old,) = await one.watchword.store.credentials(kind=Kind.SIGNING_KEY)
+            rotated = await one.watchword.lifecycle.rotate(old.id, overlap=60, by="x")
+            await other.decide("api-key", asking())  # any decision reads the feed
+            assert other.watchword.keys.verification_key(rotated.credential.id) is not None
+            assert other.watchword.keys.verification_key(old.id) is not None
+
+    asyncio.run(play())
+
+
+def test_durations_of_lists_and_tuples_alike() -> None:
+    watchword = Watchword()
+    assert watchword.route("api-key", scopes=["a", "b"]).scopes == ("a", "b")
+    with pytest.raises(TypeError):
+        watchword.route("api-key", scope=["a"])
