@@ -7,12 +7,9 @@ sequence numbers are drawn before their transactions commit, so writers to the f
 from __future__ import annotations
 
 import asyncio
-import os
-import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +26,7 @@ from watchword.model.records import Change, Event, FeedEntry, Lines, Subject
 from watchword.stores import schema, sql
 from watchword.stores.chain import POSITIONS, Batch, Chain, Flaw, Head, Verification, flatten
 from watchword.stores.creation import create_or_check
+from watchword.stores.machine import shared_stem
 from watchword.stores.rows import credential_from, feed_entry_from, storable, subject_from
 
 __all__ = ["PostgresStore", "exclusive_connection"]
@@ -75,7 +73,7 @@ class PostgresStore:
 
     def __init__(self, url: str, *, connections: int = 10, clock: Clock = time.time) -> None:
         self._url = url
-        self.state: Path | None = _state(url)
+        self.state: Path | None = shared_stem(url)
         self._connections = connections
         self._clock = clock
         self._engine: AsyncEngine | None = None
@@ -333,8 +331,3 @@ async def _carry_out(plan: sql.Plan[T], connection: AsyncConnection) -> T:
                 step = plan.send(result)
     except StopIteration as end:
         return end.value  # type: ignore[no-any-return]
-
-
-def _state(url: str) -> Path:
-    """Return where processes of this machine that use the database keep what they share besides it."""
-    return Path(tempfile.gettempdir()) / f"watchword-{os.getuid()}-{sha256(url.encode()).hexdigest()[:16]}"

@@ -1,0 +1,117 @@
+"""Revoke an API key, a JWT, a session and a certificate: every worker refuses within a second."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from tests.figures.house import House, Line, api_key, lines
+from watchword import Watchword
+from watchword.model.credential import Kind
+
+CONNECTIONS = 8
+BOUND = 1.0
+
+Prepared = tuple[str, list[tuple[str, str]]]  # what to revoke, and the headers that prove it
+Prepare = Callable[[Watchword, Line], Awaitable[Prepared]]
+
+
+async def _api_key(watchword: Watchword, line: Line) -> Prepared:
+    id, secret = await api_key(watchword)
+    return id, [("authorization", f"Bearer {secret}")]
+
+
+async def _session(watchword: Watchword, line: Line) -> Prepared:
+    options = {"idle": 3600, "factors": ["pwd"], "authenticated_at": int(watchword.clock())}
+    issued = await watchword.lifecycle.issue(Kind.SESSION, "service:billing", by="test", options=options)
+    return issued.credential.id, [("cookie", f"session={issued.material['cookie']}")]
+
+
+async def _jwt(watchword: Watchword, line: Line) -> Prepared:
+    body = json.dumps({"username": "alice", "password": "correct horse battery staple"}).encode()
+    status, _, content = await line.send("/login", [("content-type", "application/json")], "POST", body)
+    assert status == 200, content
+    answer = json.loads(content)
+    family = f"fam_{answer['refresh_token'].partition('.')[0].removeprefix('rt_')}"
+    return family, [("authorization", f"Bearer {answer['token']}")]
+
+
+async def _gone(line: Line, headers: list[tuple[str, str]]) -> float:
+    """Return when this connection's worker first refused."""
+    while True:
+        status, _, _ = await line.send(headers=headers)
+        if status == 401:
+            return asyncio.get_running_loop().time()
+        assert status == 200
+        await asyncio.sleep(0.005)
+
+
+async def _trial(watchword: Watchword, opened: list[Line], prepared: Prepared) -> float:
+    id, headers = prepared
+    for line in opened:
+        status, _, content = await line.send(headers=headers)
+        assert status == 200, content
+    await watchword.lifecycle.revoke(id, reason="test", by="test")
+    revoked = asyncio.get_running_loop().time()
+    return max(await asyncio.gather(*(_gone(line, headers) for line in opened))) - revoked
+
+
+async def _trials(house: House, prepare: Prepare, count: int) -> list[float]:
+    async with house.operator() as watchword:
+        await api_key(watchword)
+        if await watchword.store.subject("user:alice") is None:
+            await watchword.lifecycle.add_subject("user:alice", by="test")
+            options = {"password": "correct horse battery staple"}
+            await watchword.lifecycle.issue(Kind.PASSWORD, "user:alice", by="test", options=options)
+        with lines(CONNECTIONS, house.port) as opened:
+            return [await _trial(watchword, opened, await prepare(watchword, opened[0])) for _ in range(count)]
+
+
+async def _certificates(house: House, count: int) -> list[float]:
+    took = []
+    async with house.operator() as watchword:
+        await api_key(watchword)
+        for number in range(count):
+            issued = await watchword.lifecycle.issue(Kind.CLIENT_CERT, "service:billing", by="test")
+            context = ssl.create_default_context(cadata=issued.material["chain"])
+            pem = house.folder / f"client{number}.pem"
+            pem.write_text(issued.material["certificate"] + issued.material["private_key"])
+            context.load_cert_chain(pem)
+            with lines(CONNECTIONS, house.port, context) as opened:
+                took.append(await _trial(watchword, opened, (issued.credential.id, [])))
+    return took
+
+
+def _judge(name: str, took: list[float]) -> None:
+    p99 = sorted(took)[min(len(took) - 1, int(len(took) * 0.99))]
+    print(f"\n{name}: {len(took)} trials, median {sorted(took)[len(took) // 2]:.3f} s, p99 {p99:.3f} s")
+    assert p99 <= BOUND
+
+
+KINDS = {"api-key": _api_key, "jwt": _jwt, "session": _session}
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> House:
+    """Run one plain server for all."""
+    with House(tmp_path_factory.mktemp("house"), more="[passwords]\nplaintext = true") as running:
+        yield running
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_revoked_credential_is_refused_by_both_workers(house: House, kind: str) -> None:
+    """The short form of the figure."""
+    _judge(kind, asyncio.run(_trials(house, KINDS[kind], 10)))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_hundred_revocations(house: House, kind: str) -> None:
+    """Figure: p99 at most 1 s over 200 trials."""
+    _judge(kind, asyncio.run(_trials(house, KINDS[kind], 200)))
