@@ -87,7 +87,7 @@ class Sealer:
             raw = base64.b64decode(root_key.strip() + "=" * (-len(root_key.strip()) % 4), altchars=b"-_", validate=True)
         except ValueError:
             raw = b""
-        if len(raw) != 32:  # noqa: PLR2004 - AES-256
+        if len(raw) != 32:
             raise ValueError("the root key must be 32 bytes in base64url: make one with `watchword init`")
         self._root = raw
         self._aead = AESGCM(self.derive("seal"))

@@ -7,7 +7,6 @@ import stat
 import tempfile
 from hashlib import sha256
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from watchword.model.ports import Unavailable
 
@@ -28,6 +27,5 @@ def shared_stem(url: str) -> Path:
         raise Unavailable(f"no folder for what processes share: {type(error).__name__}") from error
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
         raise Unavailable(f"{folder} must be a folder of this user alone (mode 0700)")
-    parts = urlsplit(url)
-    place = f"{parts.hostname}:{parts.port}{parts.path}?{parts.query}"  # and so neither user nor password
-    return folder / sha256(place.encode()).hexdigest()[:16]
+    place = url.rpartition("@")[2]  # and so neither user nor password
+    return folder / sha256(place.encode("utf-8", "replace")).hexdigest()[:16]
