@@ -109,9 +109,19 @@ def refusal(
         return refused
     if not claims.keys() >= required:
         return BAD_CLAIMS
-    refused = time_refusal(claims, now, leeway)
-    if refused is not None:
-        return refused
+    expires_at: Any = claims.get("exp")
+    issued_at: Any = claims.get("iat")
+    if not (
+        # Nearly every token: whole seconds, issued in the past. All others are judged at length.
+        expires_at.__class__ is int
+        and issued_at.__class__ is int
+        and now < expires_at <= _LATEST
+        and 0 <= issued_at <= now
+        and "nbf" not in claims
+    ):
+        refused = time_refusal(claims, now, leeway)
+        if refused is not None:
+            return refused
     for name in _NAMES:
         if name in claims and not is_name(claims[name]):
             return BAD_CLAIMS

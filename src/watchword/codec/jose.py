@@ -84,11 +84,24 @@ def _wrapped(key: Any) -> OKPKey | ECKey | RSAKey:
     return RSAKey(key, key)
 
 
+class _Ready:
+    """Present a public key as joserfc's algorithms ask for it; what it is good for was settled when it loaded."""
+
+    __slots__ = ("_key", "curve_key_size")
+
+    def __init__(self, key: PublicKey) -> None:
+        self._key = key
+        self.curve_key_size = key.key_size if isinstance(key, ec.EllipticCurvePublicKey) else 0
+
+    def get_op_key(self, operation: str) -> PublicKey:
+        return self._key
+
+
 @final
 class VerificationKey:
     """Hold one public key with the one algorithm that it is good for: ``EdDSA``, ``ES256`` or ``RS256``."""
 
-    __slots__ = ("_check", "_wrapped", "algorithm", "kid", "names", "signature_length")
+    __slots__ = ("_check", "_ready", "_wrapped", "algorithm", "kid", "names", "signature_length")
 
     def __init__(self, key: PublicKey, kid: str | None = None) -> None:
         """Take a public key of the cryptography package; ``kid`` defaults to its thumbprint. Raise KeyRefused."""
@@ -97,6 +110,7 @@ class VerificationKey:
         self.kid = kid if kid is not None else self._wrapped.thumbprint()
         self.names, name = _ALGORITHMS[self.algorithm]
         self._check = _REGISTRY.get_alg(name).verify
+        self._ready = _Ready(key)
         size = (key.key_size + 7) // 8 if isinstance(key, rsa.RSAPublicKey) else 64
         self.signature_length = (size * 4 + 2) // 3  # characters of base64url
 
@@ -144,7 +158,7 @@ class VerificationKey:
 
     def verifies(self, signed: bytes, signature: bytes) -> bool:
         """Return whether ``signature`` (raw, RFC 7518 section 3) is this key's over ``signed``."""
-        return self._check(signed, signature, self._wrapped)
+        return self._check(signed, signature, self._ready)
 
 
 def _material(jwk: Mapping[str, Any]) -> dict[str, Any]:
