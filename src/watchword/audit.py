@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote
 
-from watchword.codec.events import accepted, encode
+from watchword.codec.events import accepted, encode, stamped
 from watchword.model.ports import AuditLog, Records, Unavailable
 from watchword.model.records import Event, Lines
 from watchword.model.request import Request
@@ -83,9 +83,7 @@ class Audit:
             return 0
         batch = self._pending[:taken]
         times, verdicts = batch[0::_FIELDS], batch[4::_FIELDS]
-        texts = list(
-            map(_text, times, batch[1::_FIELDS], batch[2::_FIELDS], batch[3::_FIELDS], verdicts, batch[5::_FIELDS])
-        )
+        texts = _texts(zip(*(batch[field::_FIELDS] for field in range(_FIELDS)), strict=True))
         await self._log.append(Lines(min(times), max(times), texts))
         del self._pending[:taken]
         self._next = min(_BATCH, self._capacity)
@@ -95,10 +93,31 @@ class Audit:
         return len(texts)
 
 
-def _text(now: float, method: str, path: bytes, address: str, verdict: _Verdict, reference: str) -> str:
-    if isinstance(verdict, Principal):
-        who = (verdict.scheme, verdict.credential, verdict.subject, verdict.actor or "")
-        return accepted(now, who, (method, _place(path), address))
+_Note: TypeAlias = tuple[float, str, bytes, str, _Verdict, str]
+
+
+def _texts(notes: Iterable[_Note]) -> list[str]:
+    """Return the events' texts. What one caller does again in one place differs in its time only."""
+    seen: dict[tuple[int, str, bytes, str], str] = {}
+    texts: list[str] = []
+    for now, method, path, address, verdict, reference in notes:
+        if verdict.__class__ is not Principal:
+            texts.append(_text(now, method, path, address, verdict, reference))
+            continue
+        act = (id(verdict), method, path, address)  # the batch holds the principal, so its id stays its own
+        rest = seen.get(act)
+        if rest is None:
+            rest = seen[act] = _accepted(verdict, method, path, address)  # type: ignore[arg-type]
+        texts.append(stamped(now, rest))
+    return texts
+
+
+def _accepted(who: Principal, method: str, path: bytes, address: str) -> str:
+    names = (who.scheme, who.credential, who.subject, who.actor or "")
+    return accepted(names, (method, _place(path), address))
+
+
+def _text(now: float, method: str, path: bytes, address: str, verdict: Rejection | None, reference: str) -> str:
     if verdict is None:
         event = Event(now, "decide", "accepted", reason="public", method=method, path=_place(path), address=address)
         return encode(event)
@@ -138,5 +157,8 @@ def _used(times: list[float], verdicts: list[_Verdict]) -> dict[str, int]:
     last = {
         verdict.credential: at for at, verdict in zip(times, verdicts, strict=True) if isinstance(verdict, Principal)
     }
-    # A conjunction names each of its proofs.
-    return {credential: int(at) for names, at in last.items() for credential in names.split("+")}
+    used: dict[str, int] = {}
+    for names, at in last.items():
+        for credential in names.split("+"):  # a conjunction names each of its proofs
+            used[credential] = max(int(at), used.get(credential, 0))
+    return used

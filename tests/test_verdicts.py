@@ -1,0 +1,207 @@
+"""The verdict cache and what takes from it: ends, room, the revocation feed, races."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from watchword.model.records import FeedEntry, Topic
+from watchword.model.verdict import Principal
+from watchword.sync import run_sync
+from watchword.verdicts import FeedWatch, Revocations, Verdicts
+
+NOW = 1_800_000_000.0
+
+
+def who(number: int = 1, subject: str = "user:alice") -> Principal:
+    return Principal(subject, "api-key", f"key_{number}")
+
+
+def entry(sequence: int, topic: Topic, key: str, at: int = int(NOW), until: int = int(NOW) + 100) -> FeedEntry:
+    return FeedEntry(sequence, topic, key, at, until)
+
+
+def test_what_was_put_is_got_until_its_end() -> None:
+    verdicts, principal = Verdicts(), who()
+    verdicts.put(b"k", principal, NOW + 10, NOW)
+    assert verdicts.get(b"k", NOW) is principal
+    assert verdicts.get(b"k", NOW + 9.99) is principal
+    assert verdicts.get(b"k", NOW + 10) is None
+    assert len(verdicts) == 0
+    assert verdicts.get(b"k", NOW) is None  # also when the clock steps back over its end
+
+
+def test_what_has_ended_already_is_not_kept() -> None:
+    verdicts = Verdicts()
+    for until in (NOW - 1, NOW):
+        verdicts.put(b"k", who(), until, NOW)
+    assert len(verdicts) == 0
+
+
+@pytest.mark.parametrize("tag", ["credential:key_1", "subject:user:alice", "token:j1"])
+def test_the_feed_evicts_by_every_tag(tag: str) -> None:
+    verdicts = Verdicts()
+    verdicts.put(b"k", who(), NOW + 10, NOW, ("token:j1",))
+    verdicts.put(b"other", who(2, "user:bob"), NOW + 10, NOW, ("token:j2",))
+    verdicts.evict(tag)
+    assert verdicts.get(b"k", NOW) is None
+    assert verdicts.get(b"other", NOW) is not None
+    verdicts.evict(tag)
+    verdicts.evict("subject:nobody")
+
+
+def test_a_reading_older_than_a_revocation_is_not_remembered() -> None:
+    for take in (lambda v: v.evict("credential:key_1"), lambda v: v.evict("credential:other"), lambda v: v.clear()):
+        verdicts = Verdicts()
+        mark = verdicts.mark
+        take(verdicts)  # arrives while the record is being read
+        verdicts.put(b"k", who(), NOW + 10, NOW, since=mark)
+        assert verdicts.get(b"k", NOW) is None
+        verdicts.put(b"k", who(), NOW + 10, NOW, since=verdicts.mark)
+        assert verdicts.get(b"k", NOW) is not None
+
+
+def test_capacity_drops_the_oldest() -> None:
+    verdicts = Verdicts(capacity=3)
+    for number in range(5):
+        verdicts.put(b"%d" % number, who(number), NOW + 10, NOW)
+    assert [verdicts.get(b"%d" % number, NOW) is not None for number in range(5)] == [False, False, True, True, True]
+    assert len(verdicts._tags) == 4  # three credentials, one subject
+
+
+def test_putting_again_replaces_tags_too() -> None:
+    verdicts = Verdicts()
+    verdicts.put(b"k", who(1), NOW + 10, NOW)
+    verdicts.put(b"k", who(2), NOW + 10, NOW)
+    verdicts.evict("credential:key_1")
+    assert verdicts.get(b"k", NOW) == who(2)
+    verdicts.evict("credential:key_2")
+    assert verdicts.get(b"k", NOW) is None
+    assert verdicts._tags == {}
+
+
+@given(st.lists(st.tuples(st.sampled_from("pegc"), st.integers(0, 6), st.integers(0, 3), st.integers(0, 4))))
+def test_it_never_believes_what_a_simple_model_does_not(steps: list[tuple[str, int, int, int]]) -> None:
+    verdicts, model, now = Verdicts(capacity=4), {}, NOW
+    for verb, key, credential, time in steps:
+        name = b"%d" % key
+        now += time
+        if verb == "p":
+            verdicts.put(name, who(credential), now + 5, now)
+            model[name] = (who(credential), now + 5)
+        elif verb == "e":
+            verdicts.evict(f"credential:key_{credential}")
+            model = {k: v for k, v in model.items() if v[0] != who(credential)}
+        elif verb == "c":
+            verdicts.clear()
+            model = {}
+        found, known = verdicts.get(name, now), model.get(name)
+        assert found is None or (known is not None and found == known[0] and now < known[1])
+        assert len(verdicts) <= 4
+        assert {tag for _, _, tags in verdicts._entries.values() for tag in tags} == set(verdicts._tags)
+
+
+def test_revocations_void_by_token_credential_and_subject() -> None:
+    revocations = Revocations()
+    assert not revocations.token_void("j1", "user:alice", NOW, "fam_1")
+    revocations.add("token:j1", int(NOW), int(NOW) + 100)
+    revocations.add("credential:fam_2", int(NOW), int(NOW) + 100)
+    revocations.add("subject:user:bob", int(NOW), int(NOW) + 100)
+    void = revocations.token_void
+    assert void("j1", "user:alice", NOW + 50, "fam_1")
+    assert void("j9", "user:alice", NOW + 50, "fam_2")
+    assert void("j9", "user:bob", NOW - 1, "fam_1")
+    assert void("j9", "user:bob", NOW, "fam_1")
+    assert not void("j9", "user:bob", NOW + 1, "fam_1")  # logged in again since
+    assert not void("j2", "user:alice", NOW, "fam_1")
+    assert not void("", "", NOW, "")
+
+
+def test_revocations_are_forgotten_at_their_end_and_not_before() -> None:
+    revocations = Revocations()
+    revocations.add("token:j1", int(NOW), int(NOW) + 10)
+    revocations.add("token:j2", int(NOW), int(NOW) + 20)
+    revocations.add("token:j1", int(NOW), int(NOW) + 30)  # revoked again, remembered longer
+    revocations.add("token:j2", int(NOW), int(NOW) + 5)  # never shorter
+    for age, left in ((9, 2), (10, 2), (19, 2), (20, 1), (29, 1), (30, 0), (31, 0)):
+        revocations.forget(NOW + age)
+        assert len(revocations) == left, age
+    assert revocations._ends == []
+
+
+def test_a_later_revocation_of_a_subject_never_makes_an_earlier_one_weaker() -> None:
+    revocations = Revocations()
+    revocations.add("subject:user:a", 100, 200)
+    revocations.add("subject:user:a", 50, 150)
+    assert revocations.token_void("j", "user:a", 100, "")
+
+
+class Feed:
+    def __init__(self, *entries: FeedEntry) -> None:
+        self.all = list(entries)
+
+    def entries(self, after: int) -> list[FeedEntry]:
+        return [each for each in self.all if each.sequence > after]
+
+
+def test_each_topic_does_what_it_says() -> None:
+    feed, verdicts, revocations = Feed(), Verdicts(), Revocations()
+    watch = FeedWatch(feed, verdicts, revocations, every=0.1)
+
+    def remembered() -> list[int]:
+        return [n for n in range(1, 5) if verdicts.get(b"%d" % n, NOW) is not None]
+
+    def fill() -> None:
+        for number, subject in ((1, "user:a"), (2, "user:a"), (3, "user:b"), (4, "user:c")):
+            verdicts.put(b"%d" % number, who(number, subject), NOW + 10, NOW, (f"token:j{number}",))
+
+    for number, (topic, key, left, void) in enumerate(
+        (
+            (Topic.CREDENTIAL, "key_1", [2, 3, 4], 1),
+            (Topic.CHANGED, "key_2", [1, 3, 4], 1),
+            (Topic.SUBJECT, "user:a", [3, 4], 2),
+            (Topic.TOKEN, "j4", [1, 2, 3], 3),
+            (Topic.KEYS, "", [], 3),
+        ),
+        1,
+    ):
+        fill()
+        feed.all.append(entry(number, topic, key))
+        watch.sync(NOW)
+        assert remembered() == left, topic
+        assert len(revocations) == void, topic
+
+
+def test_listeners_hear_each_entry_once_and_are_waited_for() -> None:
+    feed, heard = Feed(entry(1, Topic.KEYS, "")), []
+    watch = FeedWatch(feed, Verdicts(), Revocations())
+
+    async def listener(each: FeedEntry) -> None:
+        heard.append(each.sequence)
+
+    watch.listen(listener)
+    watch.listen(lambda each: heard.append(-each.sequence))
+    for _ in range(2):
+        reading = watch.sync(NOW)
+        if reading is not None:
+            run_sync(reading)  # type: ignore[arg-type]
+    assert sorted(heard) == [-1, 1]
+
+
+def test_a_slower_reading_of_the_same_entries_changes_nothing() -> None:
+    verdicts = Verdicts()
+    watch = FeedWatch(Feed(), verdicts, Revocations())
+    watch._took([entry(1, Topic.CREDENTIAL, "key_1"), entry(2, Topic.CREDENTIAL, "key_2")], NOW)
+    mark = verdicts.mark
+    watch._took([entry(1, Topic.CREDENTIAL, "key_1")], NOW)
+    assert verdicts.mark == mark
+    watch._took([entry(3, Topic.CREDENTIAL, "key_3")], NOW)
+    assert verdicts.mark == mark + 1
+
+
+def test_due_is_a_little_after_each_reading() -> None:
+    watch = FeedWatch(Feed(), Verdicts(), Revocations(), every=0.5)
+    assert watch.due < NOW
+    watch.sync(NOW)
+    assert (watch.read_at, watch.due) == (NOW, NOW + 0.5)
