@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa, x25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-from tests.tokens import ED, ES, RS, compact, raw_sign, segment
 
+from tests.tokens import ED, ES, RS, compact, raw_sign, segment
 from watchword.codec import jose
 from watchword.codec.jose import (
     Header,
