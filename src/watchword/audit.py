@@ -101,13 +101,13 @@ def _texts(notes: Iterable[_Note]) -> list[str]:
     seen: dict[tuple[int, str, bytes, str], str] = {}
     texts: list[str] = []
     for now, method, path, address, verdict, reference in notes:
-        if verdict.__class__ is not Principal:
+        if not isinstance(verdict, Principal):
             texts.append(_text(now, method, path, address, verdict, reference))
             continue
         act = (id(verdict), method, path, address)  # the batch holds the principal, so its id stays its own
         rest = seen.get(act)
         if rest is None:
-            rest = seen[act] = _accepted(verdict, method, path, address)  # type: ignore[arg-type]
+            rest = seen[act] = _accepted(verdict, method, path, address)
         texts.append(stamped(now, rest))
     return texts
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from heapq import heappop, heappush
 from inspect import isawaitable
+from itertools import islice
 from typing import Final
 
 from watchword.model.ports import Feed, Soon, Unavailable
@@ -62,11 +63,15 @@ class Verdicts:
         if key in self._entries:
             self._drop(key)
         elif len(self._entries) >= self._capacity:
-            self._drop(next(iter(self._entries)))
+            self._make_room()
         every = (f"credential:{principal.credential}", f"subject:{principal.subject}", *tags)
         self._entries[key] = (principal, until, every)
         for tag in every:
-            self._tags.setdefault(tag, set()).add(key)
+            keys = self._tags.get(tag)
+            if keys is None:
+                self._tags[tag] = {key}
+            else:
+                keys.add(key)
 
     def evict(self, tag: str) -> None:
         """Forget everything that carries the tag."""
@@ -79,6 +84,11 @@ class Verdicts:
         self.mark += 1
         self._entries.clear()
         self._tags.clear()
+
+    def _make_room(self) -> None:
+        """Forget the oldest entries, many at once: to find the oldest, a dict walks past all that it has deleted."""
+        for key in list(islice(self._entries, max(1, self._capacity // 16))):
+            self._drop(key)
 
     def _drop(self, key: bytes) -> None:
         entry = self._entries.pop(key, None)
