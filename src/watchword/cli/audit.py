@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import sys
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -80,6 +80,8 @@ async def _newest(house: Watchword, start: float, limit: int, reference: str | N
 
 async def _follow(asked: Asked, house: Watchword, newest: Sequence[tuple[int, Event]], reference: str | None) -> None:
     """Print what there is and what comes, a line each, until interrupted."""
+    import asyncio
+
     after = 0
     while page := await house.store.events(after=after, limit=_PAGE):  # where the log ends now
         after = page[-1][0]
@@ -121,8 +123,6 @@ def _print_line(asked: Asked, position: int, event: Event) -> None:
     if asked.json:
         print_json(_value(position, event))
         return
-    import sys
-
     shade = {"accepted": "green", "done": "green"}.get(event.outcome, "red")
     parts = [_what(event), _who(event), _how(event), event.address, event.reference]
     rest = "  ".join(clean(part) for part in parts if part)

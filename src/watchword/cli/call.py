@@ -148,11 +148,11 @@ class _Exchange:
             warn("http shows the credential to everybody on the way: use https")
         body = None if data is None else data_from(data)
         fields = [header_of(text) for text in headers]
-        if body is not None and not any(name == b"content-type" for name, _ in fields):
-            fields.append((b"content-type", _media_type(body)))
+        if body is not None and not any(name.lower() == b"content-type" for name, _ in fields):
+            fields.append((b"Content-Type", _media_type(body)))
         direct = parts.hostname in _LOOPBACK  # a proxy of the environment cannot reach this machine's own loopback
         with httpx2.Client(verify=self._tls(), timeout=_TIMEOUT, trust_env=not direct) as client:
-            client.headers["user-agent"] = "watchword"
+            client.headers["User-Agent"] = "watchword"
             try:
                 request = client.build_request(method, url, headers=fields, content=body)
             except (httpx2.InvalidURL, ValueError) as error:
@@ -190,8 +190,7 @@ class _Exchange:
         try:
             response = client.send(request, auth=auth)
         except AuthenticationFailed as error:
-            status = f" ({error.status}{' ' + error.type if error.type else ''})" if error.status else ""
-            raise Stop(f"{error}{status}", code=BROKEN if error.status >= 500 else REFUSED) from None
+            raise Stop(str(error), code=BROKEN if error.status >= 500 else REFUSED) from None
         except httpx2.TimeoutException:
             raise Stop(f"{place} did not answer within {_TIMEOUT:.0f} s", code=BROKEN) from None
         except httpx2.HTTPError as error:
@@ -229,9 +228,10 @@ class _Exchange:
         first = request if auth is None else next(auth.sync_auth_flow(request))
         shown = [first]
         if first is not request:
-            proof = {"session": ("cookie", "…"), "oauth": ("authorization", "Bearer …")}
-            name, value = proof.get(self.proof.scheme, ("authorization", "Bearer …"))
-            request.headers[name] = value
+            session = self.proof.scheme == "session"
+            request.headers["Cookie" if session else "Authorization"] = (
+                "session=(from the first answer)" if session else "Bearer (from the first answer)"
+            )
             shown.append(request)
         for each in shown:
             if self.asked.json:
@@ -240,7 +240,7 @@ class _Exchange:
             else:
                 _print_message(each, last=each is shown[-1])
         if len(shown) > 1 and not self.asked.json:
-            note("The first request brings the proof that the second carries (…).")
+            note("The first request brings what the second carries.")
 
 
 def _print_message(request: httpx2.Request, *, last: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -97,7 +98,7 @@ def _scope(
         ipaddress.ip_address(address)
     except ValueError:
         raise Stop(f"--from: {address[:80]!r} is not an address", "such as 10.0.0.7 or 2001:db8::1") from None
-    fields = [header_of(text) for text in headers]
+    fields = [(name.lower(), value) for name, value in map(header_of, headers)]
     if not any(name == b"host" for name, _ in fields):
         fields.insert(0, (b"host", parts.netloc.rpartition("@")[2].encode()))
     body = b"" if data is None else data_from(data)
@@ -186,8 +187,6 @@ def _outcome(rehearsed: Rehearsed) -> dict[str, Any]:
 def _story(
     request: Request, url: str, rule: Rule | None, rehearsed: Rehearsed | None, signing: Signing | None
 ) -> Iterator[str]:
-    import sys
-
     from watchword.audit import redact
 
     shown = clean(redact(url))
@@ -213,8 +212,6 @@ def _story(
 
 
 def _mark(passed: bool) -> str:
-    import sys
-
     return colour("ok", "green", sys.stdout) if passed else colour("NO", "red", sys.stdout)
 
 
@@ -298,8 +295,6 @@ def _end(rehearsed: Rehearsed) -> Iterator[str]:
 
 
 def _verdict(text: str, more: str) -> Iterator[str]:
-    import sys
-
     yield ""
     yield colour(text, "green" if text.startswith("accepted") else "red", sys.stdout)
     if more:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 from contextlib import suppress
@@ -155,6 +154,8 @@ def _make_database(path: Path, root_key: str) -> None:
 
     async def nothing(house: Watchword) -> None:
         """Do no more than starting does: tables, signing key, certificate authority."""
+
+    import asyncio
 
     house = Watchword("sqlite:///" + quote(str(path.resolve())), root_key=root_key, workers=1)
     asyncio.run(within(house, nothing))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import getpass
 import os
 import re
@@ -65,6 +64,8 @@ def run(asked: Asked, work: Callable[[Watchword], Awaitable[T]]) -> T:
 
     with refusing():
         house = watchword_of(settings, workers=1)
+    import asyncio
+
     return asyncio.run(within(house, work))
 
 

@@ -179,7 +179,9 @@ class VerbGroup(_Helpful, TyperGroup):
         chaptered = [name for names in self.chapters.values() for name in names]
         others = [name for name in self.commands if name not in chaptered]
         for title, names in {**self.chapters, "Verbs": others}.items():
-            rows = [(name, self.commands[name].get_short_help_str(limit=64)) for name in names if name in self.commands]
+            rows = [
+                (name, self.commands[name].get_short_help_str(limit=200)) for name in names if name in self.commands
+            ]
             if rows:
                 with formatter.section(title):
                     formatter.write_dl([(name.ljust(10), text) for name, text in rows])

@@ -130,12 +130,12 @@ def data_from(text: str) -> bytes:
 
 
 def header_of(text: str) -> tuple[bytes, bytes]:
-    """Return lower-case name and value of "Name: value" (RFC 9110 section 5.1)."""
+    """Return name and value of "Name: value" (RFC 9110 section 5.1)."""
     name, colon, value = text.partition(":")
     if not colon or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
         raise Stop(f"--header: {clean(name[:40])!r} is not a header field", "such as --header 'Accept: text/plain'")
     try:
-        return name.lower().encode(), value.strip(" \t").encode("latin-1")
+        return name.encode(), value.strip(" \t").encode("latin-1")
     except UnicodeEncodeError:
         raise Stop(
             f"--header {name}: the value has characters that no header can carry", "use Latin-1 or encode it"

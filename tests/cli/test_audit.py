@@ -1,0 +1,104 @@
+"""``watchword audit``: what happened, and proof that nothing was changed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from typing import Any
+
+import pytest
+
+from tests.cli.desk import Desk
+from watchword.cli import audit as verb
+from watchword.model.records import Event
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+
+def test_audit_is_oldest_first_and_keeps_the_newest(desk: Desk) -> None:
+    ids = [desk.issued("api-key", "service:billing")["id"] for _ in range(3)]
+    events = desk.done("audit", "--json", "--limit", "2").lines
+    assert [each["credential"] for each in events] == ids[1:]
+    assert events[0]["position"] < events[1]["position"]
+
+
+def test_since_leaves_out_what_is_older(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert desk.done("audit", "--since", "1h", "--json").lines
+    now = time.time()
+    monkeypatch.setattr(verb.time, "time", lambda: now + 7200)
+    assert desk.done("audit", "--since", "1h", "--json").lines == []
+
+
+def test_verify_finds_a_whole_log_whole(desk: Desk) -> None:
+    assert desk.done("audit", "--verify", "--json").json == {"intact": True, "flaws": []}
+
+
+def test_verify_exits_1_when_an_event_was_edited(desk: Desk) -> None:
+    desk.issued("api-key", "service:billing")
+    connection = sqlite3.connect(desk.folder / "watchword.db")
+    changed = connection.execute("UPDATE audit SET events = replace(events, 'service:billing', 'service:forged')")
+    assert changed.rowcount > 0
+    connection.commit()
+    connection.close()
+    said = desk.run("audit", "--verify")
+    assert said.code == 1
+    assert "was altered" in said.out
+    value = desk.run("audit", "--verify", "--json").json
+    assert value["intact"] is False
+    assert value["flaws"]
+
+
+def test_a_reference_finds_its_decision_or_exits_1(desk: Desk) -> None:
+    assert desk.run("audit", "--reference", "0123456789abcdef").code == 1
+
+
+def test_refusals_show_their_reason() -> None:
+    event = Event(0.0, "decide", "refused", reason="bad_signature", method="GET", path="/x", scheme="hmac")
+    assert verb._outcome(event) == "refused: bad_signature"
+    assert verb._what(event) == "GET /x"
+
+
+def test_hostile_paths_cannot_move_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    from watchword.cli.plumbing.shell import Asked
+
+    event = Event(0.0, "decide", "refused", reason="no_route", method="GET", path="/\x1b[2J\r\nforged line", scheme="")
+    verb._print(Asked(), [(1, event)])
+    verb._print_line(Asked(), 1, event)
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert "\r" not in out
+    assert out.count("\n") == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (("--since", "1x"), "--since: unknown unit"),
+        (("--verify", "--follow"), "exclude each other"),
+        (("--limit", "x"), "--limit"),
+    ],
+)
+def test_mistakes(desk: Desk, words: tuple[str, ...], what: str) -> None:
+    assert what in desk.wrong("audit", *words)
+
+
+@pytest.mark.processes
+def test_follow_prints_what_comes_and_ctrl_c_ends_it_quietly(desk: Desk) -> None:
+    command = [sys.executable, "-m", "watchword", "audit", "--follow", "--json", "--limit", "1"]
+    process: Any = subprocess.Popen(
+        command, cwd=desk.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ.copy()
+    )
+    try:
+        assert '"add"' in process.stdout.readline()
+        id = desk.issued("api-key", "service:billing")["id"]
+        assert id in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert err == ""

@@ -1,0 +1,121 @@
+"""``watchword list``, ``show``, ``rotate`` and ``revoke``: the same for every kind."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.desk import Desk
+
+
+def test_list_filters_by_kind_subject_and_state(desk: Desk) -> None:
+    key = desk.issued("api-key", "service:billing")["id"]
+    desk.issued("hmac", "user:alice")
+    desk.done("revoke", key, "--reason", "test")
+    ids = [each["id"] for each in desk.done("list", "--kind", "api-key", "--json").lines]
+    assert ids == [key]
+    assert [each["id"] for each in desk.done("list", "--state", "revoked", "--json").lines] == [key]
+    assert {each["subject"] for each in desk.done("list", "--subject", "user:alice", "--json").lines} == {"user:alice"}
+
+
+def test_list_stops_at_its_limit_and_says_so(desk: Desk) -> None:
+    for _ in range(3):
+        desk.issued("api-key", "service:billing")
+    said = desk.done("list", "--kind", "api-key", "--limit", "2")
+    assert said.out.count("key_") == 2
+    assert "more than 2" in said.err
+    assert "more" not in desk.done("list", "--kind", "api-key", "--limit", "3").err
+
+
+def test_show_spells_times_and_leaves_out_what_is_empty(desk: Desk) -> None:
+    id = desk.issued("api-key", "service:billing", "--expires", "1d")["id"]
+    out = desk.done("show", id).out
+    assert "expires at" in out
+    assert "T" in out
+    assert "revoked" not in out
+    assert isinstance(desk.done("show", id, "--json").json["expires_at"], int)
+
+
+def test_rotate_prints_the_new_material_and_keeps_both_valid(desk: Desk) -> None:
+    old = desk.issued("api-key", "service:billing", "--scope", "a")
+    new = desk.done("rotate", old["id"], "--overlap", "1h", "--json").json
+    assert new["secret"].startswith("ak_live_")
+    assert new["secret"] != old["secret"]
+    assert (new["replaces"], new["scopes"]) == (old["id"], ["a"])
+    assert desk.done("show", old["id"], "--json").json["state"] == "retiring"
+    assert desk.done("show", old["id"], "--json").json["retire_at"] == new["overlap_ends_at"]
+    assert "its successor is" in desk.wrong("rotate", old["id"])
+
+
+def test_rotate_without_overlap_ends_the_old_one_at_once(desk: Desk) -> None:
+    old = desk.issued("hmac", "service:billing")
+    desk.done("rotate", old["id"], "--overlap", "0")
+    assert desk.done("show", old["id"], "--json").json["state"] == "retired"
+
+
+def test_rotate_a_certificate_into_files(desk: Desk) -> None:
+    old = desk.issued("client-cert", "service:billing")
+    desk.done("rotate", old["id"], "--out", "new")
+    assert (desk.folder / "new" / "key.pem").stat().st_mode & 0o777 == 0o600
+    key = desk.issued("api-key", "service:billing")["id"]
+    assert "--out is for client-cert" in desk.wrong("rotate", key, "--out", "more")
+
+
+def test_rotate_a_password_from_stdin(desk: Desk) -> None:
+    old = desk.issued("password", "user:alice")
+    said = desk.done("rotate", old["id"], "--password-stdin", "--json", stdin="another horse\n")
+    assert "another horse" not in said.out
+    assert said.json["replaces"] == old["id"]
+
+
+def test_rotate_signing_key_leaves_one_active(desk: Desk) -> None:
+    new = desk.done("rotate", "signing-key", "--json").json
+    assert new["kind"] == "signing-key"
+    states = {each["id"]: each["state"] for each in desk.done("list", "--kind", "signing-key", "--json").lines}
+    assert states[new["id"]] == "active"
+    assert states[new["replaces"]] == "retiring"
+    assert desk.done("rotate", "signing-key", "--json").json["replaces"] == new["id"]
+
+
+def test_revoke_keeps_who_and_why_and_may_be_said_twice(desk: Desk) -> None:
+    id = desk.issued("api-key", "service:billing")["id"]
+    value = desk.done("revoke", id, "--reason", "left the team", "--json").json
+    assert (value["state"], value["revoke_reason"]) == ("revoked", "left the team")
+    assert value["revoked_by"].startswith("cli:")
+    again = desk.done("revoke", id, "--reason", "other", "--json").json
+    assert again["revoke_reason"] == "left the team"
+    assert "issue a new one" in desk.wrong("rotate", id)
+
+
+@pytest.mark.parametrize(
+    ("words", "what", "hint"),
+    [
+        (("list", "--kind", "sesion"), "no kind 'sesion'", "did you mean session?"),
+        (("list", "--state", "activ"), "no state 'activ'", "did you mean active?"),
+        (("list", "--subject", "user:alcie"), "there is no user:alcie", "did you mean user:alice?"),
+        (("list", "--limit", "0"), "--limit", ""),
+        (("show", "key_nothing"), "there is no credential 'key_nothing'", ""),
+        (("revoke", "key_x"), "--reason is missing", "such as: watchword revoke"),
+        (("revoke", "key_x", "--reason", " "), "--reason is empty", "say why"),
+        (("rotate", "signing-key", "--overlap", "1y"), "--overlap", "units are"),
+        (("revoke", "signing-key", "--reason", "x"), "is a kind, not an id", "--kind signing-key"),
+        (("list", "more"), "unexpected extra argument", "--help"),
+    ],
+)
+def test_mistakes_say_how_to_mend_them(desk: Desk, words: tuple[str, ...], what: str, hint: str) -> None:
+    said = desk.wrong(*words)
+    assert what in said
+    assert hint in said
+
+
+@pytest.mark.parametrize("verb", [("show",), ("rotate",), ("revoke", "--reason", "x")])
+def test_a_mistyped_id_names_the_nearest(desk: Desk, verb: tuple[str, ...]) -> None:
+    id = desk.issued("api-key", "service:billing")["id"]
+    name, *more = verb
+    assert f"did you mean {id}?" in desk.wrong(name, id[:-2], *more)
+
+
+def test_a_secret_typed_for_an_id_is_not_repeated(desk: Desk) -> None:
+    value = desk.issued("api-key", "service:billing")
+    said = desk.wrong("revoke", value["secret"], "--reason", "x")
+    assert value["secret"] not in said
+    assert f"its id is {value['id']}" in said
