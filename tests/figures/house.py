@@ -175,7 +175,9 @@ def lines(count: int, port: int, tls: ssl.SSLContext | None = None) -> Iterator[
             each.close()
 
 
-def signed(key_id: str, secret: str, target: str, authority: str, nonce: str, body: bytes = b"") -> list[tuple[str, str]]:
+def signed(
+    key_id: str, secret: str, target: str, authority: str, nonce: str, body: bytes = b""
+) -> list[tuple[str, str]]:
     """Return the headers of a ``v1`` signature, written from the contract alone."""
     path, _, query = target.partition("?")
     stamp = str(int(time.time()))

@@ -6,7 +6,6 @@ import asyncio
 import json
 import ssl
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 import pytest
 
