@@ -96,6 +96,7 @@ class Courier:
             if not sent.certificate:
                 raise
             return Answer(0, sent)
+        client.cookies.clear()  # what a request carries is said, never remembered
         cookies = tuple(response.headers.get_list("set-cookie"))
         return Answer(response.status_code, _went(response.request, sent), response.headers, response.content, cookies)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
@@ -15,7 +15,7 @@ from watchword.demo.stage import Stage
 from watchword.demo.twins import SCRIPTS
 from watchword.model.records import Event
 
-__all__ = ["Verdict", "examples", "trials"]
+__all__ = ["Verdict", "examples", "judged", "trials"]
 
 _PATIENCE: Final = 5.0  # seconds that the audit may take to be written; it is written every 0.2
 _LOOK_EVERY: Final = 0.05
@@ -61,16 +61,21 @@ class Verdict:
 
 def trials(stage: Stage, courier: Courier) -> Iterator[list[Verdict]]:
     """Run every script; yield the verdicts of each scheme together."""
-    cast, reasons = Cast(stage, courier), _Reasons(stage)
-    for scheme, script in SCRIPTS.items():
-        yield reasons.verdicts(scheme, list(_played(script(cast), courier)))
+    return judged(stage, courier, SCRIPTS)
 
 
 def examples(stage: Stage, courier: Courier) -> Iterator[list[Verdict]]:
     """Run of every script the honest request and the first of its twins."""
+    return judged(stage, courier, SCRIPTS, 2)
+
+
+def judged(
+    stage: Stage, courier: Courier, scripts: Mapping[str, Callable[[Cast], Script]], cases: int | None = None
+) -> Iterator[list[Verdict]]:
+    """Run scripts, or the first so many cases of each; yield the verdicts of each script together."""
     cast, reasons = Cast(stage, courier), _Reasons(stage)
-    for scheme, script in SCRIPTS.items():
-        yield reasons.verdicts(scheme, list(islice(_played(script(cast), courier), 2)))
+    for scheme, script in scripts.items():
+        yield reasons.verdicts(scheme, list(islice(_played(script(cast), courier), cases)))
 
 
 def _played(script: Script, courier: Courier) -> Generator[tuple[Case, Answer], None, None]:
