@@ -16,6 +16,7 @@ from watchword.app import Watchword
 from watchword.gate import Route
 from watchword.model.reason import BODY_TOO_LARGE, MALFORMED_REQUEST, METHOD_NOT_ALLOWED, NOT_FOUND
 from watchword.model.verdict import Allow, Deny, Principal, Rejection
+from watchword.server.attempts import Attempts
 from watchword.server.check import Check
 from watchword.server.discovery import Discovery
 from watchword.server.login import Login
@@ -59,10 +60,10 @@ class ServerApp:
         self._max_body = settings.server.max_body
         self._anyone: Route = watchword.route(every_scheme(watchword))
         self._check = Check(watchword, settings, self._anyone)
-        pages = Pages()
+        pages, attempts = Pages(), Attempts(watchword, settings)
         routes = [
-            *Login(watchword, settings, pages).routes(),
-            *TokenEndpoint(watchword, settings).routes(),
+            *Login(watchword, attempts, pages).routes(),
+            *TokenEndpoint(watchword, attempts, settings).routes(),
             *Discovery(watchword).routes(),
             *pages.routes(),
         ]

@@ -50,14 +50,20 @@ class Attempts:
         """Return whom they prove, or why they do not; failures count. Raise Unavailable when something is broken."""
         if not (self._plaintext or confidential(request.peer)):
             return Rejection(PASSWORD_OVER_PLAINTEXT, scheme=_SCHEME)
-        if self._address is not None:
-            limited = self._address.check(request, None)
-            limited = await limited if isawaitable(limited) else limited
-            if isinstance(limited, Rejection):
-                return replace(limited, scheme=_SCHEME)
+        slowed = await self.slowed(request)
+        if slowed is not None:
+            return replace(slowed, scheme=_SCHEME)
         async with self._turn(normal_name(name) or "") as admitted:
             verdict = await self._judged(request, name, password) if admitted else self._limited(1.0)
         return verdict if isinstance(verdict, Principal) else replace(verdict, scheme=_SCHEME)
+
+    async def slowed(self, request: Request) -> Rejection | None:
+        """Return the refusal of an address that has failed too often."""
+        if self._address is None:
+            return None
+        limited = self._address.check(request, None)
+        limited = await limited if isawaitable(limited) else limited
+        return limited if isinstance(limited, Rejection) else None
 
     async def guessed(self, request: Request) -> None:
         """Count one failure of the caller's address."""

@@ -135,41 +135,45 @@ def root_key_of(settings: Settings) -> str | None:
 
 
 def watchword_of(settings: Settings, *, workers: int | None = None, **more: Any) -> Watchword:
-    """Return the Watchword that the settings describe, not yet started. ``more`` goes to its constructor.
+    """Return the Watchword that the settings describe, not yet started.
 
-    ``workers`` is how many processes share the store; None: not known. Raise ConfigError.
+    ``workers`` is how many processes share the store; None: not known. ``more`` goes to the constructor and wins.
+    Raise ConfigError.
     """
     tls = settings.server.tls
     outside = None
     if tls.client_ca and tls.client_ca != OWN_CA:
         outside = settings.place(tls.client_ca).read_bytes()
     try:
-        return Watchword(
-            settings.store_url,
-            root_key=root_key_of(settings),
-            issuer=settings.issuer_url,
-            audience=settings.audience or None,
-            rules=[each.rule() for each in settings.route],
-            trusted_proxies=settings.server.trusted_proxies,
-            **_providers(settings),
-            client_ca=outside,
-            client_subject=settings.mtls.subject or None,
-            address_limit=settings.limits.address or None,
-            subject_limit=settings.limits.subject or None,
-            burn=settings.burn_url_credentials,
-            plaintext_passwords=settings.passwords.plaintext,
-            access_lifetime=settings.tokens.access,
-            refresh_lifetime=settings.tokens.refresh,
-            refresh_grace=float(settings.tokens.refresh_grace),
-            session_idle=settings.sessions.idle,
-            session_lifetime=settings.sessions.absolute,
-            workers=workers,
-            **more,
-        )
+        arguments = _arguments(settings, outside) | {"workers": workers} | more
+        if "root_key" not in arguments:
+            arguments["root_key"] = root_key_of(settings)
+        return Watchword(settings.store_url, **arguments)
     except (PolicyError, LifecycleError) as error:
         raise ConfigError([Problem("the settings", "", str(error), getattr(error, "hint", ""))]) from None
     except ValueError as error:
         raise ConfigError([Problem("the settings", "", str(error))]) from None
+
+
+def _arguments(settings: Settings, client_ca: bytes | None) -> dict[str, Any]:
+    return {
+        "issuer": settings.issuer_url,
+        "audience": settings.audience or None,
+        "rules": [each.rule() for each in settings.route],
+        "trusted_proxies": settings.server.trusted_proxies,
+        "client_ca": client_ca,
+        "client_subject": settings.mtls.subject or None,
+        "address_limit": settings.limits.address or None,
+        "subject_limit": settings.limits.subject or None,
+        "burn": settings.burn_url_credentials,
+        "plaintext_passwords": settings.passwords.plaintext,
+        "access_lifetime": settings.tokens.access,
+        "refresh_lifetime": settings.tokens.refresh,
+        "refresh_grace": float(settings.tokens.refresh_grace),
+        "session_idle": settings.sessions.idle,
+        "session_lifetime": settings.sessions.absolute,
+        **_providers(settings),
+    }
 
 
 def _providers(settings: Settings) -> dict[str, Any]:

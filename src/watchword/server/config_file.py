@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 __all__ = [
+    "NOT_A_TWIN",
     "ConfigError",
     "Key",
     "Problem",
@@ -31,6 +32,7 @@ __all__ = [
 Key: TypeAlias = tuple[str | int, ...]
 
 PREFIX: Final = "WATCHWORD_"
+NOT_A_TWIN: Final = "WATCHWORD_ROOT_KEY"  # holds the key itself, not the table [root_key]
 _HEADER: Final = re.compile(r"\s*(\[\[?)\s*([^\]#]+?)\s*\]\]?\s*(?:#.*)?$")
 _ASSIGNMENT: Final = re.compile(r"\s*([A-Za-z0-9_\-.\"' ]+?)\s*=")
 _LINE: Final = re.compile(r"line (\d+)")
@@ -184,10 +186,8 @@ def _problem(
     if stray:
         around = tuple(part for part in key[:-1] if not isinstance(part, int))
         siblings = [str(each[-1]) for each in known if each[:-1] == around]
-        hint = nearest(str(key[-1]), siblings)
-        if "did you mean" not in hint:
-            elsewhere = {".".join(map(str, each)) for each in known if each[-1] == key[-1]}
-            hint = f"did you mean {min(elsewhere)}?" if elsewhere else hint
+        elsewhere = [".".join(map(str, each)) for each in known if each[-1] == key[-1]]
+        hint = f"did you mean {min(elsewhere)}?" if elsewhere else nearest(str(key[-1]), siblings)
         return Problem(place, name, "unknown setting", hint)
     context = found.get("ctx", {}).get("error")
     hint = str(getattr(context, "hint", ""))
@@ -201,7 +201,7 @@ def _shown(part: str) -> str:
 
 def _place(key: Key, path: Path | None, lines: Mapping[Key, int]) -> str:
     names = [twin(key[:end]) for end in range(len(key), 0, -1)]
-    given = {name.upper() for name in os.environ}
+    given = {name.upper() for name in os.environ} - {NOT_A_TWIN}
     for name in names:
         if name in given:
             return name

@@ -30,7 +30,6 @@ from watchword.schemes.session import COOKIE, PLAIN_COOKIE
 from watchword.server.attempts import Attempts
 from watchword.server.forms import FORM, JSON, form_of, local_path, media_type
 from watchword.server.responses import Pages, cookie, json_response, problem_response
-from watchword.server.settings import Settings
 
 __all__ = ["MAX_FORM", "Login", "read_request"]
 
@@ -61,10 +60,10 @@ async def read_request(http: HttpRequest, watchword: Watchword) -> tuple[Request
 class Login:
     """Hold ``/login``, ``/refresh``, ``/logout`` and the small page at ``/``."""
 
-    def __init__(self, watchword: Watchword, settings: Settings, pages: Pages) -> None:
+    def __init__(self, watchword: Watchword, attempts: Attempts, pages: Pages) -> None:
         self._watchword = watchword
         self._pages = pages
-        self._attempts = Attempts(watchword, settings)
+        self._attempts = attempts
         self._front = watchword.route("public")
         self._session = watchword.route("session")
         self._token = watchword.route("jwt")
@@ -108,9 +107,12 @@ class Login:
             refused = self._refuse(request, Rejection(MALFORMED_REQUEST, "refresh_token"))
         if refused is not None or not isinstance(token, str):
             return problem_response(refused or self._refuse(request, Rejection(NO_CREDENTIAL)))
-        found = await self._watchword.families.redeem(token)
+        slowed = await self._attempts.slowed(request)
+        found = slowed or await self._watchword.families.redeem(token)
         if isinstance(found, Rejection):
-            await self._attempts.guessed(request)
+            self._heed()  # it may have ended a family
+            if slowed is None:
+                await self._attempts.guessed(request)
             return problem_response(self._refuse(request, replace(found, scheme="refresh")))
         return self._tokens(found)
 
@@ -133,7 +135,7 @@ class Login:
         who = decision.principal
         if who is None or not who.credential.startswith(("fam_", "ses_")):
             return problem_response(self._refuse(request, Rejection(UNKNOWN_CREDENTIAL, "nothing to log out of")))
-        await self._watchword.lifecycle.revoke(who.credential, reason="logged out", by=who.subject)
+        await self._revoke(who.credential, "logged out", who.subject)
         cookies = _cleared(request.peer.tls) if who.scheme == "session" else []
         if media_type(request) == FORM:
             return _redirect("/login", cookies)
@@ -242,14 +244,25 @@ class Login:
             value = read_cookie(header, name.encode())
             record = await self._watchword.store.credential_by(digest(value)) if isinstance(value, bytes) else None
             if record is not None and record.kind is Kind.SESSION:
-                await self._watchword.lifecycle.revoke(record.id, reason="logged in again", by=record.subject)
+                await self._revoke(record.id, "logged in again", record.subject)
+
+    async def _revoke(self, id: str, reason: str, by: str) -> None:
+        await self._watchword.lifecycle.revoke(id, reason=reason, by=by)
+        self._heed()
+
+    def _heed(self) -> None:
+        """Let the next decision read the feed first, so that what was taken back here is refused here at once."""
+        self._watchword.watch.due = float("-inf")
 
     async def _end_family(self, request: Request, token: object) -> Response:
+        slowed = await self._attempts.slowed(request)
+        if slowed is not None:
+            return problem_response(self._refuse(request, slowed))
         family = await self._watchword.families.holder(token) if isinstance(token, str) else None
         if family is None:
             await self._attempts.guessed(request)
             return problem_response(self._refuse(request, Rejection(UNKNOWN_CREDENTIAL, scheme="refresh")))
-        await self._watchword.lifecycle.revoke(family.id, reason="logged out", by=family.subject)
+        await self._revoke(family.id, "logged out", family.subject)
         return _empty([])
 
     def _again(self, deny: Deny, request: Request, form: dict[str, str]) -> Response:

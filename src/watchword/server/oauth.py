@@ -27,7 +27,7 @@ from watchword.model.reason import (
 )
 from watchword.model.request import Request
 from watchword.model.verdict import Deny, Rejection
-from watchword.server.attempts import confidential
+from watchword.server.attempts import Attempts, confidential
 from watchword.server.forms import decoded, form_of
 from watchword.server.login import read_request
 from watchword.server.responses import json_response, problem_response
@@ -45,8 +45,9 @@ _PRAGMA: Final = (b"pragma", b"no-cache")  # RFC 6749 section 5.1
 class TokenEndpoint:
     """Hold ``/oauth/token``."""
 
-    def __init__(self, watchword: Watchword, settings: Settings) -> None:
+    def __init__(self, watchword: Watchword, attempts: Attempts, settings: Settings) -> None:
         self._watchword = watchword
+        self._attempts = attempts
         self._front = watchword.route("public")
         self._plaintext = settings.passwords.plaintext
         self._networks = Networks()
@@ -64,6 +65,9 @@ class TokenEndpoint:
         opened = await self._watchword.gate.decide(request, self._front)
         if isinstance(opened, Deny):
             return problem_response(opened)
+        slowed = await self._attempts.slowed(request)
+        if slowed is not None:
+            return problem_response(self._watchword.gate.refuse(request, replace(slowed, scheme=_SCHEME)))
         form = form_of(request)
         if isinstance(form, Rejection):
             return self._refused(request, Rejection(MALFORMED_REQUEST, "form"), "invalid_request")
@@ -73,6 +77,7 @@ class TokenEndpoint:
             return self._refused(request, presented, "invalid_request" if invalid else "invalid_client")
         client = await self._client(request, *presented)
         if isinstance(client, Rejection):
+            await self._attempts.guessed(request)
             return self._refused(request, client, "invalid_client")
         return self._granted(request, form, client)
 

@@ -11,9 +11,8 @@ from typing import Annotated, Final, Literal
 from urllib.parse import quote
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, SecretStr
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from watchword.app import ROOT_KEY
 from watchword.assembly import ENTRY_POINTS
 from watchword.codec.claims import claim_rule
 from watchword.codec.subject_rule import parse_rule
@@ -22,6 +21,7 @@ from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.values import duration_of, networks_of, rate_of, scopes_of
 from watchword.policy import parse
 from watchword.routes import Rule
+from watchword.server.config_file import NOT_A_TWIN
 from watchword.stores.opening import open_store
 
 __all__ = ["Settings", "address_of"]
@@ -148,7 +148,7 @@ class StoreTable(_Table):
 class RootKey(_Table):
     """Hold ``[root_key]``."""
 
-    env: Variable = ROOT_KEY
+    env: Variable = NOT_A_TWIN
     file: str = ""
     command: Words = ()
 
@@ -281,6 +281,9 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Let the environment win over what the file says, which arrives as arguments."""
+        if isinstance(env_settings, EnvSettingsSource):
+            environment = env_settings.env_vars.items()
+            env_settings.env_vars = {name: value for name, value in environment if name.upper() != NOT_A_TWIN}
         return env_settings, init_settings
 
     def place(self, name: str) -> Path:

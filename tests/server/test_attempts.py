@@ -1,0 +1,101 @@
+"""Guessing passwords is slow, for every spelling and at any number at once; owners are not counted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx2
+import pytest
+from tests.server.live import PASSWORD, Live, live
+
+from watchword.model.request import Peer, Request
+from watchword.model.verdict import Rejection
+from watchword.server.attempts import Attempts, confidential
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    with live(tmp_path_factory.mktemp("attempts"), '[limits]\naccount = "5/h"\naddress = "10000/min"\n') as running:
+        for name in ("alice", "bob", "carol", "dora"):
+            running.user(name)
+        yield running
+
+
+def attempt(client: httpx2.Client, name: str, password: str = "wrong wrong wrong") -> httpx2.Response:
+    return client.post("/login", json={"username": name, "password": password})
+
+
+def test_an_account_is_guessed_at_most_so_often_whatever_its_spelling(server: Live) -> None:
+    with server.client() as client:
+        statuses = [
+            attempt(client, name).status_code for name in ("alice", "ALICE", "Alice", "ａlice", "aLICE", "alice")
+        ]
+        assert statuses == [401] * 5 + [429]
+        refused = attempt(client, "alice", PASSWORD)
+        assert refused.status_code == 429
+        assert int(refused.headers["retry-after"]) > 0
+        assert server.last().reason == "rate_limited"
+
+
+def test_unknown_names_are_limited_like_known_ones(server: Live) -> None:
+    with server.client() as client:
+        assert [attempt(client, "nobody").status_code for _ in range(6)] == [401] * 5 + [429]
+
+
+def test_right_passwords_are_not_counted(server: Live) -> None:
+    with server.client() as client:
+        assert {attempt(client, "bob", PASSWORD).status_code for _ in range(12)} == {200}
+
+
+def test_many_guesses_at_once_do_not_outrun_the_count(server: Live) -> None:
+    def one(_: int) -> int:
+        with server.client() as client:
+            return attempt(client, "carol").status_code
+
+    with ThreadPoolExecutor(12) as pool:
+        statuses = list(pool.map(one, range(24)))
+    assert statuses.count(401) == 5
+    assert statuses.count(429) == 19
+
+
+def test_an_address_is_slowed_down_over_all_names(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with live(tmp_path_factory.mktemp("address"), '[limits]\naddress = "4/h"\n') as server, server.client() as client:
+        statuses = [attempt(client, f"name{number}").status_code for number in range(6)]
+        assert statuses == [401] * 4 + [429] * 2
+
+
+def test_passwords_travel_encrypted_or_not_at_all(server: Live) -> None:
+    attempts = Attempts(server.watchword, server.settings)
+    request = Request("POST", b"/login", b"", [], Peer("192.0.2.7"), b"")
+    verdict = server.do(attempts.prove(request, "dora", PASSWORD))
+    assert isinstance(verdict, Rejection)
+    assert verdict.reason.code == "password_over_plaintext"
+
+
+@pytest.mark.parametrize(
+    ("peer", "private"),
+    [
+        (Peer("127.0.0.1"), True),
+        (Peer("::1"), True),
+        (Peer("::ffff:127.0.0.1"), True),
+        (Peer("192.0.2.7", tls=True), True),
+        (Peer("192.0.2.7"), False),
+        (Peer("127.0.0.1.evil.example"), False),
+        (Peer(""), False),
+    ],
+)
+def test_what_is_confidential(peer: Peer, private: bool) -> None:
+    assert confidential(peer) is private
+
+
+def test_no_queue_stays_behind(server: Live) -> None:
+    attempts = Attempts(server.watchword, server.settings)
+    request = Request("POST", b"/login", b"", [], Peer("127.0.0.1"), b"")
+
+    async def many() -> None:
+        await asyncio.gather(*(attempts.prove(request, f"x{number}", "wrong wrong wrong") for number in range(9)))
+
+    server.do(many())
+    assert attempts._queues == {}

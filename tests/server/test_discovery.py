@@ -1,0 +1,87 @@
+"""Metadata that is true, keys that verify, and health that tells broken from well."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx2
+import pytest
+from tests.server.live import Live, live
+
+from watchword.codec.jose import key_set, verify
+from watchword.model.credential import Kind
+from watchword.model.ports import Unavailable
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    toml = 'issuer = "https://auth.example.com/"\naudience = "https://api.example.com"\n'
+    with live(tmp_path_factory.mktemp("discovery"), toml) as running:
+        running.service("billing")
+        yield running
+
+
+@pytest.fixture
+def http(server: Live) -> Iterator[httpx2.Client]:
+    with server.client() as client:
+        yield client
+
+
+@pytest.mark.parametrize("place", ["openid-configuration", "oauth-authorization-server"])
+def test_rfc8414_metadata(http: httpx2.Client, place: str) -> None:
+    answer = http.get(f"/.well-known/{place}")
+    said = answer.json()
+    assert said["issuer"] == "https://auth.example.com"
+    assert said["token_endpoint"] == "https://auth.example.com/oauth/token"
+    assert said["response_types_supported"] == []
+    assert "max-age=300" in answer.headers["cache-control"]
+
+
+def test_metadata_names_only_endpoints_that_exist(http: httpx2.Client) -> None:
+    said = http.get("/.well-known/oauth-authorization-server").json()
+    for name, value in said.items():
+        if name.endswith(("_endpoint", "_uri")):
+            assert http.get(value.removeprefix("https://auth.example.com")).status_code != 404, name
+
+
+def test_rfc9728_metadata(http: httpx2.Client) -> None:
+    said = http.get("/.well-known/oauth-protected-resource").json()
+    assert said["resource"] == "https://api.example.com"
+    assert said["authorization_servers"] == ["https://auth.example.com"]
+
+
+def test_published_keys_verify_our_tokens(http: httpx2.Client, server: Live) -> None:
+    answer = http.get("/oauth/jwks")
+    assert answer.headers["content-type"] == "application/jwk-set+json"
+    assert "max-age=300" in answer.headers["cache-control"]
+    assert '"d"' not in answer.text
+    keys = key_set(answer.content)
+    assert keys
+    issued = server.issue(Kind.OAUTH_CLIENT, "service:billing")
+    form = {"grant_type": "client_credentials", **issued.material}
+    token = http.post("/oauth/token", data=form).json()["access_token"]
+    claims = [verify(token.encode(), key) for key in keys.values()]
+    assert any(isinstance(each, dict) and each["iss"] == "https://auth.example.com" for each in claims)
+
+
+def test_health(http: httpx2.Client) -> None:
+    assert http.get("/healthz").json() == {"status": "ok"}
+    assert http.get("/readyz").json() == {"status": "ok"}
+
+
+def test_not_ready_while_the_store_does_not_answer(
+    http: httpx2.Client, server: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def down(after: int) -> object:
+        raise Unavailable("down")
+
+    monkeypatch.setattr(server.watchword.store, "entries", down)
+    answer = http.get("/readyz")
+    assert answer.status_code == 503
+    assert "retry-after" in answer.headers
+    assert http.get("/healthz").status_code == 200
+
+
+def test_not_ready_while_the_audit_is_stuck(http: httpx2.Client, server: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(server.watchword.audit), "__len__", lambda self: 10_000)
+    assert http.get("/readyz").status_code == 503
