@@ -72,7 +72,6 @@ def _forgeries(forge: Forge) -> Script:
     yield refused("expired a minute ago", _bearer(forge.issued(iat=now - 660, exp=now - 60)), EXPIRED)
     yield refused("not valid for an hour yet", _bearer(forge.issued(nbf=now + 3600)), NOT_YET_VALID)
     yield refused("without an expiry", _bearer(forge.issued(exp=None)), BAD_CLAIMS)
-    yield refused("for another audience", _bearer(forge.issued(aud=_ELSEWHERE)), WRONG_AUDIENCE)
     yield refused("of another issuer", _bearer(forge.issued(iss=_ELSEWHERE)), WRONG_ISSUER)
     yield refused("bound to a key it does not show", _bearer(forge.issued(cnf={"jkt": "x"})), BAD_TYPE)
     yield refused("without the scope orders:read", _bearer(forge.issued(scope="tea:drink")), INSUFFICIENT_SCOPE)
@@ -84,6 +83,7 @@ def own_tokens(cast: Cast) -> Script:
     answer = yield accepted("GET /orders, alice's token", _ORDERS, "jwt", auth=log_in)
     forge = Forge(answer.sent.token, _key(cast))
     yield from _forgeries(forge)
+    yield refused("for another audience", _bearer(forge.issued(aud=_ELSEWHERE)), WRONG_AUDIENCE)
     yield refused("an id token", _bearer(forge.issued(nonce="n-0S6")), BAD_TYPE)
     yield refused("of another type", _bearer(forge.issued(typ="logout+jwt")), BAD_TYPE)
     yield refused("a subject without its kind", _bearer(forge.issued(sub="alice")), BAD_CLAIMS)
@@ -130,6 +130,7 @@ def access_tokens(cast: Cast) -> Script:
 
     answer = yield accepted("GET /orders, billing's token", _ORDERS, "oauth2", auth=auth("billing"))
     forge = Forge(answer.sent.token, _key(cast))
+    yield refused("for another audience", _bearer(forge.issued(aud=_ELSEWHERE)), WRONG_AUDIENCE)
     yield from _forgeries(forge)
     yield refused("without a client_id", _bearer(forge.issued(client_id=None)), BAD_CLAIMS)
     yield refused("opaque, from nowhere", _bearer("f3a09c1be77d4c5a"), NO_CREDENTIAL)
