@@ -116,11 +116,12 @@ class Gate:
                 if isinstance(answer, Rejection):
                     return answer
                 headers = (*headers, *answer)  # None, from a guard that forgot to answer, breaks here
-        found = route.evaluate(request)
-        verdict = found if found.__class__ in _SETTLED else await found  # type: ignore[misc]
-        # Exactly a Principal, or None where the policy says so: whatever else comes out is no leave to enter.
-        if verdict.__class__ is not Principal and not (verdict is None and route.policy.public):
-            return _refused(verdict)
+        verdict = route.evaluate(request)
+        if verdict.__class__ is not Principal:
+            verdict = verdict if verdict.__class__ in _SETTLED else await verdict  # type: ignore[misc]
+            # Exactly a Principal, or None where the policy says so: whatever else comes out is no leave to enter.
+            if verdict.__class__ is not Principal and not (verdict is None and route.policy.public):
+                return _refused(verdict)
         for check in route.checks_after:
             answer = check(request, verdict)
             if answer is not _NOTHING:

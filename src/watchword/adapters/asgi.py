@@ -79,14 +79,12 @@ def peer_of(scope: Scope, proxies: TrustedProxies | None) -> Peer:
     address = client[0] if client else ""
     tls = scope.get("scheme") in _ENCRYPTED
     extensions = scope.get("extensions")
-    certificate = None
-    if extensions is not None and "tls" in extensions:
-        certificate = extensions["tls"].get("client_cert_der")
     if proxies is not None and proxies.trusts(address):
         address, https, _ = proxies.client(address, scope["headers"])
-        tls = tls if https is None else https
-        certificate = None  # it is the proxy's own, not the caller's
-    return _peer(address, tls) if certificate is None else Peer(address, tls=tls, certificate=certificate)
+        return _peer(address, tls if https is None else https)  # a certificate is the proxy's own, not the caller's
+    if extensions and "tls" in extensions:
+        return Peer(address, tls=tls, certificate=extensions["tls"].get("client_cert_der"))
+    return _peer(address, tls)
 
 
 @lru_cache(maxsize=4096)
@@ -97,15 +95,12 @@ def _peer(address: str, tls: bool) -> Peer:
 
 def request_of(scope: Scope, proxies: TrustedProxies | None = None, body: bytes | None = None) -> Request:
     """Return the gate's view of an HTTP or WebSocket scope."""
-    raw = scope.get("raw_path")
-    path = raw if raw is not None else scope["path"].encode()
+    get = scope.get
+    path = get("raw_path")
+    if path is None:
+        path = scope["path"].encode()
     return Request(
-        scope.get("method", "GET"),
-        path,
-        scope.get("query_string", b""),
-        scope["headers"],
-        peer_of(scope, proxies),
-        body,
+        get("method", "GET"), path, get("query_string", b""), scope["headers"], peer_of(scope, proxies), body
     )
 
 

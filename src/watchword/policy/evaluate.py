@@ -45,13 +45,10 @@ def _one(read: Read, verify: Verify, absent: Rejection | None) -> Evaluate:
         credential = read(request)
         if credential is None:
             return absent
-        if isinstance(credential, Rejection):
+        if credential.__class__ is Rejection:
             return credential
         verdict = verify(credential, request)
-        kind = verdict.__class__
-        if kind is Principal or kind is Rejection:
-            return verdict  # type: ignore[no-any-return]
-        return _settled(verdict)
+        return verdict if verdict.__class__ is Principal else _settled(verdict)
 
     return evaluate
 
@@ -62,13 +59,10 @@ def _first(ways: tuple[tuple[Read, Verify], ...], absent: Rejection | None) -> E
             credential = read(request)
             if credential is None:
                 continue
-            if isinstance(credential, Rejection):
+            if credential.__class__ is Rejection:
                 return credential
             verdict = verify(credential, request)
-            kind = verdict.__class__
-            if kind is Principal or kind is Rejection:
-                return verdict  # type: ignore[no-any-return]
-            return _settled(verdict)
+            return verdict if verdict.__class__ is Principal else _settled(verdict)
         return absent
 
     return evaluate
