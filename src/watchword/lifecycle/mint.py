@@ -87,7 +87,8 @@ async def _hmac(workshop: Workshop, draft: Draft) -> Minted:
     id, secret = new_id(f"hk_{environment}_"), new_secret(f"hs_{environment}_")
     sealed = workshop.sealer.seal(secret.encode(), context(id))
     detail = {"profile": profile, "test": bool(draft.option("test", False))}
-    return Minted(id, secret=sealed, detail=detail, material={"key_id": id, "secret": secret})
+    # Requests name the id; the digest finds the record of a secret that leaked.
+    return Minted(id, digest(secret), sealed, detail, material={"key_id": id, "secret": secret})
 
 
 async def _password(workshop: Workshop, draft: Draft) -> Minted:

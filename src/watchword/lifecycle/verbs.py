@@ -73,11 +73,11 @@ class Lifecycle:
         """Return a subject, or raise LifecycleError naming the nearest one."""
         found = await self._records.subject(subject_of(name))
         if found is None:
-            kind = subject_of(name).partition(":")[0] + ":"
-            known = [each.name for each in await self._records.subjects(prefix=kind, limit=1000)]
-            near = get_close_matches(name, known, 1)
-            add = f"add it with `watchword {kind[:-1]} add {name.partition(':')[2]}`"
-            raise LifecycleError(f"there is no {name}", f"did you mean {near[0]}?" if near else add)
+            kind, _, own = subject_of(name).partition(":")
+            known = [each.name for each in await self._records.subjects(prefix=f"{kind}:", limit=1000)]
+            near = get_close_matches(own, [each.partition(":")[2] for each in known], 1)
+            add = f"add it with `watchword {kind} add {own}`"
+            raise LifecycleError(f"there is no {kind}:{own}", f"did you mean {kind}:{near[0]}?" if near else add)
         return found
 
     async def issue(
@@ -100,7 +100,7 @@ class Lifecycle:
         await self._check_single_password(kind, owner.name, now)
         allowed, granted = networks_of(networks), scopes_of(scopes)
         draft = Draft(kind, owner.name, int(now), expires_at, dict(options or {}))
-        minted = await MINTS[kind](self._workshop, draft)
+        minted = await self._mint(draft)
         record = Credential(
             id=minted.id,
             kind=kind,
@@ -141,7 +141,7 @@ class Lifecycle:
         lifetime = None if old.expires_at is None else old.expires_at - old.created_at
         expires_at = None if lifetime is None else int(now) + lifetime
         draft = Draft(old.kind, old.subject, int(now), expires_at, dict(options or {}), old)
-        minted = await MINTS[old.kind](self._workshop, draft)
+        minted = await self._mint(draft)
         new = _successor(old, minted, int(now), expires_at)
         retiring = old.changed(retire_at=int(now) + overlap, replaced_by=new.id)
         changes: list[Change] = [Swap(retiring), Add(new), *_keys(new, now)]
@@ -171,6 +171,12 @@ class Lifecycle:
         now = self._clock()
         event = _event(now, "revoke", by, subject=subject, detail=f"token {jti}: {reason}")
         await self._write(Publish(Topic.TOKEN, jti, int(now), until), event)
+
+    async def _mint(self, draft: Draft) -> Minted:
+        mint = MINTS.get(draft.kind)
+        if mint is None:
+            raise LifecycleError(f"a {draft.kind} is neither issued nor rotated", "a login starts one")
+        return await mint(self._workshop, draft)
 
     async def _check_single_password(self, kind: Kind, subject: str, now: float) -> None:
         if kind is not Kind.PASSWORD:

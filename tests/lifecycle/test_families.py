@@ -1,0 +1,234 @@
+"""Refresh token families: one winner, reuse ends all, strangers end nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.house import House, bearing, house, reason
+from watchword import Allow, Principal, Rejection, run_sync
+from watchword.codec.secrets import new_root_key, new_secret
+from watchword.lifecycle.families import Refreshed
+from watchword.model.ports import Unavailable
+
+WHO = Principal("user:alice", "session", "ses_1", frozenset({"a", "b"}), ("pwd", "otp"), 1000)
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return "memory:" if request.param == "memory" else f"sqlite:///{tmp_path}/watchword.db"
+
+
+def play(test: Callable[[House], Coroutine[Any, Any, None]], url: str = "memory:", **options: Any) -> None:
+    async def run() -> None:
+        async with house(url, root_key=new_root_key(), **options) as opened:
+            await opened.watchword.lifecycle.add_subject("user:alice", by="x")
+            await test(opened)
+
+    asyncio.run(run())
+
+
+def won(outcome: Refreshed | Rejection) -> Refreshed:
+    assert isinstance(outcome, Refreshed), outcome
+    return outcome
+
+
+def test_each_use_gives_the_next_token(url: str) -> None:
+    async def test(opened: House) -> None:
+        families = opened.watchword.families
+        current = await families.start(WHO, by="user:alice", scopes=["a"])
+        first = current.family
+        seen = {current.token}
+        for generation in range(1, 6):
+            opened.clock.now += 10
+            current = won(await families.redeem(current.token))
+            assert (current.family.id, current.family.scopes) == (first.id, frozenset({"a"}))
+            assert current.family.detail["generation"] == generation
+            assert current.family.expires_at == first.expires_at  # the end does not move
+            seen.add(current.token)
+        assert len(seen) == 6
+        assert current.token not in repr(current)
+
+    play(test, url)
+
+
+def test_cve_2026_1035_a_hundred_concurrent_uses_have_one_winner(url: str) -> None:
+    async def test(opened: House) -> None:
+        token = (await opened.watchword.families.start(WHO, by="x")).token
+        barrier = Barrier(10)
+
+        def run(_: int) -> list[Refreshed | Rejection]:
+            barrier.wait(10)
+            return [run_sync(opened.watchword.families.redeem(token)) for _ in range(10)]
+
+        with ThreadPoolExecutor(10) as pool:
+            outcomes = [each for share in pool.map(run, range(10)) for each in share]
+        assert sum(isinstance(each, Refreshed) for each in outcomes) == 1
+        codes = {reason(each) for each in outcomes if isinstance(each, Rejection)}
+        assert codes <= {"replayed", "revoked"}
+
+    play(test, url)
+
+
+def test_an_ancestor_used_again_ends_the_family_and_its_tokens(url: str) -> None:
+    async def test(opened: House) -> None:
+        families = opened.watchword.families
+        start = await families.start(WHO, by="x")
+        second = won(await families.redeem(start.token))
+        third = won(await families.redeem(second.token))
+        access = bearing(b"Bearer " + opened.watchword.tokens.for_family(third.family).text.encode())
+        assert isinstance(await opened.decide("jwt", access), Allow)
+        assert reason(await families.redeem(start.token)) == "replayed"
+        assert reason(await families.redeem(third.token)) == "revoked"
+        assert reason(await opened.decide("jwt", access)) == "revoked"
+        acts = [e.action for e in await opened.events() if e.credential == start.family.id and e.action != "decide"]
+        assert acts == ["issue", "refresh", "refresh", "revoke"]
+
+    play(test, url)
+
+
+def test_a_stranger_cannot_end_a_family() -> None:
+    async def test(opened: House) -> None:
+        families = opened.watchword.families
+        current = won(await families.redeem((await families.start(WHO, by="x")).token))
+        family, proof, _, _ = current.token.split(".")
+        other = (await families.start(WHO, by="x")).token
+        for forged in (
+            f"{family}.{new_secret('')}.0.{new_secret('')}",
+            f"{family}.{other.split('.')[1]}.0.{new_secret('')}",
+            f"{family}..0.{new_secret('')}",
+            f"{family}.{proof}.9.{new_secret('')}",
+            f"{family}.{proof}.1.{new_secret('')}",
+            f"rt_{new_secret('')}.{proof}.0.{new_secret('')}",
+        ):
+            assert reason(await families.redeem(forged)) == "unknown_credential"
+        assert isinstance(await families.redeem(current.token), Refreshed)
+
+    play(test)
+
+
+def test_cve_2026_27840_no_prefix_of_a_token_is_one() -> None:
+    async def test(opened: House) -> None:
+        families = opened.watchword.families
+        token = (await families.start(WHO, by="x")).token
+        for cut in range(len(token)):
+            assert isinstance(await families.redeem(token[:cut]), Rejection)
+        for more in ("0", " ", "\n", ".x", "\0"):
+            assert isinstance(await families.redeem(token + more), Rejection)
+        assert isinstance(await families.redeem(token), Refreshed)
+
+    play(test)
+
+
+@given(st.text(max_size=300))
+def test_any_text_is_refused_and_breaks_nothing(text: str) -> None:
+    async def run() -> None:
+        assert isinstance(await families.redeem(text), Rejection)
+        assert await families.holder(text) is None
+
+    from watchword.app import Watchword
+
+    families = Watchword(inline=True).families
+    run_sync(run())
+
+
+@pytest.mark.parametrize("spoilt", ["\ud800", "é", "\0", "🔑"])
+def test_hostile_characters_beside_a_real_family_break_nothing(spoilt: str) -> None:
+    async def test(opened: House) -> None:
+        families = opened.watchword.families
+        token = (await families.start(WHO, by="x")).token
+        parts = token.split(".")
+        for place in range(4):
+            changed = ".".join(spoilt if number == place else part for number, part in enumerate(parts))
+            assert isinstance(await families.redeem(changed), Rejection)
+            assert isinstance(await families.redeem(token + spoilt), Rejection)
+            assert await families.holder(changed) is None or place > 1
+        assert isinstance(await families.redeem(token), Refreshed)
+
+    play(test)
+
+
+def test_dot_1816_a_grace_spares_the_predecessor_and_revives_nothing() -> None:
+    async def test(opened: House) -> None:
+        families = opened.watchword.families
+        start = await families.start(WHO, by="x")
+        second = won(await families.redeem(start.token))
+        opened.clock.now += 4
+        assert reason(await families.redeem(start.token)) == "replayed"  # within grace: refused, not punished
+        third = won(await families.redeem(second.token))
+        assert reason(await families.redeem(start.token)) == "replayed"  # a grandparent has no grace
+        assert reason(await families.redeem(third.token)) == "revoked"
+
+        other = await families.start(WHO, by="x")
+        after = won(await families.redeem(other.token))
+        await opened.watchword.lifecycle.revoke(other.family.id, reason="r", by="x")
+        assert reason(await families.redeem(other.token)) == "revoked"
+        assert reason(await families.redeem(after.token)) == "revoked"
+
+        late = await families.start(WHO, by="x")
+        newest = won(await families.redeem(late.token))
+        opened.clock.now += 5
+        assert reason(await families.redeem(late.token)) == "replayed"
+        assert reason(await families.redeem(newest.token)) == "revoked"
+
+    play(test, refresh_grace=5.0)
+
+
+def test_a_family_ends_whatever_happens() -> None:
+    async def test(opened: House) -> None:
+        current = await opened.watchword.families.start(WHO, by="x")
+        for _ in range(9):
+            opened.clock.now += 10
+            current = won(await opened.watchword.families.redeem(current.token))
+        opened.clock.now += 10
+        assert reason(await opened.watchword.families.redeem(current.token)) == "expired"
+
+    play(test, refresh_lifetime=100)
+
+
+def test_cve_2026_43983_a_disabled_person_cannot_refresh() -> None:
+    async def test(opened: House) -> None:
+        start = await opened.watchword.families.start(WHO, by="x")
+        await opened.watchword.lifecycle.set_enabled("user:alice", False, by="x")
+        assert reason(await opened.watchword.families.redeem(start.token)) == "subject_disabled"
+
+    play(test)
+
+
+def test_cve_2020_15223_a_broken_store_is_no_refusal() -> None:
+    async def test(opened: House) -> None:
+        start = await opened.watchword.families.start(WHO, by="x")
+
+        async def fail(*arguments: Any) -> None:
+            raise Unavailable("down")
+
+        keep = opened.watchword.store.write
+        opened.watchword.store.write = fail  # type: ignore[method-assign,assignment]
+        with pytest.raises(Unavailable):
+            await opened.watchword.families.redeem(start.token)
+        opened.watchword.store.write = keep  # type: ignore[method-assign]
+        assert isinstance(await opened.watchword.families.redeem(start.token), Refreshed)
+
+    play(test)
+
+
+def test_the_holder_of_a_token_is_found_by_any_of_its_family() -> None:
+    async def test(opened: House) -> None:
+        families = opened.watchword.families
+        start = await families.start(WHO, by="x")
+        second = won(await families.redeem(start.token))
+        for token in (start.token, second.token):
+            holder = await families.holder(token)
+            assert holder is not None
+            assert holder.id == start.family.id
+        assert await families.holder(second.token.replace(second.token.split(".")[1], new_secret(""))) is None
+
+    play(test)

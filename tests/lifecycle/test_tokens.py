@@ -1,0 +1,104 @@
+"""Access tokens: short, and void when what they came from is."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+from tests.house import House, accepted, bearing, played, reason
+from watchword import Principal
+from watchword.model.credential import Kind
+
+
+def claims(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    head, body, _ = (
+        json.loads(base64.urlsafe_b64decode(part + "==")) if i < 2 else {} for i, part in enumerate(token.split("."))
+    )
+    return head, body
+
+
+async def family(opened: House, **more: Any) -> Any:
+    if await opened.watchword.store.subject("user:alice") is None:
+        await opened.watchword.lifecycle.add_subject("user:alice", by="x")
+    who = Principal("user:alice", "session", "ses_1", frozenset({"b", "a"}), ("pwd", "otp"), 1000)
+    return (await opened.watchword.families.start(who, by="x", **more)).family
+
+
+@played
+async def test_a_persons_token_says_how_and_when_they_proved_themselves(opened: House) -> None:
+    origin = await family(opened)
+    token = opened.watchword.tokens.for_family(origin)
+    head, body = claims(token.text)
+    assert head["typ"] == "JWT"
+    assert "jwk" not in head
+    now = int(opened.clock.now)
+    assert body | {"jti": ""} == {
+        "iss": "http://127.0.0.1:8000",
+        "sub": "user:alice",
+        "aud": "http://127.0.0.1:8000",
+        "iat": now,
+        "exp": now + 600,
+        "jti": "",
+        "sid": origin.id,
+        "scope": "a b",
+        "amr": ["pwd", "otp"],
+        "auth_time": 1000,
+    }
+    assert token.expires_in == 600
+    assert token.text not in repr(token)
+    who = accepted(await opened.decide("jwt", bearing(b"Bearer " + token.text.encode()))).principal
+    assert who is not None
+    assert (who.subject, who.factors, who.authenticated_at) == ("user:alice", ("pwd", "otp"), 1000)
+    assert who.scopes == frozenset({"a", "b"})
+
+
+@played
+async def test_a_clients_token_is_an_access_token_of_rfc_9068(opened: House) -> None:
+    client = await opened.issue(Kind.OAUTH_CLIENT, scopes=["a", "b"])
+    token = opened.watchword.tokens.for_client(client.credential, frozenset({"a"}))
+    head, body = claims(token.text)
+    assert head["typ"] == "at+jwt"
+    assert (body["client_id"], body["sub"], body["scope"]) == (client.material["client_id"], "service:billing", "a")
+    value = bearing(b"Bearer " + token.text.encode())
+    assert accepted(await opened.decide("oauth2", value)).principal is not None
+    assert reason(await opened.decide("jwt", value)) == "no_credential"  # one type is not the other
+
+
+@played
+async def test_no_two_tokens_are_alike(opened: House) -> None:
+    origin = await family(opened)
+    found = {claims(opened.watchword.tokens.for_family(origin).text)[1]["jti"] for _ in range(20)}
+    assert len(found) == 20
+
+
+@played
+async def test_a_token_never_outlives_what_it_came_from(opened: House) -> None:
+    now = int(opened.clock.now)
+    origin = await family(opened)
+    opened.clock.now = origin.expires_at - 50
+    assert opened.watchword.tokens.for_family(origin).expires_in == 50
+    opened.clock.now = now
+    client = await opened.issue(Kind.OAUTH_CLIENT)
+    await opened.watchword.lifecycle.rotate(client.credential.id, overlap=30, by="x")
+    retiring = await opened.watchword.lifecycle.show(client.credential.id)
+    token = opened.watchword.tokens.for_client(retiring, frozenset())
+    assert token.expires_in == 30
+    opened.clock.now += 100
+    ended = opened.watchword.tokens.for_client(retiring, frozenset())
+    assert ended.expires_in == 0
+    assert reason(await opened.decide("oauth2", bearing(b"Bearer " + ended.text.encode()))) == "expired"
+
+
+@played
+async def test_one_token_can_be_voided(opened: House) -> None:
+    origin = await family(opened)
+    first, second = (opened.watchword.tokens.for_family(origin).text for _ in range(2))
+    one, other = (bearing(b"Bearer " + text.encode()) for text in (first, second))
+    accepted(await opened.decide("jwt", one))
+    body = claims(first)[1]
+    await opened.watchword.lifecycle.revoke_token(
+        body["jti"], until=body["exp"], subject="user:alice", reason="r", by="x"
+    )
+    assert reason(await opened.decide("jwt", one)) == "revoked"
+    accepted(await opened.decide("jwt", other))
