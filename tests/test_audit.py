@@ -69,7 +69,7 @@ SECRETS = [
 ]
 
 
-@pytest.mark.parametrize("secret", SECRETS, ids=lambda each: each[:8])
+@pytest.mark.parametrize("secret", SECRETS, ids=lambda each: each.partition("_")[0])
 def test_secrets_are_redacted_wherever_they_stand(secret: str) -> None:
     for text in (secret, f"/a/{secret}", f"/a/{secret}/b", f"x={secret}&y", f'"{secret}"', f"a{secret}b"):
         assert secret not in redact(text)

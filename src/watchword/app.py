@@ -102,7 +102,7 @@ class Watchword:
         self.watch.listen(self._heard)
         self.audit = Audit(self.store, self.store)
         self.passwords = InlineHashing(password_cost) if inline else HashingPool(password_cost)
-        self.keys = OwnKeys(self.store, self.sealer, self.issuer, clock)
+        self.keys = OwnKeys(self.store, self.sealer, self.issuer, clock, self.verdicts)
         self.meter = meter_of(self.store, workers, clock)
         self.csrf = Csrf(self.sealer.derive("csrf"))
         self.lifecycle = Lifecycle(Workshop(self.store, self.sealer, self.passwords), clock=clock)

@@ -66,7 +66,7 @@ class Parts:
 
 
 def schemes_of(parts: Parts, more: Iterable[Scheme[Any]] = ()) -> dict[str, Scheme[Any]]:
-    """Return every scheme by name: the seven, those of entry points, then ``more``. Raise ValueError for a name twice."""
+    """Return every scheme by name: the seven, those of entry points, ``more``. Raise ValueError for a name twice."""
     schemes: dict[str, Scheme[Any]] = {}
     found: list[Scheme[Any]] = [build(parts) for build in _BUILT_IN]
     for entry in entry_points(group=ENTRY_POINTS):

@@ -52,8 +52,7 @@ def acting(scheme: str, credential: str, user: Principal, application: Principal
     constraints = narrowed(user.constraints, application.constraints)
     if isinstance(constraints, Rejection):
         return replace(constraints, scheme=scheme, credential=credential)
-    return replace(
-        user,
+    return user._replace(
         scheme=scheme,
         credential=credential,
         scopes=user.scopes & application.scopes,

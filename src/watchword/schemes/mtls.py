@@ -60,11 +60,6 @@ class Mtls:
         self._verifier, self._crl = verifier, crl
         self._verdicts.clear()
 
-    def trust(self, verifier: ChainVerifier) -> None:
-        """Trust the CAs of ``verifier`` from now on; until the first call, without one, nobody is trusted."""
-        self._verifier = verifier
-        self._verdicts.clear()
-
     def read(self, request: Request) -> bytes | None:
         """Return the client certificate in DER."""
         return request.peer.certificate
@@ -82,8 +77,6 @@ class Mtls:
             return certificate
         if self._verifier is None:
             return Rejection(UNTRUSTED_CERTIFICATE, "no client CA is trusted")
-        if self._verifier is None:
-            return Rejection(UNTRUSTED_CERTIFICATE, "no CA is trusted")
         issuer = self._verifier.issuer_of(certificate, now)
         if isinstance(issuer, Rejection):
             return issuer
