@@ -33,7 +33,15 @@ def measure_check(rounds: int, seconds: float) -> list[Figure]:
         try:
             for name in ("empty", "check"):
                 ports[name] = free_port()
-                command = [PYTHON, "-m", "benchmarks.served", name, str(ports[name]), str(cores[-1]), folder]
+                command: list[str | Path] = [
+                    PYTHON,
+                    "-m",
+                    "benchmarks.served",
+                    name,
+                    str(ports[name]),
+                    str(cores[-1]),
+                    folder,
+                ]
                 processes[name] = subprocess.Popen(command, cwd=ROOT)
             for port in ports.values():
                 _wait(port)
@@ -55,7 +63,7 @@ def measure_check(rounds: int, seconds: float) -> list[Figure]:
 
 
 def _load(port: int, seconds: float, core: int, request: bytes) -> float:
-    command = [PYTHON, "-m", "benchmarks.load", str(port), str(CONNECTIONS), str(seconds), str(core)]
+    command: list[str | Path] = [PYTHON, "-m", "benchmarks.load", str(port), str(CONNECTIONS), str(seconds), str(core)]
     return float(subprocess.run(command, cwd=ROOT, input=request, capture_output=True, check=True).stdout)
 
 

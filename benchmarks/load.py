@@ -9,6 +9,9 @@ import asyncio
 import os
 import sys
 import time
+from typing import cast
+
+import uvloop
 
 __all__ = ["drive"]
 
@@ -24,9 +27,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Send the first request."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        transport.write(self._request)
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass of it
+        self._transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
         """Count whole answers: the header, and as much content as it says."""
@@ -67,10 +69,4 @@ async def drive(port: int, connections: int, seconds: float, request: bytes) -> 
 if __name__ == "__main__":
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {int(sys.argv[4])})
-    try:
-        import uvloop
-
-        run = uvloop.run
-    except ImportError:
-        run = asyncio.run
-    print(run(drive(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), sys.stdin.buffer.read())))
+    print(uvloop.run(drive(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), sys.stdin.buffer.read())))

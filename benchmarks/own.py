@@ -7,7 +7,7 @@ import base64
 import secrets
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -221,7 +221,7 @@ async def _credentials(watchword: Watchword) -> tuple[Issued, Issued, Issued, Cr
     return key, session, hmac, (await watchword.families.start(who, by=BY)).family
 
 
-def _alternating(apps: list[App]) -> App:
+def _alternating(apps: Sequence[App]) -> App:
     turn = 0
 
     async def app(scope: Any, receive: Any, send: Any) -> None:

@@ -36,8 +36,8 @@ def application(name: str, folder: Path) -> Any:
     from watchword import Watchword
     from watchword.codec.secrets import new_root_key
     from watchword.model.credential import Kind
-    from watchword.routes import Rule
     from watchword.server.app import create_app
+    from watchword.server.settings import RouteTableEntry, Settings
 
     url, root_key, issuer = f"sqlite:///{folder / 'watchword.db'}", new_root_key(), "https://auth.example.com"
 
@@ -50,9 +50,9 @@ def application(name: str, folder: Path) -> Any:
         (folder / "key").write_text(key.material["secret"])
 
     asyncio.run(seed())
-    rules = [Rule("/orders/{id}", "api-key", methods=("GET",), scopes=(SCOPE,), limit=LIMIT)]
-    trusted = ["127.0.0.0/8"]
-    return create_app(Watchword(url, root_key=root_key, issuer=issuer, rules=rules, trusted_proxies=trusted, workers=1))
+    route = RouteTableEntry(path="/orders/{id}", accept="api-key", methods=("GET",), scopes=(SCOPE,), limit=LIMIT)
+    watchword = Watchword(url, root_key=root_key, issuer=issuer, trusted_proxies=["127.0.0.0/8"], workers=1)
+    return create_app(watchword, Settings(route=(route,)))
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ def free_port() -> int:
 
 def serving(directory: Path, port: int) -> subprocess.Popen[bytes]:
     """Start `watchword serve`."""
-    command = [BIN, "--config", "watchword.toml", "serve", "--listen", f"127.0.0.1:{port}"]
+    command: list[str | Path] = [BIN, "--config", "watchword.toml", "serve", "--listen", f"127.0.0.1:{port}"]
     return subprocess.Popen(command, cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
