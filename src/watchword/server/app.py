@@ -6,10 +6,11 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
+from starlette.routing import Router
 
 from watchword.adapters.asgi import Message, Receive, Scope, Send, TooLarge, peer_of, read_body, request_of
 from watchword.app import Watchword
@@ -67,8 +68,8 @@ class ServerApp:
             *Discovery(watchword).routes(),
             *pages.routes(),
         ]
-        self._rest = Starlette(routes=routes, exception_handlers={HTTPException: _http_error})
-        self._rest.router.redirect_slashes = False
+        # Not the Starlette class: its error middleware would answer what breaks with a 500 of its own.
+        self._rest = ExceptionMiddleware(Router(routes, redirect_slashes=False), {HTTPException: _http_error})
         self._hot: dict[str, Callable[[Scope, Receive], Awaitable[Answer]]] = {"/whoami": self._whoami}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -99,6 +100,7 @@ class ServerApp:
         try:
             hot = self._hot.get(scope["path"])
             if hot is None:
+                scope["app"] = self  # makes the router raise its refusals, for _http_error to word
                 await self._rest(scope, receive, sent)
                 return
             status, headers, body = await hot(scope, receive)
@@ -161,6 +163,6 @@ def described(who: Principal) -> dict[str, Any]:
 async def _http_error(request: HttpRequest, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for nothing else
     if error.status_code == METHOD_NOT_ALLOWED.status:
-        allowed = (error.headers or {}).get("Allow", "")
+        allowed = ", ".join(sorted((error.headers or {}).get("Allow", "").split(", ")))
         return problem_response(refusal(METHOD_NOT_ALLOWED, ((b"allow", allowed.encode()),)))
     return problem_response(refusal(NOT_FOUND))
