@@ -19,6 +19,8 @@ from pathlib import Path
 from types import TracebackType
 
 from watchword import Watchword
+from watchword.lifecycle.certificates import issue_server_certificate
+from watchword.lifecycle.mint import context
 from watchword.model.credential import Kind
 from watchword.model.verdict import Rate
 
@@ -33,6 +35,13 @@ url = "{store}"
 [limits]
 address = "{address_limit}"
 {more}
+"""
+
+TLS = """
+[server.tls]
+certificate = "server.pem"
+private_key = "server.key"
+client_ca = "watchword"
 """
 
 
@@ -59,6 +68,9 @@ class House:
     def __enter__(self) -> House:
         run = [sys.executable, "-m", "watchword"]
         subprocess.run([*run, "init", str(self.folder)], check=True, capture_output=True)
+        if self.tls:
+            asyncio.run(self._certify())
+            self.more += TLS
         config = self.folder / "watchword.toml"
         url = self.store or f"sqlite:///{self.folder / 'watchword.db'}"
         scheme = "https" if self.tls else "http"
@@ -80,6 +92,21 @@ class House:
         )
         self._await_ready()
         return self
+
+    async def _certify(self) -> None:
+        """Give the server a certificate of its own CA, as ``ca.pem`` has it."""
+        async with self.operator() as watchword:
+            (authority,) = await watchword.store.credentials(kind=Kind.CA)
+            now = watchword.clock()
+            made = issue_server_certificate(
+                authority.detail["certificate"].encode(),
+                watchword.sealer.open(authority.secret, context(authority.id)),
+                ["localhost", "127.0.0.1"],
+                now,
+                now + 86400,
+            )
+        for name, pem in zip(("server.pem", "server.key", "ca.pem"), made, strict=True):
+            (self.folder / name).write_bytes(pem)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 
@@ -96,7 +96,7 @@ KINDS = {"api-key": _api_key, "jwt": _jwt, "session": _session}
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> House:
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """Run one plain server for all."""
     with House(tmp_path_factory.mktemp("house"), more="[passwords]\nplaintext = true") as running:
         yield running
@@ -114,3 +114,22 @@ def test_a_revoked_credential_is_refused_by_both_workers(house: House, kind: str
 def test_two_hundred_revocations(house: House, kind: str) -> None:
     """Figure: p99 at most 1 s over 200 trials."""
     _judge(kind, asyncio.run(_trials(house, KINDS[kind], 200)))
+
+
+@pytest.fixture(scope="module")
+def house_over_tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """Run one server that asks for client certificates."""
+    with House(tmp_path_factory.mktemp("tls"), tls=True) as running:
+        yield running
+
+
+@pytest.mark.processes
+def test_a_revoked_certificate_is_refused_on_connections_that_stand(house_over_tls: House) -> None:
+    """The short form of the figure."""
+    _judge("client-cert", asyncio.run(_certificates(house_over_tls, 10)))
+
+
+@pytest.mark.soak
+def test_two_hundred_revocations_of_certificates(house_over_tls: House) -> None:
+    """Figure: p99 at most 1 s over 200 trials."""
+    _judge("client-cert", asyncio.run(_certificates(house_over_tls, 200)))
