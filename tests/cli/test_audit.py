@@ -102,3 +102,17 @@ def test_follow_prints_what_comes_and_ctrl_c_ends_it_quietly(desk: Desk) -> None
         process.kill()
     assert process.returncode == 130
     assert err == ""
+
+
+def test_a_narrow_terminal_gets_lines_that_fold_and_lose_nothing(
+    desk: Desk, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from watchword.cli.plumbing.shell import Asked
+
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("NO_COLOR", "1")
+    event = Event(0.0, "decide", "refused", "wrong_secret", "0011223344556677", "basic", path="/orders", method="GET")
+    verb._print(Asked(), [(1, event)])
+    [line] = capsys.readouterr().out.splitlines()
+    assert all(part in line for part in ("refused: wrong_secret", "GET /orders", "basic", "0011223344556677"))

@@ -33,11 +33,11 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     no_args_is_help=False,
-    context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100},
+    context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 80},
     epilog="""
     $ watchword init
     $ watchword service add billing
-    $ watchword issue api-key --for service:billing --scope orders:read --expires 90d
+    $ watchword issue api-key --for service:billing --scope orders:read
     $ watchword serve
     """,
 )

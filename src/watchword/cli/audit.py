@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from watchword.cli.plumbing.house import run
-from watchword.cli.plumbing.output import clean, colour, moment, note, print_json, print_record, print_rows
+from watchword.cli.plumbing.output import clean, colour, moment, note, print_json, print_record, print_rows, too_wide
 from watchword.cli.plumbing.shell import REFUSED, Asked, Stop, VerbCommand, asked
 from watchword.cli.plumbing.typed import seconds_of
 
@@ -125,7 +125,7 @@ def _print_line(asked: Asked, position: int, event: Event) -> None:
         return
     shade = {"accepted": "green", "done": "green"}.get(event.outcome, "red")
     parts = [_what(event), _who(event), _how(event), event.address, event.reference]
-    rest = "  ".join(clean(part) for part in parts if part)
+    rest = "  ".join(clean(part) for part in parts if part not in ("", "-"))
     print(f"{moment(event.at)}  {colour(_outcome(event).ljust(8), shade, sys.stdout)}  {rest}", flush=True)
 
 
@@ -140,6 +140,10 @@ def _print(asked: Asked, events: Sequence[tuple[int, Event]]) -> None:
         "ADDRESS": [event.address for event in only],
         "REFERENCE": [event.reference for event in only],
     }
+    if not asked.json and too_wide(columns):
+        for position, event in events:  # a log that folds is read more easily than a table that lost who and why
+            _print_line(asked, position, event)
+        return
     print_rows(asked, [_value(*each) for each in events], columns, "nothing is in the log yet")
 
 

@@ -29,9 +29,9 @@ def register(app: typer.Typer) -> None:
     """Add the verb to the command line."""
     app.command("call", cls=VerbCommand, epilog="""
     $ watchword call http://127.0.0.1:8000/whoami --api-key env:BILLING_KEY
-    $ watchword call POST https://api.example/orders --data @order.json --hmac-key hk_live_… --secret @hmac.secret
-    $ watchword call https://api.example/orders --cert cert.pem --key key.pem --cacert ca.pem
-    $ watchword call http://127.0.0.1:8000/whoami --login http://127.0.0.1:8000 alice
+    $ watchword call https://api.example/orders -d @o.json --hmac-key hk_live_…
+    $ watchword call https://api.example/orders --cert cert.pem --key key.pem
+    $ watchword call http://127.0.0.1:8000/me --login http://127.0.0.1:8000 alice
     $ watchword call /orders --as billing --dry-run
     """)(call)  # fmt: skip
 

@@ -29,9 +29,9 @@ __all__ = ["register"]
 def register(app: typer.Typer) -> None:
     """Add the verb to the command line."""
     app.command("explain", cls=VerbCommand, epilog="""
-    $ watchword explain GET http://127.0.0.1:8000/orders/7 --header "Authorization: Bearer $KEY"
-    $ watchword explain POST https://api.example/orders --data @order.json --header "X-API-Key: hk_live_…"
-    $ watchword explain GET https://api.example/orders/7 --cert billing-tls/cert.pem --from 10.0.0.7
+    $ watchword explain GET http://127.0.0.1:8000/orders/7 -H "$HEADER"
+    $ watchword explain POST https://api.example/orders -d @o.json -H "$KEY_ID"
+    $ watchword explain GET https://api.example/orders/7 --cert tls/cert.pem
     """)(explain)  # fmt: skip
 
 

@@ -42,11 +42,11 @@ Repeated = list[str] | None
 def register(app: typer.Typer) -> None:
     """Add the verb to the command line."""
     app.command("issue", cls=VerbCommand, epilog="""
-    $ watchword issue api-key --for service:billing --scope orders:read --expires 90d
+    $ watchword issue api-key --for service:billing --scope a --expires 90d
     $ watchword issue hmac --for service:billing --ip 10.0.0.0/8 --limit 600/min
     $ watchword issue client-cert --for service:billing --out billing-tls
-    $ watchword issue oauth-client --for service:billing --grant client_credentials
-    $ printf %s "$PASSWORD" | watchword issue password --for user:alice --password-stdin
+    $ watchword issue oauth-client --for service:billing --scope orders:read
+    $ watchword issue password --for user:alice --password-stdin <password.txt
     """)(issue)  # fmt: skip
 
 

@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
     """Add the verbs to the command line."""
     app.command("serve", cls=VerbCommand, epilog="""
     $ watchword serve
-    $ watchword --config /etc/watchword.toml serve --listen 0.0.0.0:8443 --workers 2
+    $ watchword serve --config /etc/watchword.toml --workers 2
     """)(serve)  # fmt: skip
     app.command("migrate", cls=VerbCommand, epilog="$ watchword migrate")(migrate)
 

@@ -36,7 +36,8 @@ def register(app: typer.Typer) -> None:
 
 @user.command("add", cls=VerbCommand, epilog="""
     $ watchword user add alice
-    $ printf %s "$PASSWORD" | watchword user add alice --password-stdin --scope orders:read
+    $ watchword user add alice --password --scope orders:read
+    $ watchword user add alice --password-stdin <password.txt
     """)  # fmt: skip
 def add_user(
     ctx: typer.Context,
@@ -158,5 +159,5 @@ def _value(subject: Subject) -> dict[str, Any]:
 
 
 def _print_state(asked: Asked, subject: Subject) -> None:
-    rows = [("disabled_at", moment(subject.disabled_at))]
+    rows = [("disabled at", moment(subject.disabled_at))]
     print_record(asked, _value(subject), rows, f"{subject.name} is {_state(subject)}")

@@ -7,11 +7,12 @@ import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from shutil import get_terminal_size
 from typing import Any, Final, TextIO
 
 from watchword.cli.plumbing.shell import Asked
 
-__all__ = ["clean", "colour", "day", "moment", "note", "print_json", "print_record", "print_rows", "warn"]
+__all__ = ["clean", "colour", "day", "moment", "note", "print_json", "print_record", "print_rows", "too_wide", "warn"]
 
 _CODES: Final = {"red": "31", "green": "32", "yellow": "33", "dim": "2", "bold": "1"}
 _COLOURS: Final = {
@@ -110,6 +111,12 @@ def print_rows(
         _terminal_table({head: [clean(cell) for cell in cells] for head, cells in columns.items()})
     else:
         _plain_table({head: [clean(cell) for cell in cells] for head, cells in columns.items()})
+
+
+def too_wide(columns: Mapping[str, Sequence[str]]) -> bool:
+    """Tell whether a table of ``columns`` would lose some on this terminal; a pipe takes any width."""
+    widths = [max(map(len, (head, *cells))) for head, cells in columns.items()]
+    return sys.stdout.isatty() and sum(widths) + _GAP * (len(widths) - 1) > get_terminal_size().columns
 
 
 def _plain_table(columns: Mapping[str, Sequence[str]]) -> None:
