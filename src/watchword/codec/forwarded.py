@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from watchword.codec.addresses import Address, parsed, plain, within
@@ -14,6 +15,10 @@ __all__ = ["Client", "TrustedProxies", "strip_identity"]
 _IDENTITY: Final = b"x-watchword-"
 _MOST_HOPS: Final = 32
 _MOST_BYTES: Final = 8192  # of a field, counted from its end, which is the part that our proxies wrote
+
+_SAID: Final = frozenset({b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto"})
+_REMEMBERED: Final = 4096
+_SHORT: Final = 512  # bytes of field values that are remembered
 
 _TOKEN: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _PAIR: Final = rb"(?:" + _TOKEN + rb")=(?:" + _TOKEN + rb'|"[^"\\\x00-\x1f]*")'
@@ -45,22 +50,30 @@ class TrustedProxies:
     it both are read, and when they disagree the caller is unknown: one of them is the caller's own invention.
     """
 
-    __slots__ = ("_field", "_networks")
+    __slots__ = ("_field", "_networks", "_remembered", "trusts")
 
     def __init__(self, networks: Iterable[Network] = (), *, field: str | None = None) -> None:
         if field not in {None, "x-forwarded-for", "forwarded"}:
             raise ValueError(f"field must be x-forwarded-for or forwarded, not {field!r}")
         self._networks = plain(tuple(networks))
         self._field = field
-
-    def trusts(self, address: str) -> bool:
+        # A caller comes again and again by the same way: what follows from few bytes alone is remembered.
+        self._remembered = lru_cache(maxsize=_REMEMBERED)(self._read)
+        self.trusts: Callable[[str], bool] = lru_cache(maxsize=_REMEMBERED)(self._trusts)
         """Return whether a proxy of ours has this address: only such a peer may speak for others."""
-        return bool(self._networks) and within(parsed(address), self._networks)
 
     def client(self, address: str, headers: Headers) -> Client:
         """Return who called. ``address`` is the direct peer's; ``headers`` have lower-case names."""
         if not self.trusts(address):
             return Client(address)
+        said = tuple([(name, value) for name, value in headers if name in _SAID])
+        short = sum([len(value) for _, value in said]) <= _SHORT
+        return self._remembered(address, said) if short else self._read(address, said)
+
+    def _trusts(self, address: str) -> bool:
+        return bool(self._networks) and within(parsed(address), self._networks)
+
+    def _read(self, address: str, headers: Headers) -> Client:
         classic = None if self._field == "forwarded" else self._classic(address, headers)
         standard = None if self._field == "x-forwarded-for" else self._standard(address, headers)
         if classic is None or standard is None:
