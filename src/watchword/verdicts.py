@@ -22,18 +22,27 @@ class Verdicts:
 
     Bounded three ways: by the entry's end, by ``capacity`` (the oldest goes first), and by the feed, which evicts by
     credential id, subject or any extra tag. An entry is never believed past its end.
+
+    Each scheme keeps a part of its own: what proves somebody to one scheme, sent as another's credential, is nothing.
     """
 
-    __slots__ = ("_capacity", "_entries", "_tags", "mark")
+    __slots__ = ("_capacity", "_entries", "_parts", "_tags", "mark")
 
     def __init__(self, capacity: int = _CAPACITY) -> None:
         self._capacity = capacity
         self._entries: dict[bytes, tuple[Principal, float, tuple[str, ...]]] = {}
         self._tags: dict[str, set[bytes]] = {}
+        self._parts: list[Verdicts] = []
         self.mark: int = 0
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._entries) + sum(map(len, self._parts))
+
+    def part(self) -> Verdicts:
+        """Return a new part: only who holds it reads and writes it; what is evicted here is evicted there."""
+        part = Verdicts(self._capacity)
+        self._parts.append(part)
+        return part
 
     def get(self, key: bytes, now: float) -> Principal | None:
         """Return the principal proved by ``key`` if that still holds at ``now``."""
@@ -78,12 +87,16 @@ class Verdicts:
         self.mark += 1
         for key in list(self._tags.get(tag, ())):
             self._drop(key)
+        for part in self._parts:
+            part.evict(tag)
 
     def clear(self) -> None:
         """Forget everything."""
         self.mark += 1
         self._entries.clear()
         self._tags.clear()
+        for part in self._parts:
+            part.clear()
 
     def _make_room(self) -> None:
         """Forget the oldest entries, many at once: to find the oldest, a dict walks past all that it has deleted."""

@@ -31,7 +31,7 @@ class ApiKey:
 
     def __init__(self, records: Records, verdicts: Verdicts, *, realm: str = "api", clock: Clock = time.time) -> None:
         self._records = records
-        self._verdicts = verdicts
+        self._verdicts = verdicts.part()
         self._realm = realm
         self._clock = clock
 

@@ -147,7 +147,7 @@ class Basic:
         if len(cache_key) < 16:
             raise ValueError("cache_key must be at least 16 random bytes")
         self._check = check
-        self._verdicts = verdicts
+        self._verdicts = verdicts.part()
         self._clock = clock
         # Copying a keyed state is cheaper than keying one.
         self._keyed = blake2b(key=cache_key, digest_size=32, person=b"basic")

@@ -48,7 +48,7 @@ class Mtls:
         clock: Clock = time.time,
     ) -> None:
         self._records = records
-        self._verdicts = verdicts
+        self._verdicts = verdicts.part()
         self._verifier = verifier
         self._crl = crl
         self._rule = rule

@@ -156,7 +156,7 @@ class OAuth2:
             raise ValueError("each issuer is named once, by its own iss")
         self._own = own
         self._issuers = dict(issuers)
-        self._verdicts = verdicts
+        self._verdicts = verdicts.part()
         self._revocations = revocations
         self._issuer = issuer
         self._audience = audience

@@ -45,7 +45,7 @@ class Session:
 
     def __init__(self, records: Records, verdicts: Verdicts, *, clock: Clock = time.time) -> None:
         self._records = records
-        self._verdicts = verdicts
+        self._verdicts = verdicts.part()
         self._clock = clock
         self._name = COOKIE.encode()
         self._plain = PLAIN_COOKIE.encode()

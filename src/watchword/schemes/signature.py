@@ -97,7 +97,7 @@ class Signature:
     ) -> None:
         self._records = records
         self._ephemeral = ephemeral
-        self._verdicts = verdicts
+        self._verdicts = verdicts.part()
         self._sealer = sealer
         self._window = window
         self._upstream_body = upstream_body
