@@ -118,5 +118,5 @@ class Sealer:
             raise SealingError("sealed under another root key")
         try:
             return self._aead.decrypt(nonce, text, head + context.encode())
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # ValueError: it was cut
             raise SealingError("the sealed secret is not of this row or was altered") from None

@@ -1,0 +1,120 @@
+"""Secrets: random, recognisable, digested or sealed to their row."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import zlib
+
+import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from hypothesis import given
+from hypothesis import strategies as st
+
+from watchword.codec.secrets import Sealer, SealingError, digest, new_id, new_root_key, new_secret, well_formed
+
+ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+ROOT = base64.urlsafe_b64encode(bytes(range(32))).decode().rstrip("=")
+
+
+def test_fips_180_4_the_digest_is_sha_256() -> None:
+    assert digest("abc").hex() == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert digest(b"abc") == digest("abc")
+    assert digest("é") == hashlib.sha256(b"\xc3\xa9").digest()
+
+
+def test_a_secret_has_its_prefix_178_random_bits_and_a_checksum() -> None:
+    secret = new_secret("ak_live_")
+    assert re.fullmatch(r"ak_live_[0-9A-Za-z]{36}", secret)
+    assert 62**30 > 2**178
+    value = sum(ALPHABET.index(char) * 62 ** (5 - place) for place, char in enumerate(secret[-6:]))
+    assert value == zlib.crc32(secret[:-6].encode())
+    assert re.fullmatch(r"key_[0-9A-Za-z]{20}", new_id("key_"))
+
+
+def test_none_comes_twice_and_every_character_comes() -> None:
+    secrets = [new_secret("") for _ in range(3000)]
+    assert len(set(secrets)) == 3000
+    assert set("".join(secret[:30] for secret in secrets)) == set(ALPHABET)
+    assert len({new_id("") for _ in range(3000)}) == 3000
+
+
+def test_only_whole_secrets_of_the_prefix_are_well_formed() -> None:
+    secret = new_secret("ak_live_")
+    assert well_formed(secret, "ak_live_")
+    assert well_formed(secret.encode(), b"ak_live_")
+    assert not well_formed(secret, "ak_test_")
+    assert not well_formed("ak_test_" + secret[8:], "ak_test_")  # the prefix is under the checksum
+    for spoilt in ("", "ak_live_", secret[:-1], secret + "0", secret.swapcase(), " " + secret, secret + "\n"):
+        assert not well_formed(spoilt, "ak_live_")
+    for place in range(8, len(secret)):
+        other = "0" if secret[place] != "0" else "1"
+        assert not well_formed(secret[:place] + other + secret[place + 1 :], "ak_live_")
+
+
+@given(st.one_of(st.text(max_size=60), st.binary(max_size=60)))
+def test_any_text_is_judged_without_breaking(text: str | bytes) -> None:
+    assert not well_formed(text, "ak_live_")
+
+
+def test_a_root_key_is_256_bits_in_base64url() -> None:
+    key = new_root_key()
+    assert len(base64.urlsafe_b64decode(key + "=")) == 32
+    assert new_root_key() != key
+    padded = Sealer(key + "=")
+    assert padded.open(Sealer(f" {key}\n").seal(b"x", "c"), "c") == b"x"
+
+
+@pytest.mark.parametrize("key", ["", "short", ROOT[:-1], ROOT + "AA", "é" * 43, "!" * 43, "A" * 44 + "=", "0" * 64])
+def test_a_wrong_root_key_is_refused_and_not_repeated(key: str) -> None:
+    with pytest.raises(ValueError, match="32 bytes in base64url") as caught:
+        Sealer(key)
+    assert not key or key not in str(caught.value)
+
+
+def test_rfc_5869_keys_are_derived_for_one_purpose_each() -> None:
+    sealer = Sealer(ROOT)
+    expected = HKDF(SHA256(), 32, salt=None, info=b"watchword:csrf").derive(bytes(range(32)))
+    assert sealer.derive("csrf") == expected
+    assert len({sealer.derive(purpose) for purpose in ("csrf", "seal", "csrf2", "")}) == 4
+
+
+def test_what_was_sealed_opens_for_its_row_alone() -> None:
+    sealer = Sealer(ROOT)
+    sealed = sealer.seal(b"hs_live_secret", "credential:hk_1")
+    assert b"secret" not in sealed
+    assert sealer.open(sealed, "credential:hk_1") == b"hs_live_secret"
+    assert sealer.seal(b"hs_live_secret", "credential:hk_1") != sealed  # a new nonce each time
+    for context in ("credential:hk_2", "", "credential:hk_1 "):
+        with pytest.raises(SealingError):
+            sealer.open(sealed, context)
+    with pytest.raises(SealingError, match="another root key"):
+        Sealer(new_root_key()).open(sealed, "credential:hk_1")
+
+
+@given(st.binary(max_size=100), st.integers(0, 200), st.integers(1, 255))
+def test_any_altered_byte_is_found(plaintext: bytes, place: int, change: int) -> None:
+    sealer = Sealer(ROOT)
+    sealed = bytearray(sealer.seal(plaintext, "row"))
+    sealed[place % len(sealed)] ^= change
+    with pytest.raises(SealingError):
+        sealer.open(bytes(sealed), "row")
+
+
+def test_any_cut_is_found() -> None:
+    sealer = Sealer(ROOT)
+    sealed = sealer.seal(b"secret", "row")
+    for cut in range(len(sealed)):
+        with pytest.raises(SealingError):
+            sealer.open(sealed[:cut], "row")
+    with pytest.raises(SealingError):
+        sealer.open(sealed + b"\0", "row")
+
+
+def test_the_sealer_does_not_show_its_key() -> None:
+    sealer = Sealer(ROOT)
+    assert repr(sealer) == f"Sealer(key id {sealer.key_id})"
+    assert re.fullmatch(r"[0-9a-f]{8}", sealer.key_id)
+    assert ROOT not in repr(sealer)
