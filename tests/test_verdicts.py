@@ -205,3 +205,20 @@ def test_due_is_a_little_after_each_reading() -> None:
     assert watch.due < NOW
     watch.sync(NOW)
     assert (watch.read_at, watch.due) == (NOW, NOW + 0.5)
+
+
+def test_parts_know_nothing_of_each_other_and_are_evicted_together() -> None:
+    whole = Verdicts()
+    first, second = whole.part(), whole.part()
+    first.put(b"k", who(1), NOW + 10, NOW)
+    second.put(b"j", who(2), NOW + 10, NOW)
+    assert second.get(b"k", NOW) is None
+    assert whole.get(b"k", NOW) is None
+    assert len(whole) == 2
+    whole.evict("credential:key_1")
+    assert first.get(b"k", NOW) is None
+    assert second.get(b"j", NOW) is not None
+    marks = first.mark, second.mark
+    whole.evict("subject:user:alice")
+    assert (first.mark, second.mark) > marks
+    assert len(whole) == 0

@@ -105,7 +105,9 @@ class Watchword:
         self.keys = OwnKeys(self.store, self.sealer, self.issuer, clock, self.verdicts)
         self.meter = meter_of(self.store, workers, clock)
         self.csrf = Csrf(self.sealer.derive("csrf"))
-        self.lifecycle = Lifecycle(Workshop(self.store, self.sealer, self.passwords), clock=clock)
+        self.lifecycle = Lifecycle(
+            Workshop(self.store, self.sealer, self.passwords), told=self.watch.hurry, clock=clock
+        )
         self.families = Families(
             self.store, self.lifecycle, lifetime=refresh_lifetime, grace=refresh_grace, clock=clock
         )

@@ -179,7 +179,6 @@ class Issuer:
         self.iss = iss
         self.audience = audience
         self.types = frozenset(each.lower().removeprefix("application/") for each in types)
-        self.trust = (iss, audience, *sorted(self.types), subject, client_subject)  # what a verdict depends on
         self._subject = claim_rule(subject)
         self._client_subject = claim_rule(client_subject)
         self._jwks_uri = checked_url(jwks_uri) if jwks_uri else ""

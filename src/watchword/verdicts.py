@@ -178,6 +178,10 @@ class FeedWatch:
         """Call ``listener`` with every new entry."""
         self._listeners.append(listener)
 
+    def hurry(self) -> None:
+        """Have the next decision read the feed: this process knows that there is something new."""
+        self.due = float("-inf")
+
     def sync(self, now: float) -> Soon[None]:
         """Read what is new. Call when ``now`` is at or past ``due``, or before ``read_at`` (the clock stepped back)."""
         try:

@@ -151,3 +151,23 @@ def test_rfc_6750_the_challenge_carries_an_error_only_for_a_bad_key() -> None:
 def test_it_is_a_scheme() -> None:
     assert isinstance(scheme(), Scheme)
     assert scheme().read(asking()) is None
+
+
+@played
+async def test_the_field_of_its_own_leaves_authorization_to_the_user(opened: House) -> None:
+    bearer, issued = await opened.key()
+    key = bearer.removeprefix(b"Bearer ")
+    who = accepted(await opened.decide("api-key", asking((b"x-api-key", key)))).principal
+    assert who is not None
+    assert who.credential == issued.credential.id
+    beside_a_token = asking((b"authorization", b"Bearer eyJ.e30.AA"), (b"x-api-key", key))
+    assert accepted(await opened.decide("api-key", beside_a_token)).principal == who
+    assert reason(await opened.decide("api-key", asking((b"x-api-key", key[:-1])))) == "malformed_credential"
+    assert reason(await opened.decide("api-key", asking((b"x-api-key", b"hk_live_x")))) == "no_credential"
+
+
+@played
+async def test_two_keys_at_once_are_refused_even_when_they_are_one(opened: House) -> None:
+    bearer, _ = await opened.key()
+    twice = asking((b"authorization", bearer), (b"x-api-key", bearer.removeprefix(b"Bearer ")))
+    assert reason(await opened.decide("api-key", twice)) == "malformed_credential"

@@ -164,3 +164,12 @@ def test_no_challenge_is_registered_for_cookies() -> None:
     scheme = Session(MemoryStore(), Verdicts())
     assert scheme.challenge(None) is None
     assert scheme.describe() == {"type": "apiKey", "in": "cookie", "name": "__Host-session"}
+
+
+@played
+async def test_what_proves_somebody_to_another_scheme_is_no_cookie(opened: House) -> None:
+    """The digest of an API key was once found where sessions look for theirs, and its CSRF guard skipped."""
+    bearer, _ = await opened.key()
+    assert accepted(await opened.decide("api-key | session", asking((b"authorization", bearer)))).principal
+    cookie = b"__Host-session=" + bearer.removeprefix(b"Bearer ")
+    assert reason(await opened.decide("api-key | session", asking((b"cookie", cookie)))) == "malformed_credential"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, Final
@@ -32,25 +32,31 @@ class Issued:
 
 
 class Lifecycle:
-    """Carry out administrative acts. Each is one transaction: the change, its feed entry and its audit event."""
+    """Carry out administrative acts. Each is one transaction: the change, its feed entry and its audit event.
 
-    def __init__(self, workshop: Workshop, *, clock: Clock = time.time) -> None:
+    ``told`` is called after each, so that this process reads the feed before its next decision.
+    """
+
+    def __init__(
+        self, workshop: Workshop, *, told: Callable[[], None] = lambda: None, clock: Clock = time.time
+    ) -> None:
         self._workshop = workshop
         self._records = workshop.records
+        self._told = told
         self._clock = clock
 
     async def add_subject(self, name: str, *, by: str, detail: Mapping[str, Any] | None = None) -> Subject:
         """Add a user or service; ``name`` is "user:alice" or "service:billing"."""
         now = self._clock()
         subject = Subject(subject_of(name), int(now), detail=dict(detail or {}))
-        if not await self._records.write(Add(subject), _event(now, "add", by, subject=subject.name)):
+        if not await self._commit(Add(subject), _event(now, "add", by, subject=subject.name)):
             raise LifecycleError(f"{subject.name} exists already", "choose another name, or `enable` it")
         return subject
 
     async def provide(self, *, by: str) -> None:
         """Make the server's own subject, signing key and certificate authority where there are none yet."""
         if await self._records.subject(CA_SUBJECT) is None:
-            await self._records.write(Add(Subject(CA_SUBJECT, int(self._clock()))))
+            await self._commit(Add(Subject(CA_SUBJECT, int(self._clock()))))
         for kind in (Kind.SIGNING_KEY, Kind.CA):
             held = await self._records.credentials(kind=kind, limit=1000)
             if not any(record.refusal(self._clock()) is None for record in held):
@@ -65,7 +71,7 @@ class Lifecycle:
                 return subject
             changed = subject.changed(disabled_at=None if enabled else int(now))
             event = _event(now, "enable" if enabled else "disable", by, subject=subject.name)
-            if await self._records.write(Swap(changed), _void(Topic.SUBJECT, subject.name, now), event):
+            if await self._commit(Swap(changed), _void(Topic.SUBJECT, subject.name, now), event):
                 return changed
         raise LifecycleError(f"{name} keeps changing", "try again")
 
@@ -146,7 +152,7 @@ class Lifecycle:
         retiring = old.changed(retire_at=int(now) + overlap, replaced_by=new.id)
         changes: list[Change] = [Swap(retiring), Add(new), *_keys(new, now)]
         changes += [_changed(old.id, now), _event(now, "rotate", by, old, f"to {new.id}, overlap {overlap} s")]
-        if not await self._records.write(*changes):
+        if not await self._commit(*changes):
             raise LifecycleError(f"{id} changed meanwhile", f"look with `watchword show {id}`")
         return Issued(new, minted.material)
 
@@ -162,7 +168,7 @@ class Lifecycle:
             )
             event = _event(now, "leaked" if leaked else "revoke", by, record, reason)
             voids = [_void(Topic.CREDENTIAL, id, now), *_keys(record, now)]
-            if await self._records.write(Swap(changed), *voids, event):
+            if await self._commit(Swap(changed), *voids, event):
                 return changed
         raise LifecycleError(f"{id} keeps changing", "try again")
 
@@ -186,8 +192,13 @@ class Lifecycle:
                 hint = f"`watchword rotate {record.id}` keeps both valid for a while"
                 raise LifecycleError(f"{subject} has a password", hint)
 
+    async def _commit(self, *changes: Change) -> bool:
+        done = await self._records.write(*changes)
+        self._told()
+        return done
+
     async def _write(self, *changes: Change) -> None:
-        if not await self._records.write(*changes):
+        if not await self._commit(*changes):
             raise LifecycleError("the record exists already", "try again")
 
 

