@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.house import CHEAP, asking, basic, bearing, house, reason
-from watchword import Allow, Watchword
+from tests.house import CHEAP, House, accepted, asking, basic, bearing, house, played, reason
+from watchword import Allow, Principal, Watchword
 from watchword.codec.secrets import new_root_key
 from watchword.lifecycle.errors import LifecycleError
 from watchword.model.credential import Kind
@@ -203,3 +203,24 @@ def test_durations_of_lists_and_tuples_alike() -> None:
     assert watchword.route("api-key", scopes=["a", "b"]).scopes == ("a", "b")
     with pytest.raises(TypeError):
         watchword.route("api-key", scope=["a"])
+
+
+@played
+async def test_a_user_acts_through_the_application_of_a_key(opened: House) -> None:
+    """The second layer of the article: ``jwt via api-key``, both recorded."""
+    key, application = await opened.key(scopes=["orders:read", "orders:write"])
+    person = Principal("user:alice", "login", "pwd_1", frozenset({"orders:read", "admin"}), ("pwd",), 1)
+    if await opened.watchword.store.subject("user:alice") is None:
+        await opened.watchword.lifecycle.add_subject("user:alice", by="test")
+    family = (await opened.watchword.families.start(person, by="test")).family
+    token = opened.watchword.tokens.for_family(family).text.encode()
+    both = asking((b"authorization", b"Bearer " + token), (b"x-api-key", key.removeprefix(b"Bearer ")))
+    who = accepted(await opened.decide("jwt via api-key", both)).principal
+    assert who is not None
+    assert (who.subject, who.actor, who.scopes) == ("user:alice", "service:billing", frozenset({"orders:read"}))
+    assert who.credential == f"{family.id}+{application.credential.id}"
+    assert (
+        reason(await opened.decide("jwt via api-key", asking((b"authorization", b"Bearer " + token))))
+        == "no_credential"
+    )
+    assert reason(await opened.decide("jwt via api-key", bearing(key))) == "no_credential"
