@@ -18,7 +18,7 @@ from watchword.gate import Route
 from watchword.model.reason import BODY_TOO_LARGE, MALFORMED_REQUEST, METHOD_NOT_ALLOWED, NOT_FOUND
 from watchword.model.verdict import Allow, Deny, Principal, Rejection
 from watchword.server.attempts import Attempts
-from watchword.server.check import Check
+from watchword.server.check import CHECK, Check
 from watchword.server.discovery import Discovery
 from watchword.server.login import Login
 from watchword.server.oauth import TokenEndpoint
@@ -60,7 +60,7 @@ class ServerApp:
         self._watchword = watchword
         self._max_body = settings.server.max_body
         self._anyone: Route = watchword.route(every_scheme(watchword))
-        self._check = Check(watchword, settings, self._anyone)
+        self._check = Check(watchword, settings, self._anyone).answer
         pages, attempts = Pages(), Attempts(watchword, settings)
         routes = [
             *Login(watchword, attempts, pages).routes(),
@@ -76,24 +76,20 @@ class ServerApp:
         """Answer one connection event of ASGI."""
         kind = scope["type"]
         if kind == "http":
-            path = scope["path"]
-            if path.startswith("/check"):
-                answer = await self._checked(scope, path)
-                if answer is not None:
-                    await send({"type": "http.response.start", "status": answer[0], "headers": answer[1]})
-                    await send({"type": "http.response.body", "body": answer[2]})
-                    return
+            raw = scope.get("raw_path") or scope["path"].encode()
+            if raw == CHECK or raw.startswith(b"/check/"):
+                try:
+                    status, headers, body = await self._check(scope, raw)
+                except Exception as error:
+                    status, headers, body = broken(error)
+                await send({"type": "http.response.start", "status": status, "headers": headers})
+                await send({"type": "http.response.body", "body": body})
+                return
             await self._answer(scope, receive, send)
         elif kind == "lifespan":
             await self._lifespan(receive, send)
         else:
             await send({"type": "websocket.close", "code": 1008})
-
-    async def _checked(self, scope: Scope, path: str) -> Answer | None:
-        try:
-            return await self._check.answer(scope, path)
-        except Exception as error:
-            return broken(error)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         sent = Sent(send, tls=peer_of(scope, self._watchword.proxies).tls)

@@ -20,12 +20,12 @@ from watchword.server.question import ask
 from watchword.server.responses import Answer
 from watchword.server.settings import Settings
 
-__all__ = ["ASSERTION", "Check"]
+__all__ = ["ASSERTION", "CHECK", "Check"]
 
 ASSERTION: Final = "assertion+jwt"
 """The ``typ`` of the signed statement for the service behind: its own, so that it never passes as an access token."""
 
-_PREFIX: Final = b"/check"
+CHECK: Final = b"/check"
 _LIFE: Final = 60  # seconds
 _REUSED: Final = 20  # seconds that one signed statement is handed out again
 _CAPACITY: Final = 8192
@@ -49,15 +49,12 @@ class Check:
         self._kept = routes  # the ids above stay theirs
         self._said: dict[tuple[int, bytes], tuple[Principal, float, list[tuple[bytes, bytes]]]] = {}
 
-    async def answer(self, scope: Scope, path: str) -> Answer | None:
-        """Return the answer; None where the path is another endpoint's."""
-        raw = scope.get("raw_path") or path.encode()
-        if raw != _PREFIX and not raw.startswith(b"/check/"):
-            return None
+    async def answer(self, scope: Scope, raw: bytes) -> Answer:
+        """Return the answer to a request for the raw path ``/check``, or one below it."""
         headers = scope["headers"]
         request = Request(scope["method"], raw, scope["query_string"], headers, peer_of(scope, self._proxies))
         table = self._table
-        target = ask(request, raw, _PREFIX, strict=table is not None)
+        target = ask(request, raw, CHECK, strict=table is not None)
         if isinstance(target, str):
             return self._refused(request, MALFORMED_REQUEST, target)
         route = self._anyone if table is None else table.find(request.method, target.decoded)

@@ -50,7 +50,7 @@ class Target(NamedTuple):
 
 def target_of(raw: bytes, *, strict: bool) -> Target | str:
     """Split a request target, or say why it is refused; ``strict`` refuses what readers disagree on."""
-    return _remembered(raw, strict) if len(raw) <= _REMEMBERED else _target(raw, strict)
+    return _target(raw, strict)
 
 
 def _target(raw: bytes, strict: bool) -> Target | str:
@@ -72,7 +72,17 @@ def _target(raw: bytes, strict: bool) -> Target | str:
         return "a path that is not UTF-8"
 
 
-_remembered = lru_cache(maxsize=4096)(_target)
+def _read(raw: bytes, method: bytes, host: bytes | None, strict: bool) -> tuple[str, Target] | str:
+    """Return method and target, or why the question is refused."""
+    if not _METHOD.fullmatch(method):
+        return "not a method"
+    if host is not None and not _HOST.fullmatch(host):
+        return "not a host"
+    target = _target(raw, strict)
+    return target if isinstance(target, str) else (method.decode(), target)
+
+
+_remembered = lru_cache(maxsize=4096)(_read)
 
 
 def ask(request: Request, raw_path: bytes, prefix: bytes, *, strict: bool) -> Target | str:
@@ -108,15 +118,14 @@ def _asked(request: Request, raw: bytes, method: bytes | None, host: bytes | Non
         if strict:
             return "no question: the method is missing"
         method = request.method.encode()
-    if not _METHOD.fullmatch(method):
-        return "not a method"
+    short = len(raw) + len(method) + len(host or b"") <= _REMEMBERED
+    read = _remembered(raw, method, host, strict) if short else _read(raw, method, host, strict)
+    if isinstance(read, str):
+        return read
+    request.method, target = read
+    request.path, request.query, _ = target
     if host is not None:
-        if not _HOST.fullmatch(host):
-            return "not a host"
         request.fields[b"host"] = host
-    target = target_of(raw, strict=strict)
-    if not isinstance(target, str):
-        request.method, request.path, request.query = method.decode(), target.path, target.query
     return target
 
 
