@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from tests.demo.verdicts import all_right, reasons
-from watchword.demo.courier import Courier, Sent
-from watchword.demo.stage import Stage
 from watchword.demo.twins.people import passwords, sessions
 
 
@@ -35,14 +31,3 @@ def test_sessions(play: Any) -> None:
         "csrf_missing", "csrf_mismatch", "cross_site", "malformed_credential", "unknown_credential", "no_credential",
         "expired", "subject_disabled", "revoked",
     }  # fmt: skip
-
-
-@pytest.mark.xfail(
-    reason="the session scheme believes any remembered verdict, whatever scheme proved it; once it does not, "
-    "this belongs into the script of sessions"
-)
-def test_an_api_key_is_no_session_cookie(stage: Stage, courier: Courier) -> None:
-    key = stage.seeds.keys["billing"]
-    orders = Sent("GET", "/orders")
-    assert courier.send(orders.with_field("authorization", f"Bearer {key}")).status == 200
-    assert courier.send(orders.with_field("cookie", f"__Host-session={key}")).status == 401

@@ -101,6 +101,9 @@ def sessions(cast: Cast) -> Script:
     yield refused("Origin null", _with(good, origin="null"), CROSS_SITE)
     yield refused("Sec-Fetch-Site: cross-site", _with(good, sec_fetch_site="cross-site"), CROSS_SITE)
     yield accepted("GET /orders, no token needed", reading(cookie), "session")
+    key = cast.seeds.keys["billing"]
+    yield accepted("an API key where it belongs", _with(_ORDERS, authorization=f"Bearer {key}"), "api-key")
+    yield refused("the same key as a cookie", reading(key), MALFORMED_CREDENTIAL)
     yield refused("one character mistyped", reading(changed(cookie)), MALFORMED_CREDENTIAL)
     yield refused("cut short by one character", reading(cookie[:-1]), MALFORMED_CREDENTIAL)
     yield refused("guessed, checksum right", reading(new_secret("ws_")), UNKNOWN_CREDENTIAL)
