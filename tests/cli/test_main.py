@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -81,6 +81,19 @@ def test_a_store_that_cannot_be_reached_exits_3(desk: Desk, monkeypatch: pytest.
     for words in (("list",), ("audit", "--verify"), ("user", "add", "bob")):
         said = desk.wrong(*words, code=3)
         assert "hushhush" not in said
+
+
+@pytest.mark.postgres
+def test_the_verbs_work_on_postgresql(desk: Desk, monkeypatch: pytest.MonkeyPatch, postgres_url: str) -> None:
+    monkeypatch.setenv("WATCHWORD_STORE__URL", postgres_url)
+    desk.done("user", "add", "carol")
+    key = desk.issued("api-key", "user:carol")
+    asked = ("explain", "GET", "http://api.test/whoami", "-H", f"Authorization: Bearer {key['secret']}")
+    assert "accepted: user:carol" in desk.done(*asked).out
+    assert desk.done("rotate", key["id"], "--json").json["replaces"] == key["id"]
+    desk.done("revoke", key["id"], "--reason", "test")
+    assert [each["subject"] for each in desk.done("user", "list", "--json").lines] == ["user:carol"]
+    assert desk.done("audit", "--verify", "--json").json["intact"]
 
 
 def test_every_verb_has_help_with_an_example(tmp_path: Path) -> None:
@@ -172,11 +185,11 @@ def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
 @pytest.mark.processes
 def test_help_costs_little_more_than_typer_itself(tmp_path: Path) -> None:
     def took(*command: str) -> float:
-        best = 10.0
-        for _ in range(3):
-            begun = time.perf_counter()
-            subprocess.run([sys.executable, *command], cwd=tmp_path, capture_output=True, check=True)
-            best = min(best, time.perf_counter() - begun)
-        return best
+        """Return CPU seconds: those do not grow when other processes want the machine."""
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, *command], cwd=tmp_path, capture_output=True, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
-    assert took("-m", "watchword", "--help") < 3.5 * took("-c", "import typer")
+    pairs = [(took("-m", "watchword", "--help"), took("-c", "import typer")) for _ in range(4)]
+    assert min(ours for ours, _ in pairs) < 3 * min(theirs for _, theirs in pairs)

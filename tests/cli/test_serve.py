@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sqlite3
 from typing import Any
 
@@ -31,6 +32,14 @@ def test_serve_hands_on_what_was_asked(desk: Desk, monkeypatch: pytest.MonkeyPat
 )
 def test_mistakes(desk: Desk, words: tuple[str, ...], what: str) -> None:
     assert what in desk.wrong("serve", *words)
+
+
+def test_a_place_that_is_taken_is_named(desk: Desk) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        place = f"127.0.0.1:{taken.getsockname()[1]}"
+        said = desk.wrong("serve", "--listen", place, code=3)
+    assert f"{place}: Address already in use" in said
+    assert "--listen" in said
 
 
 def test_a_wrong_setting_stops_it_with_line_and_nearest_word(desk: Desk) -> None:

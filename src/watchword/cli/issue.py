@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import typer
 
 from watchword.cli.plumbing.house import actor, run
-from watchword.cli.plumbing.output import note
+from watchword.cli.plumbing.output import note, warn
 from watchword.cli.plumbing.records import check_folder, print_issued
 from watchword.cli.plumbing.shell import Stop, VerbCommand, asked, nearest
 from watchword.cli.plumbing.typed import at, chosen, expiry_of, password_from_stdin
@@ -95,6 +95,8 @@ def issue(
     check_folder(out)
     issued = run(asked(ctx), _work(word, owner, (scopes or [], networks or []), ends, rate, options))
     record = issued.credential
+    if record.detail.get("profile") == "concat":
+        warn("concat leaves host and content type unsigned and marks no borders: use v1 where the caller can.")
     print_issued(asked(ctx), issued, f"{record.kind} for {record.subject}", out)
     if not record.scopes and not asked(ctx).json and word.value != "client-cert":
         note("It has no scopes: only places that ask for none will let it in.")

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import errno
+from typing import Annotated, Final
 
 import typer
 
 from watchword.cli.plumbing.house import refusing, settings_of
 from watchword.cli.plumbing.output import print_record
-from watchword.cli.plumbing.shell import VerbCommand, asked
+from watchword.cli.plumbing.shell import BROKEN, Stop, VerbCommand, asked
 from watchword.cli.plumbing.typed import at
 
 __all__ = ["register"]
+
+_TAKEN: Final = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
 
 
 def register(app: typer.Typer) -> None:
@@ -39,8 +42,14 @@ def serve(
 
     if listen is not None:
         at("--listen", address_of, listen)
-    with refusing():
-        run_server(settings, listen, workers)
+    try:
+        with refusing():
+            run_server(settings, listen, workers)
+    except OSError as error:
+        if error.errno not in _TAKEN:
+            raise
+        hint = "choose another place with --listen; port 0 picks a free one"
+        raise Stop(f"{listen or settings.server.listen}: {error.strerror}", hint, BROKEN) from None
 
 
 def migrate(ctx: typer.Context) -> None:

@@ -28,7 +28,7 @@ def _usage(error: typer.TyperException) -> Stop:
     """Tell what was wrong with the words of the command."""
     ctx: Any = getattr(error, "ctx", None)
     path = ctx.command_path if ctx is not None else "watchword"
-    message, hint = error.format_message(), f"`{path} --help` tells more"
+    message, hint, verb = error.format_message(), f"`{path} --help` tells more", path.removeprefix("watchword ")
     option = getattr(error, "option_name", None)
     if message.startswith("No such option") and option is not None:
         message = f"there is no option {option[:40]}"
@@ -37,11 +37,20 @@ def _usage(error: typer.TyperException) -> Stop:
     elif type(error).__name__ == "MissingParameter":
         param: Any = getattr(error, "param", None)
         missing = param.opts[0] if param.param_type_name == "option" else param.metavar or param.name.upper()
-        message = f"{path}: {missing} is missing"
+        message = f"{verb}: {missing} is missing"
         hint = _example(ctx) or hint
+    elif type(error).__name__ == "BadParameter" and getattr(error, "param", None) is not None:
+        message = _bad_value(getattr(error, "param", None), error.message)
     elif message.startswith("Got unexpected extra argument"):
-        message = f"{path}: {message[0].lower()}{message[1:]}"
+        message = f"{verb}: {message[0].lower()}{message[1:]}"
     return Stop(message.rstrip("."), hint, WRONG_USAGE)
+
+
+def _bad_value(param: Any, message: str) -> str:
+    name = param.opts[0] if param.param_type_name == "option" else param.metavar
+    if "valid integer" in message:
+        return f"{name}: a whole number is needed"
+    return f"{name}: {message.replace('Input should be', 'it should be')}"
 
 
 def _nearest_option(option: str, ctx: Any, possible: Sequence[str]) -> str | None:

@@ -85,7 +85,10 @@ def print_issued(asked: Asked, issued: Issued, title: str, out: Path | None = No
     facts = short | {"created_at": record.created_at} | kept | more
     people = {name: content for name, content in facts.items() if name not in ("kind", "subject", "created_at")}
     shown = [pair for pair in rows_of(people) if pair[0] not in material]
-    print_record(asked, facts | material, [*rows_of(material | {"id": record.id})[:-1], *shown], title)
+    if record.id in material.values():  # the id is part of what proves it, and is shown there
+        shown = [pair for pair in shown if pair[0] != "id"]
+    proof = [pair for pair in rows_of(material | {"id": ""}) if pair[0] != "id"]
+    print_record(asked, facts | material, [*proof, *shown], title)
     if asked.json:
         return
     if out is not None:

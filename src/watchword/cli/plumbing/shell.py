@@ -191,7 +191,9 @@ class VerbGroup(_Helpful, TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the verb, or ask for one."""
         if not ctx._protected_args and not self.invoke_without_command:
-            raise Stop(f"{ctx.command_path}: say what to do", f"one of: {', '.join(self.commands)}")
+            raise Stop(
+                f"{ctx.command_path.removeprefix('watchword ')}: say what to do", f"one of: {', '.join(self.commands)}"
+            )
         return super().invoke(ctx)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
