@@ -123,7 +123,7 @@ def test_what_is_too_long_is_not_read_to_its_end() -> None:
     async def play() -> None:
         async with house() as opened:
             app = WatchwordMiddleware(echo, opened.watchword, "hmac", max_body=10)
-            answer = await ask(app, Ask("POST", body=[b"x" * 6] * 50))
+            answer = await ask(app, Ask("POST", body=[b"x" * 6] * 50).bearing((b"x-api-key", b"hk_live_x")))
             assert answer.status == 413
             assert answer.read == 2
 

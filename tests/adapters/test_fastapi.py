@@ -417,13 +417,15 @@ class TestDocument:
 
     def test_every_scheme_used_is_declared_and_no_other(self) -> None:
         document = self.document(
-            lambda app: guarded(app, "/x", caller("api-key | basic | jwt | oauth2 | hmac | mtls | session"))
+            lambda app: guarded(
+                app, "/x", caller("api-key | basic | jwt | oauth2 | hmac | mtls | session"), methods=["GET"]
+            )
         )
         declared = document["components"]["securitySchemes"]
         assert sorted(declared) == ["api-key", "basic", "hmac", "jwt", "mtls", "oauth2", "session"]
         assert declared["mtls"]["type"] == "mutualTLS"
         assert declared["basic"] == {"type": "http", "scheme": "basic", "description": declared["basic"]["description"]}
-        few = self.document(lambda app: guarded(app, "/x", caller("api-key")))
+        few = self.document(lambda app: guarded(app, "/x", caller("api-key"), methods=["GET"]))
         assert list(few["components"]["securitySchemes"]) == ["api-key"]
 
     def test_several_callers_are_all_demanded(self) -> None:

@@ -144,3 +144,15 @@ def test_an_unknown_scheme_is_named_with_the_nearest() -> None:
     with pytest.raises(PolicyError, match=r'^found "oauth".*did you mean "oauth2"') as caught:
         compile(Either((Leaf("jwt"), Leaf("oauth"))), SCHEMES)
     assert caught.value.column == 0
+
+
+def test_content_is_read_only_for_who_presents_a_scheme_that_signs_it() -> None:
+    def request(*names: bytes) -> Request:
+        return Request("POST", b"/", b"", [(name, b"1") for name in names], Peer())
+
+    policy = compile("api-key | hmac & mtls", {**SCHEMES, "mtls": Fake("mtls")})
+    assert not policy.reads_body(request())
+    assert not policy.reads_body(request(b"api-key", b"mtls"))
+    assert policy.reads_body(request(b"hmac"))
+    assert policy.reads_body(request(b"api-key", b"hmac"))
+    assert not compile("api-key", SCHEMES).reads_body(request(b"hmac"))

@@ -26,6 +26,7 @@ __all__ = [
     "ready",
     "request_of",
     "send_problem",
+    "wants_body",
 ]
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -102,6 +103,14 @@ def request_of(scope: Scope, proxies: TrustedProxies | None = None, body: bytes 
     return Request(
         get("method", "GET"), path, get("query_string", b""), scope["headers"], peer_of(scope, proxies), body
     )
+
+
+def wants_body(route: Route, request: Request) -> bool:
+    """Return whether the content must be read first: only where what is presented signs it."""
+    try:
+        return route.policy.reads_body(request)
+    except Exception:  # a scheme that breaks here breaks in the gate again, which says so
+        return False
 
 
 async def read_body(receive: Receive, limit: int = MAX_BODY) -> bytes | None:
@@ -187,7 +196,7 @@ class WatchwordMiddleware:
         if route is None:
             await _refuse(scope, send, front.gate.refuse(request, Rejection(NO_ROUTE)))
             return
-        if kind == "http" and route.needs_body:
+        if kind == "http" and route.needs_body and wants_body(route, request):
             try:
                 body = await read_body(receive, self._max_body)
             except TooLarge:

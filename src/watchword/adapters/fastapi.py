@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from watchword.adapters.asgi import MAX_BODY, SCOPE_KEY, TooLarge, ready, request_of
+from watchword.adapters.asgi import MAX_BODY, SCOPE_KEY, TooLarge, ready, request_of, wants_body
 from watchword.adapters.openapi import PROBLEM, Requirement, declare, every, refusals
 from watchword.adapters.problem import problem
 from watchword.gate import Route
@@ -75,7 +75,7 @@ class Caller:
             raise Refused(broken)
         route = self.route(front, _place(scope))
         try:
-            request.body = await _body(connection, route.needs_body)
+            request.body = await _body(connection, route.needs_body and wants_body(route, request))
         except TooLarge:
             raise Refused(front.gate.refuse(request, Rejection(BODY_TOO_LARGE))) from None
         except ClientDisconnect:

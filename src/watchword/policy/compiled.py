@@ -58,6 +58,12 @@ class Compiled:
     def __repr__(self) -> str:
         return f"Compiled({self.text!r})"
 
+    def reads_body(self, request: Request) -> bool:
+        """Return whether the request presents a scheme that judges the content, so that it must be read."""
+        return self.needs_body and any(
+            scheme.needs_body and scheme.read(request) is not None for scheme in self._schemes.values()
+        )
+
     def challenges(self, rejection: Rejection | None, request: Request | None = None) -> tuple[Challenge, ...]:
         """Return one challenge for each HTTP authentication scheme accepted, in the order of the policy.
 

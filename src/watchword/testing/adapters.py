@@ -90,6 +90,7 @@ class AdapterSuite(ABC):
         Rule("/basic", "basic | api-key"),
         Rule("/signed", "hmac", methods=("POST",)),
         Rule("/both", "hmac & api-key", methods=("POST",)),
+        Rule("/either", "api-key | hmac"),
         Rule("/open", "api-key | public"),
         Rule("/inside", "api-key", networks=("10.0.0.0/8",)),
         Rule("/busy", "api-key", limit="2/h"),
@@ -238,9 +239,14 @@ class AdapterSuite(ABC):
         async def test(callers: Callers, send: Callable[[Ask], Awaitable[Answer]]) -> None:
             large = Ask("POST", "/open", body=[b"x" * 700_000] * 2)
             assert (await send(large)).json == {"subject": None, "received": 1_400_000}
-            refused = await send(Ask("POST", "/orders", body=[b"x" * 700_000] * 2))
-            assert refused.status == 401
-            assert refused.read == 0
+            for path in ("/orders", "/either", "/both"):  # who presents nothing cannot make us keep anything
+                refused = await send(Ask("POST", path, body=[b"x" * 700_000] * 2))
+                assert refused.status == 401
+                assert refused.read == 0
+            upload = Ask("POST", "/either", body=[b"x" * 700_000] * 2).bearing((b"authorization", callers.key))
+            assert (await send(upload)).json == {"subject": "service:suite", "received": 1_400_000}
+            signed = await send(callers.signed("/either", [b"x" * 700_000] * 2))
+            assert signed.status == 413
 
         self.play(test)
 
