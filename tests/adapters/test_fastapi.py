@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import pytest
-from fastapi import APIRouter, Body, Depends, FastAPI, Form, HTTPException, Request, WebSocket
+from fastapi import APIRouter, Body, Depends, FastAPI, Form, HTTPException, Request, Security, WebSocket
 from fastapi.responses import PlainTextResponse
 from fastapi.security import APIKeyHeader
 from starlette.applications import Starlette
@@ -85,6 +85,47 @@ async def test_router_and_sub_dependencies_must_all_be_satisfied(opened: House) 
     assert answers[2].json == "service:billing"
     operation = app.openapi()["paths"]["/api/v1/things"]["get"]
     assert operation["security"] == [{"api-key": []}]
+
+
+@played
+async def test_scopes_of_security_are_demanded_and_described(opened: House) -> None:
+    """FastAPI's own way to name scopes; ignoring them would let in too many."""
+    who = caller("api-key | oauth2", scopes=["base"])
+
+    def person(principal: Annotated[Principal, Depends(who)]) -> str:
+        return principal.subject
+
+    app = FastAPI()
+    install(app, opened.watchword)
+
+    @app.get("/direct")
+    async def direct(principal: Annotated[Principal, Security(who, scopes=["read"])]) -> str:
+        return principal.subject
+
+    @app.get("/through")
+    async def through(name: Annotated[str, Security(person, scopes=["write"])]) -> str:
+        return name
+
+    @app.get("/plain")
+    async def plain(name: Annotated[str, Depends(person)]) -> str:
+        return name
+
+    keys = {
+        "base": (await opened.key(scopes=["base"]))[0],
+        "read": (await opened.key(scopes=["base", "read"]))[0],
+        "write": (await opened.key(scopes=["base", "write"]))[0],
+    }
+    allowed = {"/direct": {"read"}, "/through": {"write"}, "/plain": {"base", "read", "write"}}
+    for path, names in allowed.items():
+        for name, value in keys.items():
+            answer = await ask(app, bearing(value, path=path))
+            assert answer.status == (200 if name in names else 403), (path, name)
+    refused = await ask(app, bearing(keys["base"], path="/direct"))
+    assert refused.one(b"www-authenticate").endswith('scope="base read"')
+    document = app.openapi()
+    if document["components"]["securitySchemes"]["oauth2"]["type"] == "oauth2":
+        assert document["paths"]["/direct"]["get"]["security"] == [{"api-key": []}, {"oauth2": ["base", "read"]}]
+        assert document["paths"]["/through"]["get"]["security"] == [{"api-key": []}, {"oauth2": ["base", "write"]}]
 
 
 @played
@@ -504,4 +545,4 @@ class TestDocument:
             @app.get("/free")
             async def free() -> None: ...
 
-        assert "securitySchemes" not in self.document(build).get("components", {})
+        assert self.document(build).get("components", {}) == {}

@@ -3,7 +3,7 @@
 # No postponed annotations here: FastAPI reads those of a dependency when it is declared.
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
 from contextvars import ContextVar
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Final
@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import iter_route_contexts
+from fastapi.security import SecurityScopes
 from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
@@ -58,14 +59,19 @@ class Caller:
         self.accept = accept
         self._demands = demands
         self.watchword = watchword
-        self._routes: WeakKeyDictionary[Watchword, dict[str, Route]] = WeakKeyDictionary()
+        self._routes: WeakKeyDictionary[Watchword, dict[tuple[str, tuple[str, ...]], Route]] = WeakKeyDictionary()
         parse(accept)  # a slip of the pen shows when the module loads; names of schemes are known later
 
     def __repr__(self) -> str:
         return f"caller({self.accept!r})"
 
-    async def __call__(self, connection: HTTPConnection, response: Response) -> Principal | None:
-        """Return who is calling, None only where the policy lets in the public. Raise Refused."""
+    async def __call__(
+        self, connection: HTTPConnection, response: Response, security: SecurityScopes
+    ) -> Principal | None:
+        """Return who is calling, None only where the policy lets in the public. Raise Refused.
+
+        Scopes that ``Security(…, scopes=[…])`` names on the way here are demanded too.
+        """
         scope = connection.scope
         _teach(scope)
         front = self.front(scope)
@@ -73,7 +79,7 @@ class Caller:
         broken = await ready(front, request)
         if broken is not None:
             raise Refused(broken)
-        route = self.route(front, _place(scope))
+        route = self.route(front, tuple(security.scopes), _place(scope))
         try:
             request.body = await _body(connection, route.needs_body and wants_body(route, request))
         except TooLarge:
@@ -99,21 +105,23 @@ class Caller:
             raise RuntimeError("no Watchword here: call install(app, watchword), or give caller(watchword=…)")
         return found
 
-    def route(self, front: "Watchword", place: str = "") -> Route:
-        """Return what is demanded at a place. Raise PolicyError or LifecycleError."""
+    def route(self, front: "Watchword", scopes: tuple[str, ...] = (), place: str = "") -> Route:
+        """Return what is demanded at a place, ``scopes`` besides. Raise PolicyError or LifecycleError."""
+        limit = self._demands.get("limit")
+        name = f"{place} {limit}" if limit else ""
         routes = self._routes.setdefault(front, {})
-        known = routes.get(place if "limit" in self._demands else "")
+        known = routes.get((name, scopes))
         if known is None:
-            name = f"{place} {self._demands['limit']}" if "limit" in self._demands else ""
-            plain = front.compile(Rule(name, self.accept, **self._demands))
-            once = {name: _Once(scheme) for name, scheme in front.schemes.items()}
+            wanted = tuple(dict.fromkeys((*self._demands.get("scopes", ()), *scopes)))
+            plain = front.compile(Rule(name, self.accept, **{**self._demands, "scopes": wanted}))
+            once = {each: _Once(scheme) for each, scheme in front.schemes.items()}
             known = Route(compile_policy(self.accept, once), plain.before, plain.after, plain.scopes)
-            routes[place if "limit" in self._demands else ""] = known
+            routes[name, scopes] = known
         return known
 
-    def describe(self, front: "Watchword") -> list[Requirement]:
+    def describe(self, front: "Watchword", scopes: tuple[str, ...] = ()) -> list[Requirement]:
         """Return the OpenAPI security requirements, of which one must be met."""
-        route = self.route(front)
+        route = self.route(front, scopes)
         return route.policy.describe(route.scopes)
 
 
@@ -155,8 +163,8 @@ def install(app: FastAPI, watchword: "Watchword") -> None:
     @contextlib.asynccontextmanager
     async def lifespan(served: Any) -> AsyncIterator[Any]:
         for operation in iter_route_contexts(app.routes):
-            for each in _callers(getattr(operation, "dependant", None)):
-                each.route(each.watchword or watchword)
+            for each, scopes in _callers(getattr(operation, "dependant", None)):
+                each.route(each.watchword or watchword, scopes)
         await watchword.start()
         try:
             async with inner(served) as state:
@@ -312,16 +320,18 @@ async def _render(connection: HTTPConnection, error: Exception) -> Response | No
     return None
 
 
-def _callers(dependant: Dependant | None) -> Iterator[Caller]:
-    """Find the callers among an operation's dependencies, and theirs, each once."""
-    found: dict[int, Caller] = {}
+def _callers(dependant: Dependant | None) -> list[tuple[Caller, tuple[str, ...]]]:
+    """Find the callers among an operation's dependencies, and theirs, with the scopes named on the way to each."""
+    found: dict[tuple[int, tuple[str, ...]], tuple[Caller, tuple[str, ...]]] = {}
     waiting = [] if dependant is None else [dependant]
     while waiting:
         each = waiting.pop()
         if isinstance(each.call, Caller):
-            found[id(each.call)] = each.call
+            named = (*(each.parent_oauth_scopes or ()), *(each.own_oauth_scopes or ()))
+            scopes = tuple(dict.fromkeys(named))
+            found[id(each.call), scopes] = (each.call, scopes)
         waiting += each.dependencies[::-1]
-    return iter(found.values())
+    return list(found.values())
 
 
 def _describe(app: FastAPI, watchword: "Watchword", document: dict[str, Any]) -> None:
@@ -329,20 +339,24 @@ def _describe(app: FastAPI, watchword: "Watchword", document: dict[str, Any]) ->
     used: list[Requirement] = []
     schemes: dict[str, SecurityScheme] = {}
     for operation in iter_route_contexts(app.routes):
-        callers = list(_callers(getattr(operation, "dependant", None)))
+        callers = _callers(getattr(operation, "dependant", None))
+        if not callers:
+            continue
+        demands, body = [], False
+        for each, scopes in callers:
+            front = each.watchword or watchword
+            schemes |= {name: scheme.describe() for name, scheme in front.schemes.items()}
+            demands.append(each.describe(front, scopes))
+            body = body or each.route(front, scopes).needs_body
         place = document.get("paths", {}).get(operation.path_format, {})
-        for method in operation.methods or () if callers else ():
+        for method in operation.methods or ():
             entry = place.get(method.lower())
             if entry is None:
                 continue
-            fronts = [each.watchword or watchword for each in callers]
-            schemes |= {name: scheme.describe() for front in fronts for name, scheme in front.schemes.items()}
-            demands = [each.describe(front) for each, front in zip(callers, fronts, strict=True)]
-            if entry.get("security"):
-                demands.append(entry["security"])
-            entry["security"] = every(demands)
+            others = [entry["security"]] if entry.get("security") else []
+            entry["security"] = every([*demands, *others])
             used += entry["security"]
-            body = any(each.route(front).needs_body for each, front in zip(callers, fronts, strict=True))
             for status, answer in refusals(body=body).items():
                 entry.setdefault("responses", {}).setdefault(status, answer)
-    declare(document, schemes, used)
+    if used:
+        declare(document, schemes, used)
