@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.docs.page import Faulty
-from watchword import Allow, Watchword
+from watchword import Allow, Principal, Watchword
 from watchword.codec.message import Parts, body_digest, canonical, sign
 from watchword.codec.passwords import Cost
 from watchword.model.credential import Kind
@@ -65,10 +65,14 @@ async def _credentials(house: Watchword) -> dict[str, Callable[[], Fields]]:
     await issue(Kind.PASSWORD, "user:alice", by="test", scopes=_BOTH, options={"password": _PASSWORD})
     options = {"idle": 900, "factors": ["pwd"], "authenticated_at": int(time.time())}
     cookie = (await issue(Kind.SESSION, "user:alice", by="test", scopes=_BOTH, options=options)).material["cookie"]
+    alice = Principal("user:alice", "password", "", frozenset(_BOTH), ("pwd",), int(time.time()))
+    token = house.tokens.for_family((await house.families.start(alice, by="test")).family).text
     basic = b64encode(f"alice:{_PASSWORD}".encode())
     return {
         "nothing": list,
         "key": lambda: [(b"authorization", f"Bearer {key}".encode())],
+        "key in X-API-Key": lambda: [(b"x-api-key", key.encode())],
+        "token": lambda: [(b"authorization", f"Bearer {token}".encode())],
         "bad key": lambda: [(b"authorization", f"Bearer {key[:-1]}{'b' if key[-1] == 'a' else 'a'}".encode())],
         "signature": lambda: _signature(ours["key_id"], ours["secret"]),
         "signature of shipping": lambda: _signature(theirs["key_id"], theirs["secret"]),
