@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -12,7 +13,7 @@ from statistics import median
 
 from benchmarks.decisions import ROOT
 from benchmarks.figures import Figure
-from benchmarks.starting import PYTHON, free_port
+from benchmarks.starting import BIN, PYTHON, free_port, init, serving
 
 __all__ = ["measure_check"]
 
@@ -24,32 +25,34 @@ HEAD = (
     "X-Forwarded-Host: api.example.com\r\nX-Forwarded-Uri: /orders/17\r\nAuthorization: Bearer {key}\r\n\r\n"
 )
 
+ROUTE = """
+[[route]]
+path = "/orders/{id}"
+methods = ["GET"]
+accept = "api-key"
+scopes = ["orders:read"]
+limit = "1000000/min"
+"""
+
 
 def measure_check(rounds: int, seconds: float) -> list[Figure]:
     """Return the share of an empty application's requests a second that `/check` reaches."""
-    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0, 1]
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    rates: dict[str, list[float]] = {"empty": [], "check": []}
     with tempfile.TemporaryDirectory(prefix="watchword-bench-") as folder:
-        processes, ports = {}, {}
+        site = init(Path(folder))
+        request = HEAD.format(key=_seed(site)).encode()
+        ports = {name: free_port() for name in rates}
+        empty = subprocess.Popen([PYTHON, "-m", "benchmarks.served", str(ports["empty"])], cwd=ROOT)
+        processes = {"empty": empty, "check": serving(site, ports["check"])}
         try:
-            for name in ("empty", "check"):
-                ports[name] = free_port()
-                command: list[str | Path] = [
-                    PYTHON,
-                    "-m",
-                    "benchmarks.served",
-                    name,
-                    str(ports[name]),
-                    str(cores[-1]),
-                    folder,
-                ]
-                processes[name] = subprocess.Popen(command, cwd=ROOT)
-            for port in ports.values():
-                _wait(port)
-            request = HEAD.format(key=(Path(folder) / "key").read_text()).encode()
-            rates: dict[str, list[float]] = {name: [] for name in ports}
+            for name, process in processes.items():
+                if cores:
+                    os.sched_setaffinity(process.pid, {cores[-1]})
+                _wait(ports[name])
             for number in range(rounds + 1):
                 for name, port in ports.items():
-                    rate = _load(port, seconds if number else seconds / 2, cores[0], request)
+                    rate = _load(port, seconds if number else seconds / 2, cores[0] if cores else 0, request)
                     if number:  # the first round warms up
                         rates[name].append(rate)
         finally:
@@ -60,6 +63,22 @@ def measure_check(rounds: int, seconds: float) -> list[Figure]:
     detail = f"{median(rates['check']):,.0f} requests/s, the empty application {median(rates['empty']):,.0f}"
     unit = "x an empty application"
     return [Figure("/check with an API key over HTTP", ratio, BOUND, unit, detail, at_least=True)]
+
+
+def _seed(site: Path) -> str:
+    """Configure one route, and return an API key that may use it."""
+    file = site / "watchword.toml"
+    text = file.read_text().replace("[server]\n", '[server]\ntrusted_proxies = ["127.0.0.0/8"]\n', 1)
+    file.write_text(text + ROUTE)
+    _watchword(site, "service", "add", "shop")
+    issued = _watchword(site, "--json", "issue", "api-key", "--for", "service:shop", "--scope", "orders:read")
+    secret: str = json.loads(issued)["secret"]
+    return secret
+
+
+def _watchword(site: Path, *words: str) -> bytes:
+    command: list[str | Path] = [BIN, "--config", "watchword.toml", *words]
+    return subprocess.run(command, cwd=site, check=True, capture_output=True).stdout
 
 
 def _load(port: int, seconds: float, core: int, request: bytes) -> float:
