@@ -210,11 +210,11 @@ class WatchwordMiddleware:
         elif kind == "websocket":
             request.body = b""
         decision = await front.gate.decide(request, route)
-        if decision.__class__ is Allow:
+        if isinstance(decision, Allow):
             scope[SCOPE_KEY] = decision.principal
             await self._app(scope, receive, adding(send, decision.headers) if decision.headers else send)
             return
-        await _refuse(scope, send, decision)  # type: ignore[arg-type]
+        await _refuse(scope, send, decision)
 
     def _lifespan(self, receive: Receive) -> Receive:
         async def wrapped() -> Message:

@@ -93,6 +93,8 @@ class SchemeSuite(ABC):
     shares: ClassVar[frozenset[str]] = frozenset()
     single: ClassVar[bool] = True
 
+    _built: Scheme[Any]
+
     @abstractmethod
     def scheme(self, parts: Parts) -> Scheme[Any]:
         """Return the scheme, built as its entry point builds it."""
