@@ -278,7 +278,9 @@ class LaterOnce:
 
 
 @pytest.mark.parametrize("place", ["before", "after"])
-@pytest.mark.parametrize("answer", [None, False, 0, True, LaterOnce(None), LaterOnce(False)], ids=lambda each: type(each).__name__)
+@pytest.mark.parametrize(
+    "answer", [None, False, 0, True, LaterOnce(None), LaterOnce(False)], ids=lambda each: type(each).__name__
+)
 def test_a_guard_that_forgets_to_answer_lets_nobody_in(place: str, answer: Any) -> None:
     assert reason(Bench().guarded(**{place: answer}).decide()) == "broken"
 

@@ -6,8 +6,8 @@ import pytest
 from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.certificates import make, uri
 
+from tests.certificates import make, uri
 from watchword.codec.names import normal_name
 from watchword.codec.subject_rule import OWN_RULE, parse_rule, subject_of, subject_uri
 from watchword.codec.x509 import ClientCertificate, parse_certificate

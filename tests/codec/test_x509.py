@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID as Usage
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.certificates import DAY, NOW, Made, crl_of, make, uri
 
+from tests.certificates import DAY, NOW, Made, crl_of, make, uri
 from watchword.codec.secrets import digest
 from watchword.codec.x509 import (
     ChainVerifier,
