@@ -160,7 +160,7 @@ class FirstSeen:
 
 
 class BareVerify:
-    """Measure the verification of Ed25519 signatures over texts as long as a token's, each another, and nothing else."""
+    """Measure the bare verification of Ed25519 signatures, each another, over texts as long as a token's."""
 
     def __init__(self, token: bytes) -> None:
         key = Ed25519PrivateKey.generate()
