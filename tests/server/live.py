@@ -22,7 +22,7 @@ from watchword.model.credential import Kind
 from watchword.model.records import Event
 from watchword.server.app import create_app
 from watchword.server.config import load, watchword_of
-from watchword.server.tls import TlsProtocol
+from watchword.server.serve import ServerProtocol
 
 T = TypeVar("T")
 
@@ -43,7 +43,7 @@ class Live:
         self.url = f"http://127.0.0.1:{self.port}"
         config = uvicorn.Config(
             create_app(self.watchword, self.settings),
-            http=TlsProtocol,
+            http=ServerProtocol,
             ws="none",
             lifespan="on",
             proxy_headers=False,

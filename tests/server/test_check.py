@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import socket
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -17,6 +19,8 @@ from watchword.model.credential import Kind
 
 ROUTES = """
 issuer = "https://auth.example.com"
+[limits]
+address = ""
 [[route]]
 path = "/public"
 accept = "public"
@@ -258,3 +262,49 @@ def test_only_trusted_proxies_name_the_callers_address(tmp_path_factory: pytest.
         with live(tmp_path_factory.mktemp("proxies"), toml) as server, server.client() as http:
             said = about("/x", x_forwarded_for="192.0.2.7")
             assert http.get("/check", headers=said).status_code == status
+
+
+def test_the_short_way_and_the_long_way_say_the_same(http: httpx2.Client, server: Live, key: str) -> None:
+    headers = about("/orders/7", key=key)
+    http.get("/check", headers=headers)
+    seen = set()
+    for more in ({}, {"cookie": "a=b"}, {"connection": "close"}):  # a cookie or a last request take the long way
+        for _ in range(5):
+            answer = http.get("/check", headers={**headers, **more})
+            fields = tuple(f for f in answer.headers.raw if f[0].lower() not in (b"date", b"connection"))
+            seen.add((answer.status_code, fields, answer.content))
+    assert len(seen) == 1
+
+
+def test_pipelined_questions_are_answered_in_order(server: Live, key: str) -> None:
+    def question(uri: str, proof: str) -> bytes:
+        fields = {"host": "x", "x-forwarded-method": "GET", "x-forwarded-uri": uri, "authorization": f"Bearer {proof}"}
+        return b"GET /check HTTP/1.1\r\n" + b"".join(f"{n}: {v}\r\n".encode() for n, v in fields.items()) + b"\r\n"
+
+    sent = [question("/orders/7", key), question("/orders/7", "ak_live_x"), question("/nowhere", key)] * 300
+    with socket.create_connection(("127.0.0.1", server.port)) as raw:
+        threading.Thread(target=raw.sendall, args=(b"".join(sent),), daemon=True).start()
+        got, deadline = b"", time.monotonic() + 30
+        while got.count(b"HTTP/1.1 ") < len(sent) and time.monotonic() < deadline:
+            got += raw.recv(1 << 20)
+    statuses = [int(part[:3]) for part in got.split(b"HTTP/1.1 ")[1:]]
+    assert statuses[:3] in ([200, 401, 403], [200, 429, 403])
+    assert [status == 200 for status in statuses] == [True, False, False] * 300
+
+
+def test_what_remains_of_a_decision_that_waits_goes_on() -> None:
+    import asyncio
+
+    from watchword.server.check import _begun
+
+    async def waits() -> Any:
+        await asyncio.sleep(0.001)
+        await asyncio.sleep(0)
+        return 200, [], b""
+
+    async def main() -> Any:
+        left = _begun(waits())
+        assert not isinstance(left, tuple)
+        return await asyncio.create_task(left)
+
+    assert asyncio.run(main()) == (200, [], b"")

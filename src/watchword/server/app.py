@@ -60,7 +60,9 @@ class ServerApp:
         self._watchword = watchword
         self._max_body = settings.server.max_body
         self._anyone: Route = watchword.route(every_scheme(watchword))
-        self._check = Check(watchword, settings, self._anyone).answer
+        check = Check(watchword, settings, self._anyone)
+        self._check = check.answer
+        self.at_once = check.at_once
         pages, attempts = Pages(), Attempts(watchword, settings)
         routes = [
             *Login(watchword, attempts, pages).routes(),

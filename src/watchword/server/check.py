@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine, Generator
 from dataclasses import replace
-from typing import Final
+from types import coroutine
+from typing import Any, Final
 from urllib.parse import quote
 
 from watchword.adapters.asgi import Scope, peer_of
 from watchword.adapters.problem import problem
 from watchword.app import Watchword
 from watchword.gate import Route
+from watchword.model.ports import Scheme
 from watchword.model.reason import MALFORMED_REQUEST, NO_ROUTE, Reason
 from watchword.model.request import Request
 from watchword.model.verdict import Allow, Principal, Rejection
@@ -26,6 +29,8 @@ ASSERTION: Final = "assertion+jwt"
 """The ``typ`` of the signed statement for the service behind: its own, so that it never passes as an access token."""
 
 CHECK: Final = b"/check"
+_KEY: Final = b"Bearer ak_"
+_OWN: Final = frozenset({"api-key", "basic", "hmac", "jwt", "mtls", "oauth2", "session"})
 _LIFE: Final = 60  # seconds
 _REUSED: Final = 20  # seconds that one signed statement is handed out again
 _CAPACITY: Final = 8192
@@ -40,6 +45,8 @@ class Check:
     def __init__(self, watchword: Watchword, settings: Settings, anyone: Route) -> None:
         self._watchword = watchword
         self._gate = watchword.gate
+        self._api_key: Scheme[Any] = watchword.schemes["api-key"]
+        self._more_schemes = not _OWN.issuperset(watchword.schemes)
         self._proxies = watchword.proxies
         self._anyone = anyone
         rules = [entry.rule() for entry in settings.route]
@@ -51,8 +58,34 @@ class Check:
 
     async def answer(self, scope: Scope, raw: bytes) -> Answer:
         """Return the answer to a request for the raw path ``/check``, or one below it."""
-        headers = scope["headers"]
-        request = Request(scope["method"], raw, scope["query_string"], headers, peer_of(scope, self._proxies))
+        return await self._answered(self._request(scope, raw), raw)
+
+    def at_once(self, scope: Scope) -> Answer | Coroutine[Any, Any, Answer] | None:
+        """Answer ``/check`` without an event loop's turn, where an API key alone was verified lately and here.
+
+        None: answer as usual. Should the decision have to wait after all, the coroutine is what remains of it.
+        """
+        now, watch = self._watchword.clock(), self._watchword.watch
+        if scope["raw_path"] != CHECK or not watch.read_at <= now < watch.due or self._more_schemes:
+            return None
+        request = self._request(scope, CHECK)
+        fields = request.fields
+        if not fields.get(b"authorization", b"").startswith(_KEY) or request.peer.certificate is not None:
+            return None
+        if b"x-api-key" in fields or b"x-signature" in fields or b"cookie" in fields:
+            return None
+        found = self._api_key.verify(self._api_key.read(request), request)
+        if found.__class__ is not Principal:
+            if isinstance(found, Coroutine):
+                found.close()
+            return None
+        return _begun(self._answered(request, CHECK))
+
+    def _request(self, scope: Scope, raw: bytes) -> Request:
+        peer = peer_of(scope, self._proxies)
+        return Request(scope["method"], raw, scope["query_string"], scope["headers"], peer)
+
+    async def _answered(self, request: Request, raw: bytes) -> Answer:
         table = self._table
         target = ask(request, raw, CHECK, strict=table is not None)
         if isinstance(target, str):
@@ -64,10 +97,10 @@ class Check:
         if decision.__class__ is not Allow:
             return problem(decision)  # type: ignore[arg-type]
         fields = self._fields(decision.principal, request.fields.get(b"host", b""))
-        more = list(decision.headers)
-        if id(route) in self._upstream:
-            more.append((_DIGEST, _digest(decision.principal, request)))
-        return 200, [*fields, *more] if more else fields, b""
+        if decision.headers or id(route) in self._upstream:
+            digest = [(_DIGEST, _digest(decision.principal, request))] if id(route) in self._upstream else []
+            return 200, [*fields, *decision.headers, *digest], b""
+        return 200, fields, b""
 
     def _refused(self, request: Request, reason: Reason, detail: str) -> Answer:
         return problem(self._gate.refuse(request, Rejection(reason, detail)))
@@ -103,6 +136,27 @@ class Check:
         if who.actor is not None:
             claims["act"] = {"sub": who.actor}
         return self._watchword.keys.signing_key().sign(claims, ASSERTION).encode("ascii")
+
+
+def _begun(work: Coroutine[Any, Any, Answer]) -> Answer | Coroutine[Any, Any, Answer]:
+    """Run a coroutine up to its first wait; return its answer, or a coroutine that goes on from there."""
+    try:
+        waiting = work.send(None)
+    except StopIteration as done:
+        answer: Answer = done.value
+        return answer
+    return _rest(waiting, work)
+
+
+async def _rest(waiting: Any, work: Coroutine[Any, Any, Answer]) -> Answer:
+    return await _continued(waiting, work)
+
+
+@coroutine
+def _continued(waiting: Any, work: Coroutine[Any, Any, Answer]) -> Generator[Any, Any, Answer]:
+    yield waiting
+    answer: Answer = yield from work
+    return answer
 
 
 _NAMES: Final = (b"subject", b"scheme", b"scopes", b"credential", b"actor", b"assertion")

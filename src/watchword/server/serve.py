@@ -10,12 +10,82 @@ from functools import partial
 from typing import Any, Final
 
 from watchword.server.config import OWN_CA, ConfigError, Problem, Settings, address_of, watchword_of
+from watchword.server.responses import broken
 from watchword.server.tls import TlsProtocol, serve_kwargs
 
-__all__ = ["application", "prepare", "serve"]
+__all__ = ["ServerProtocol", "application", "prepare", "serve"]
 
+_BLOCKS: Final = 1024
 _GRACE: Final = 20  # seconds that requests under way may take after SIGTERM
 _KEEP_ALIVE: Final = 65  # seconds, longer than the 60 that proxies usually keep
+
+
+class ServerProtocol(TlsProtocol):
+    """Answer what the application can answer at once in the parser's own turn, without a task for it.
+
+    That is ``/check`` with a key verified lately: there, the task and the cycle of messages would cost more than the
+    decision. Everything else, and every request that others wait behind, goes uvicorn's way.
+    """
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        at_once = getattr(app, "at_once", None)
+        if at_once is None or self.pipeline or not cycle.keep_alive or cycle.flow.write_paused:
+            super()._start_asgi_task(cycle, app)
+            return
+        try:
+            answer = at_once(cycle.scope)
+        except Exception as error:
+            answer = broken(error)
+        if answer is None:
+            super()._start_asgi_task(cycle, app)
+        elif isinstance(answer, tuple) and answer[0] == 200 and not answer[2]:
+            self._write(cycle, answer[1])
+        else:
+            super()._start_asgi_task(cycle, _Answering(answer))
+
+    def _write(self, cycle: Any, headers: list[tuple[bytes, bytes]]) -> None:
+        date = [b"%b: %b\r\n" % field for field in cycle.default_headers]
+        self.transport.write(b"".join((b"HTTP/1.1 200 OK\r\n", *date, _rendered(headers))))
+        cycle.response_started = cycle.response_complete = True
+        cycle.message_event.set()
+        done, cycle.on_response = cycle.on_response, _nothing
+        done()
+
+
+_blocks: Final[dict[int, tuple[list[tuple[bytes, bytes]], bytes]]] = {}
+
+
+def _rendered(headers: list[tuple[bytes, bytes]]) -> bytes:
+    """Return the header block of a list, which the application hands out again for the same caller."""
+    block = _blocks.get(id(headers))
+    if block is None or block[0] is not headers:
+        if len(_blocks) >= _BLOCKS:
+            _blocks.clear()
+        block = headers, b"".join([*(b"%b: %b\r\n" % field for field in headers), b"\r\n"])
+        _blocks[id(headers)] = block
+    return block[1]
+
+
+def _nothing() -> None:
+    """Stand for a callback that was called."""
+
+
+class _Answering:
+    """Send an answer that is there, or that is on its way."""
+
+    __slots__ = ("_answer",)
+
+    def __init__(self, answer: Any) -> None:
+        self._answer = answer
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        answer = self._answer
+        try:
+            status, headers, body = answer if isinstance(answer, tuple) else await answer
+        except Exception as error:
+            status, headers, body = broken(error)
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
 
 def application(settings: Settings, workers: int) -> Any:
@@ -108,8 +178,9 @@ def _settled(settings: Settings, host: str, port: int) -> Settings:
 def _protocol(settings: Settings, own: bytes) -> dict[str, Any]:
     tls = settings.server.tls
     if not tls.certificate:
-        return {"http": TlsProtocol, "ws": "none"}
+        return {"http": ServerProtocol, "ws": "none"}
     authorities = None
     if tls.client_ca:
         authorities = own if tls.client_ca == OWN_CA else settings.place(tls.client_ca).read_bytes()
-    return serve_kwargs(settings.place(tls.certificate), settings.place(tls.private_key), authorities)
+    own_tls = serve_kwargs(settings.place(tls.certificate), settings.place(tls.private_key), authorities)
+    return {**own_tls, "http": ServerProtocol}
