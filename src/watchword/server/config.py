@@ -145,7 +145,7 @@ def watchword_of(settings: Settings, *, workers: int | None = None, **more: Any)
     if tls.client_ca and tls.client_ca != OWN_CA:
         outside = settings.place(tls.client_ca).read_bytes()
     try:
-        arguments = _arguments(settings, outside) | {"workers": workers} | more
+        arguments: dict[str, Any] = {**_arguments(settings, outside), "workers": workers, **more}
         if "root_key" not in arguments:
             arguments["root_key"] = root_key_of(settings)
         return Watchword(settings.store_url, **arguments)
