@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.docs.page import Faulty
@@ -14,18 +11,12 @@ from tests.docs.page import Faulty
 __all__ = ["check"]
 
 
-def check(page: Path, start: str, fewest: int) -> None:
+def check(page: Path, start: str, fewest: int, run: Callable[[str], tuple[int, str]]) -> None:
     """Run each code span that starts like this; raise Faulty when one fails, or when there are too few."""
-    lines = re.findall(rf"`({re.escape(start)}[^`]*)`", page.read_text(encoding="utf-8"))
-    found = [line for line in lines if "$" in line]
-    if len(found) < fewest:
-        raise Faulty(f"only {len(found)} lines start with {start!r}")
-    for line in found:
-        done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=30, env=_environ())
-        if done.returncode:
-            raise Faulty(f"`{line}` ended with {done.returncode}:\n\n{done.stdout}{done.stderr}")
-
-
-def _environ() -> dict[str, str]:
-    beside = str(Path(shutil.which("watchword") or sys.executable).parent)
-    return {**os.environ, "PATH": os.pathsep.join([beside, os.environ.get("PATH", os.defpath)])}
+    lines = re.findall(rf"`({re.escape(start)}[^`]*\$[^`]*)`", page.read_text(encoding="utf-8"))
+    if len(lines) < fewest:
+        raise Faulty(f"only {len(lines)} lines start with {start!r}")
+    for line in lines:
+        code, said = run(line)
+        if code:
+            raise Faulty(f"`{line}` ended with {code}:\n\n{said}")

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Final
@@ -79,8 +79,8 @@ class Reader:
             "NO_COLOR": "1",
             "PYTHONUNBUFFERED": "1",  # what a command says on its two streams comes in the order in which it says it
         }
-        # What a hidden python block may use: the page itself, and what is to be closed at the end.
-        self._module.__dict__.update(page=ROOT / self.name, closing=self._closing)
+        # What a hidden python block may use: the page itself, and what is to be closed at the end, its commands.
+        self._module.__dict__.update(page=ROOT / self.name, closing=self._closing, run=self._ran)
         sys.modules[self._module.__name__] = self._module
 
     def follow(self, step: Step) -> None:
@@ -176,10 +176,12 @@ class Reader:
     def _ran(self, text: str) -> tuple[int, str]:
         """Run a command and return its exit code and what it said on both streams."""
         if _plain(text):
-            out = self._home / "output"
+            text, arrow, name = text.partition(" > ")
+            out = self._place / name if arrow else self._home / "output"
             out.write_text("")
-            code = self._warm.run(shlex.split(text), self._place, self._environ | self._exported(), out)
-            return code, out.read_text()
+            environ = self._environ | self._exported()
+            code = self._warm.run(_words(text, environ), self._place, environ, out)
+            return code, "" if arrow else out.read_text()
         state = self._home / "state"
         script = f'set -a\n. "{state}"\n{text}\ncode=$?\nexport -p > "{state}"\npwd > "{state}.place"\nexit $code\n'
         done = subprocess.run(
@@ -205,7 +207,8 @@ class Reader:
 
     def _start(self, text: str) -> None:
         if _plain(text):
-            pid = self._warm.start(shlex.split(text), self._place, self._environ | self._exported(), self._log)
+            environ = self._environ | self._exported()
+            pid = self._warm.start(_words(text, environ), self._place, environ, self._log)
         else:
             with self._log.open("ab") as log:
                 pid = subprocess.Popen(
@@ -217,7 +220,10 @@ class Reader:
                     stderr=log,
                     start_new_session=True,
                 ).pid
-        server = psutil.Process(pid)
+        try:
+            server = psutil.Process(pid)
+        except psutil.NoSuchProcess:
+            raise Faulty(f"`{text}` ended at once") from None
         self._servers.append(server)
         until = time.monotonic() + _READY_WITHIN
         while not _listens(server):
@@ -301,7 +307,14 @@ def nginx_binary() -> Path | None:
 
 def _plain(text: str) -> bool:
     """Tell whether the command is one of our programs and needs nothing of a shell."""
+    text = re.sub(r" > [a-z./]+$", "", text)  # at most its output goes into a file
+    text = re.sub(r"\$[A-Z_]+\b", "", text)
     return text.split(" ", maxsplit=1)[0] in PROGRAMS and not re.search(r"[|&;<>$`()*?\\~]", text)
+
+
+def _words(text: str, environ: Mapping[str, str]) -> list[str]:
+    """Return the words of a plain command, the variables in them replaced."""
+    return [re.sub(r"\$([A-Z_]+)\b", lambda match: environ.get(match[1], ""), word) for word in shlex.split(text)]
 
 
 def _runs(process: psutil.Process) -> bool:

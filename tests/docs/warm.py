@@ -56,7 +56,11 @@ class Warm:
     ) -> None:
         assert self._process.stdin is not None
         self._process.stdin.close()
-        self._process.wait()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
     def run(self, words: Sequence[str], place: Path, environ: Mapping[str, str], out: Path) -> int:
         """Run a program to its end, its output appended to the file ``out``."""
