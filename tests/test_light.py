@@ -59,7 +59,9 @@ sys.exit(main())
 
 
 def _run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", BARE + program, *arguments], capture_output=True, text=True, timeout=60)
+    return subprocess.run(
+        [sys.executable, "-c", BARE + program, *arguments], capture_output=True, text=True, timeout=60
+    )
 
 
 def test_at_most_five_direct_dependencies() -> None:

@@ -14,8 +14,7 @@ def main() -> int:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] == "watchword":
             raise
-        print(f"watchword: the command line needs {error.name}", file=sys.stderr)
-        print("hint: pip install 'watchword[server]'", file=sys.stderr)
+        sys.stderr.write(f"watchword: the command line needs {error.name}\nhint: pip install 'watchword[server]'\n")
         return 2
     return run()
 

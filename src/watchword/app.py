@@ -114,23 +114,12 @@ class Watchword:
         self.tokens = Tokens(
             self.keys, issuer=self.issuer, audience=self.audience, lifetime=access_lifetime, clock=clock
         )
-        self.parts = Parts(
-            records=self.store,
-            ephemeral=self.store,
-            verdicts=self.verdicts,
-            revocations=self.revocations,
-            sealer=self.sealer,
-            passwords=self.passwords,
+        self.parts = self._parts(
             password_cost=password_cost or Cost(),
-            keys=self.keys,
             issuers=dict(issuers or {}),
             introspection=tuple(introspection),
-            issuer=self.issuer,
-            audience=self.audience,
-            realm=realm,
             client_subject=client_subject,
             plaintext_passwords=plaintext_passwords,
-            clock=clock,
         )
         self.schemes = schemes_of(self.parts, schemes)
         self._urls = UrlCredentials()
@@ -143,6 +132,22 @@ class Watchword:
         self._stopping, self._wake = threading.Event(), threading.Event()
         self._flusher: threading.Thread | asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
+
+    def _parts(self, **given: Any) -> Parts:
+        return Parts(
+            records=self.store,
+            ephemeral=self.store,
+            verdicts=self.verdicts,
+            revocations=self.revocations,
+            sealer=self.sealer,
+            passwords=self.passwords,
+            keys=self.keys,
+            issuer=self.issuer,
+            audience=self.audience,
+            realm=self.realm,
+            clock=self.clock,
+            **given,
+        )
 
     def compile(self, rule: Rule) -> Route:
         """Return the route that a rule describes. Raise PolicyError or LifecycleError that name what is wrong."""

@@ -17,7 +17,7 @@ from watchword.verdicts import Verdicts
 VALUE = new_secret("ws_").encode()
 
 
-def read(text: bytes, **peer: bool) -> object:
+def read(text: bytes, **peer: object) -> object:
     return Session(MemoryStore(), Verdicts()).read(asking((b"cookie", text), **peer))  # type: ignore[arg-type]
 
 
@@ -52,11 +52,12 @@ def test_over_tls_only_the_host_cookie_counts() -> None:
     found = read(both, tls=True)
     assert isinstance(found, SessionCookie)
     assert found.value == VALUE
-    plain = read(both, tls=False)
+    plain = read(both, tls=False, address="127.0.0.1")
     assert isinstance(plain, SessionCookie)
     assert plain.value == b"plain"
     assert read(b"session=" + VALUE, tls=True) is None
-    assert read(b"__Host-session=" + VALUE, tls=False) is None
+    assert read(b"__Host-session=" + VALUE, tls=False, address="127.0.0.1") is None
+    assert read(both, tls=False, address="192.0.2.7") is None
 
 
 def test_two_cookies_of_the_name_are_refused() -> None:

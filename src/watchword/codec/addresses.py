@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 from watchword.model.verdict import Network
 
-__all__ = ["Address", "parsed", "plain", "within"]
+__all__ = ["Address", "loopback", "parsed", "plain", "within"]
 
 Address: TypeAlias = IPv4Address | IPv6Address
 
@@ -19,6 +19,11 @@ _LONGEST: Final = 64  # characters: an IPv6 address with a zone
 def parsed(text: str) -> Address | None:
     """Return the address, IPv4 where it is an IPv4-mapped one; None when it is none. Peers seen lately cost nothing."""
     return _parse(text) if len(text) <= _LONGEST else None
+
+
+def loopback(text: str) -> bool:
+    """Return whether the address is this machine's own, so that nobody is on the way."""
+    return text.startswith(("127.", "::ffff:127.")) or text == "::1"
 
 
 @lru_cache(maxsize=4096)

@@ -7,6 +7,7 @@ from hashlib import blake2b
 from inspect import isawaitable
 from typing import Final
 
+from watchword.codec.addresses import loopback
 from watchword.codec.fields import parse_basic
 from watchword.codec.names import normal_name
 from watchword.codec.passwords import Cost, Overloaded, dummy, prepared
@@ -163,7 +164,7 @@ class Basic:
                 return Rejection(MALFORMED_CREDENTIAL, "Basic without credentials")
             return None
         peer = request.peer
-        if not (peer.tls or self._plaintext_allowed or _loopback(peer.address)):
+        if not (peer.tls or self._plaintext_allowed or loopback(peer.address)):
             return Rejection(PASSWORD_OVER_PLAINTEXT)
         encoded = value[_PREFIX:].strip(b" ")
         if not 0 < len(encoded) <= _LONGEST:
@@ -197,7 +198,3 @@ class Basic:
     def describe(self) -> SecurityScheme:
         """Return the OpenAPI security scheme."""
         return {"type": "http", "scheme": "basic", "description": "User name and password in UTF-8 (RFC 7617)."}
-
-
-def _loopback(address: str) -> bool:
-    return address.startswith(("127.", "::ffff:127.")) or address == "::1"

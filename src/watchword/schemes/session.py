@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
 
+from watchword.codec.addresses import loopback
 from watchword.codec.fields import read_cookie
 from watchword.codec.secrets import well_formed
 from watchword.model.credential import Kind
@@ -36,8 +37,8 @@ class Session:
     """Prove a person by the cookie that login set.
 
     Over TLS only the ``__Host-`` cookie counts, which no sub-domain and no plain-text page can set (RFC 6265bis section
-    4.1.3.2); without TLS, on loopback, the plain name. A session ends when it is idle too long, at its absolute end, or
-    when its record is revoked.
+    4.1.3.2); without TLS the plain name, and from loopback alone. A session ends when it is idle too long, at its
+    absolute end, or when its record is revoked.
     """
 
     name = "session"
@@ -55,7 +56,10 @@ class Session:
         header = request.fields.get(b"cookie")
         if header is None:
             return None
-        value = read_cookie(header, self._name if request.peer.tls else self._plain)
+        peer = request.peer
+        if not peer.tls and not loopback(peer.address):
+            return None
+        value = read_cookie(header, self._name if peer.tls else self._plain)
         if value is None:
             return None
         if not isinstance(value, bytes):
