@@ -15,7 +15,7 @@ from watchword.gate import Route
 from watchword.model.ports import Scheme
 from watchword.model.reason import MALFORMED_REQUEST, NO_ROUTE, Reason
 from watchword.model.request import Request
-from watchword.model.verdict import Allow, Principal, Rejection
+from watchword.model.verdict import Deny, Principal, Rejection
 from watchword.policy import compile as compile_policy
 from watchword.routes import RouteTable, Rule
 from watchword.schemes.signature import Signature
@@ -94,8 +94,8 @@ class Check:
         if route is None:
             return self._refused(request, NO_ROUTE, "")
         decision = await self._gate.decide(request, route)
-        if decision.__class__ is not Allow:
-            return problem(decision)  # type: ignore[arg-type]
+        if isinstance(decision, Deny):
+            return problem(decision)
         fields = self._fields(decision.principal, request.fields.get(b"host", b""))
         if decision.headers or id(route) in self._upstream:
             digest = [(_DIGEST, _digest(decision.principal, request))] if id(route) in self._upstream else []
