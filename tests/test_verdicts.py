@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from watchword.model.ports import Unavailable
 from watchword.model.records import FeedEntry, Topic
 from watchword.model.verdict import Principal
 from watchword.sync import run_sync
@@ -222,3 +223,48 @@ def test_parts_know_nothing_of_each_other_and_are_evicted_together() -> None:
     whole.evict("subject:user:alice")
     assert (first.mark, second.mark) > marks
     assert len(whole) == 0
+
+
+def test_what_a_listener_could_not_take_in_is_read_again() -> None:
+    feed, verdicts, heard = Feed(entry(1, Topic.KEYS, "sig_1")), Verdicts(), []
+    watch = FeedWatch(feed, verdicts, Revocations())
+
+    async def listener(each: FeedEntry) -> None:
+        heard.append(each.key)
+        if len(heard) < 3:
+            raise Unavailable("the keys cannot be loaded")
+
+    watch.listen(listener)
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            run_sync(watch.sync(NOW))  # type: ignore[arg-type]
+        assert watch.due < NOW, "the next decision must try again"
+    run_sync(watch.sync(NOW))  # type: ignore[arg-type]
+    assert heard == ["sig_1"] * 3
+    assert watch.sync(NOW) is None
+
+
+def test_after_a_long_silence_everything_is_read_again() -> None:
+    verdicts, heard = Verdicts(), []
+    watch = FeedWatch(Feed(), verdicts, Revocations())
+    watch.listen(lambda each: heard.append(each.topic))
+    watch.sync(NOW)
+    verdicts.put(b"k", who(1), NOW + 9999, NOW)
+    assert watch.sync(NOW + 1800) is None
+    assert verdicts.get(b"k", NOW) is not None
+    assert not heard
+    run_sync(watch.sync(NOW + 3601))  # type: ignore[arg-type]
+    assert verdicts.get(b"k", NOW) is None
+    assert heard == [Topic.KEYS]
+
+
+def test_of_what_is_said_about_a_subject_the_last_counts() -> None:
+    always = 10**11
+    feed, revocations = Feed(entry(1, Topic.SUBJECT, "user:a", at=always, until=always)), Revocations()
+    watch = FeedWatch(feed, Verdicts(), revocations)
+    watch.sync(NOW)
+    assert revocations.token_void("j", "user:a", NOW + 9, "")
+    feed.all.append(entry(2, Topic.SUBJECT, "user:a", at=int(NOW) + 20, until=always))
+    watch.sync(NOW + 20)
+    assert revocations.token_void("j", "user:a", NOW + 20, "")
+    assert not revocations.token_void("j", "user:a", NOW + 21, "")

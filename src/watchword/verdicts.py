@@ -15,6 +15,8 @@ from watchword.model.verdict import Principal
 __all__ = ["FeedWatch", "Revocations", "Verdicts"]
 
 _CAPACITY: Final = 50_000
+_MISSED: Final = 1800.0
+"""Seconds of silence after which entries may have come and ended unread: half of what the shortest-lived lasts."""
 
 
 class Verdicts:
@@ -134,6 +136,11 @@ class Revocations:
         self._void[tag] = (max(at, before[0]), ends)
         heappush(self._ends, (ends, tag))
 
+    def replace(self, tag: str, at: int, until: int) -> None:
+        """Void likewise, but what was said of the tag before no longer counts: an enabled subject may come again."""
+        self._void.pop(tag, None)
+        self.add(tag, at, until)
+
     def forget(self, now: float) -> None:
         """Drop what ended."""
         while self._ends and self._ends[0][0] <= now:
@@ -210,16 +217,28 @@ class FeedWatch:
         self.due = now + self._every
 
     def _took(self, entries: list[FeedEntry], now: float) -> Soon[None]:
+        before = self._sequence, self.read_at
+        heard = [entry for entry in entries if self._apply(entry)]
+        if self.read_at > float("-inf") and now - self.read_at > _MISSED:
+            self.verdicts.clear()
+            heard.append(FeedEntry(self._sequence, Topic.KEYS, "", int(now), int(now)))
         self.read_at = now
         self.due = now + self._every
-        pending: list[Awaitable[None]] = []
-        for entry in entries:
-            for listener in self._listeners if self._apply(entry) else ():
-                result = listener(entry)
-                if isawaitable(result):
-                    pending.append(result)
         self.revocations.forget(now)
-        return _all(pending) if pending else None
+        return self._tell(heard, before) if heard and self._listeners else None
+
+    async def _tell(self, heard: list[FeedEntry], before: tuple[int, float]) -> None:
+        try:
+            for entry in heard:
+                for listener in self._listeners:
+                    result = listener(entry)
+                    if isawaitable(result):
+                        await result
+        except BaseException:  # cancelled, too: what a listener did not take in counts as unread, and is read again
+            self._sequence = min(self._sequence, before[0])
+            self.read_at = min(self.read_at, before[1])
+            self.due = float("-inf")
+            raise
 
     def _apply(self, entry: FeedEntry) -> bool:
         if entry.sequence <= self._sequence:  # a slower reading of the same entries came in late
@@ -232,10 +251,6 @@ class FeedWatch:
         else:
             tag = f"{entry.topic}:{entry.key}"
             self.verdicts.evict(tag)
-            self.revocations.add(tag, entry.at, entry.until)
+            void = self.revocations.replace if entry.topic is Topic.SUBJECT else self.revocations.add
+            void(tag, entry.at, entry.until)
         return True
-
-
-async def _all(pending: list[Awaitable[None]]) -> None:
-    for each in pending:
-        await each
