@@ -13,6 +13,7 @@ import pytest
 from tests.house import CHEAP, House, accepted, asking, basic, bearing, house, played, reason
 from watchword import Allow, Principal, Watchword
 from watchword.codec.secrets import new_root_key
+from watchword.codec.x509 import der_of
 from watchword.lifecycle.errors import LifecycleError
 from watchword.model.credential import Kind
 from watchword.model.ports import Unavailable
@@ -224,3 +225,65 @@ async def test_a_user_acts_through_the_application_of_a_key(opened: House) -> No
         == "no_credential"
     )
     assert reason(await opened.decide("jwt via api-key", bearing(key))) == "no_credential"
+
+
+async def _signed(opened: House) -> bytes:
+    """Return the Authorization value of a token that the present signing key has signed."""
+    who = Principal("user:alice", "basic", "pwd_1", factors=("pwd",), authenticated_at=int(opened.clock()))
+    started = await opened.watchword.families.start(who, by="user:alice")
+    return b"Bearer " + opened.watchword.tokens.for_family(started.family).text.encode()
+
+
+@played
+async def test_a_stolen_signing_key_is_dropped_even_when_the_store_fails_while_keys_load(opened: House) -> None:
+    watchword, store = opened.watchword, opened.watchword.store
+    await watchword.lifecycle.add_subject("user:alice", by="x")
+    token, stolen = await _signed(opened), watchword.keys.signing_key().kid
+    await watchword.lifecycle.rotate(stolen, overlap=600, by="x")
+    accepted(await opened.decide("jwt", bearing(token)))
+    await watchword.lifecycle.revoke(stolen, reason="stolen", by="x", leaked=True)
+
+    async def broken(**_: object) -> Any:
+        raise Unavailable("gone for a moment")
+
+    whole, store.credentials = store.credentials, broken  # type: ignore[method-assign]
+    assert reason(await opened.decide("jwt", bearing(token))) == "broken"
+    store.credentials = whole  # type: ignore[method-assign]
+    assert reason(await opened.decide("jwt", bearing(token))) == "unknown_key"
+
+
+@played
+async def test_a_node_that_nobody_asked_for_hours_still_drops_a_stolen_signing_key(opened: House) -> None:
+    watchword = opened.watchword
+    stolen = watchword.keys.signing_key().kid
+    await watchword.lifecycle.rotate(stolen, overlap=86_400, by="x")
+    await opened.decide("jwt", asking())
+    await watchword.lifecycle.revoke(stolen, reason="stolen", by="x", leaked=True)
+    opened.clock.now += 2 * 3600
+    await opened.issue(subject="service:zed")
+    await watchword.lifecycle.set_enabled("service:zed", False, by="x")  # the feed forgets what has ended
+    await opened.decide("jwt", asking())
+    assert watchword.keys.verification_key(stolen) is None
+
+
+@played
+async def test_certificates_follow_the_authority_that_is_rotated_and_revoked(opened: House) -> None:
+    lifecycle = opened.watchword.lifecycle
+
+    async def certified() -> Any:
+        material = (await opened.issue(Kind.CLIENT_CERT)).material
+        return asking(certificate=der_of(material["certificate"].encode()))
+
+    (authority,) = await lifecycle.page(kind=Kind.CA)
+    old = await certified()
+    accepted(await opened.decide("mtls", old))
+    opened.clock.now += 1
+    successor = await lifecycle.rotate(authority.id, overlap=600, by="x")
+    new = await certified()
+    for request in (old, new):
+        accepted(await opened.decide("mtls", request))
+    await lifecycle.revoke(authority.id, reason="stolen", by="x", leaked=True)
+    assert reason(await opened.decide("mtls", old)) == "untrusted_certificate"
+    accepted(await opened.decide("mtls", new))
+    await lifecycle.revoke(successor.credential.id, reason="stolen", by="x")
+    assert reason(await opened.decide("mtls", new)) == "untrusted_certificate"

@@ -191,6 +191,9 @@ class Watchword:
         except Unavailable as error:
             raise ValueError(f"the root key does not fit this store ({error})") from None
         await self._trust()
+        reading = self.watch.sync(self.clock())  # from here on it is known how long nobody has read
+        if reading is not None:
+            await reading
 
     async def stop(self) -> None:
         """Write what waits and close the store. Raise Unavailable when it could not be written."""
@@ -218,11 +221,13 @@ class Watchword:
 
     async def _trust(self) -> None:
         mtls: Any = self.schemes["mtls"]
-        mtls.trust(ChainVerifier(self.client_ca if self.client_ca is not None else await self.authorities()))
+        bundle = self.client_ca if self.client_ca is not None else await self.authorities()
+        mtls.trust(ChainVerifier(bundle) if bundle or self.client_ca is not None else None)
 
     async def _heard(self, entry: FeedEntry) -> None:
         if entry.topic is Topic.KEYS:
             await self.keys.load()
+            await self._trust()
 
     async def _burn(self, request: Request) -> None:
         await self._burning.burn(self._urls.burnt(request))

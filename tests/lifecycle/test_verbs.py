@@ -15,8 +15,10 @@ import pytest
 
 from tests.house import House, asking, basic, bearing, house, played, reason
 from watchword import Allow, run_sync
+from watchword.codec.jose import SigningKey
 from watchword.codec.secrets import new_root_key
 from watchword.codec.x509 import der_of
+from watchword.keyring import Issuer
 from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.verbs import Issued
 from watchword.model.credential import Kind, State
@@ -437,3 +439,32 @@ async def test_pages_list_what_there_is(opened: House) -> None:
     rest = await lifecycle.page(kind=Kind.API_KEY, after=first[-1].id, limit=3)
     assert [each.id for each in (*first, *rest)] == ids
     assert await lifecycle.page(subject="service:nobody") == []
+
+
+def test_a_disabled_subject_is_not_let_in_by_an_issuer_that_goes_on_signing_for_it() -> None:
+    """Row 9 of the promises: all that a disabled person has is dead, tokens of outside issuers included."""
+    key = SigningKey.generate()
+
+    def token(opened: House, **claims: Any) -> Request:
+        now = int(opened.clock())
+        named = {"iss": "https://idp.example", "aud": "api", "sub": "alice", "iat": now, "exp": now + 864_000}
+        return bearing(b"Bearer " + key.sign({**named, **claims}).encode())
+
+    async def test(opened: House) -> None:
+        lifecycle = opened.watchword.lifecycle
+        await lifecycle.add_subject("user:alice", by="x")
+        first = token(opened)
+        assert isinstance(await opened.decide("jwt", first), Allow)
+        await lifecycle.set_enabled("user:alice", False, by="x")
+        opened.clock.now += 1
+        fresh = token(opened, jti="signed after she was disabled")
+        assert reason(await opened.decide("jwt", fresh)) == "revoked"
+        opened.clock.now += 3 * 86_400  # longer than revocations of single tokens are remembered
+        assert reason(await opened.decide("jwt", first)) == "revoked"
+        await lifecycle.set_enabled("user:alice", True, by="x")
+        assert reason(await opened.decide("jwt", fresh)) == "revoked"
+        opened.clock.now += 1
+        assert isinstance(await opened.decide("jwt", token(opened)), Allow)
+
+    issuer = Issuer("https://idp.example", "api", keys=[key.verification])
+    play(test, issuers={issuer.iss: issuer})

@@ -20,6 +20,8 @@ __all__ = ["Issued", "Lifecycle"]
 
 _REMEMBERED: Final = 2 * 86400
 """Seconds that a revocation stays in the feed: longer than any access token lives."""
+_ALWAYS: Final = 253_402_300_799
+"""The last second of the year 9999: a disabled subject's tokens are void whenever they were or will be issued."""
 _TRIES: Final = 8
 
 
@@ -63,7 +65,7 @@ class Lifecycle:
                 await self.issue(kind, CA_SUBJECT, by=by)
 
     async def set_enabled(self, name: str, enabled: bool, *, by: str) -> Subject:
-        """Enable or disable a subject; disabling voids every token that it holds."""
+        """Enable or disable a subject; disabling voids every token that it holds or is given until it is enabled."""
         for _ in range(_TRIES):
             now = self._clock()
             subject = await self.subject(name)
@@ -71,7 +73,10 @@ class Lifecycle:
                 return subject
             changed = subject.changed(disabled_at=None if enabled else int(now))
             event = _event(now, "enable" if enabled else "disable", by, subject=subject.name)
-            if await self._commit(Swap(changed), _void(Topic.SUBJECT, subject.name, now), event):
+            # An outside issuer goes on signing for a disabled subject, so what is void is not only what was signed.
+            void_up_to = max(int(now), subject.disabled_at or 0) if enabled else _ALWAYS
+            void = Publish(Topic.SUBJECT, subject.name, void_up_to, _ALWAYS)
+            if await self._commit(Swap(changed), void, event):
                 return changed
         raise LifecycleError(f"{name} keeps changing", "try again")
 
@@ -228,8 +233,8 @@ def _changed(id: str, now: float) -> Publish:
 
 
 def _keys(record: Credential, now: float) -> tuple[Publish, ...]:
-    """Tell every node to load the signing keys again when one of them changes."""
-    if record.kind is not Kind.SIGNING_KEY:
+    """Tell every node to load signing keys and authorities again when one of them changes."""
+    if record.kind not in (Kind.SIGNING_KEY, Kind.CA):
         return ()
     return (Publish(Topic.KEYS, record.id, int(now), int(now) + 3600),)
 

@@ -55,8 +55,8 @@ class Mtls:
         self._scopes = scopes
         self._clock = clock
 
-    def trust(self, verifier: ChainVerifier, crl: RevocationLists | None = None) -> None:
-        """Replace the trusted CAs and their revocation lists, and verify everything again."""
+    def trust(self, verifier: ChainVerifier | None, crl: RevocationLists | None = None) -> None:
+        """Replace the trusted CAs (None: nobody is trusted) and their lists, and verify everything again."""
         self._verifier, self._crl = verifier, crl
         self._verdicts.clear()
 
