@@ -33,6 +33,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent.parent
 _PORT: Final = re.compile(
     r"((?<![\w.])(?:127\.0\.0\.1|localhost|\[::1\])?:|--port |\bport=|\blisten )(8000|8001|8080|8443|9000)\b"
 )
+_NGINX: Final = ("-t", "-q", "-p", ".", "-e", "stderr", "-c")
 _PRINTED: Final = re.compile(r"^\s*print\(.*\)  # (.*)$", re.MULTILINE)
 _READY_WITHIN: Final = 20.0
 _ENDS_WITHIN: Final = 10.0
@@ -106,6 +107,10 @@ class Reader:
         elif step.kind == "json":
             if "…" not in step.text:
                 json.loads(step.text)
+        elif step.kind == "nginx":
+            self._judged("nginx", *_NGINX, text=step.text)
+        elif step.kind == "sh":
+            self._judged("sh", "-n", text=step.text)
         elif step.kind == "stop":
             self.stop()
         elif step.kind not in ("text", "http"):
@@ -153,6 +158,22 @@ class Reader:
             raise Faulty(f"the configuration is refused: {error}") from None
         finally:
             path.unlink()
+
+    def _judged(self, *words: str, text: str) -> None:
+        """Let the tool itself parse a block that is not run."""
+        path = self._home / "judged"
+        if words[0] == "nginx":
+            text = text if text.lstrip().startswith("server") else f"server {{\n{text}}}\n"
+            text = f"events {{}}\nhttp {{\naccess_log off;\n{self._settled(text)}}}\n"
+        path.write_text(text)
+        try:
+            done = subprocess.run(
+                [*words, str(path)], cwd=self._home, env=self._environ, capture_output=True, check=False
+            )
+        except FileNotFoundError:
+            raise Faulty(f"there is no {words[0]} to judge it") from None
+        if done.returncode:
+            raise Faulty(f"{words[0]} refuses it: {done.stderr.decode()}")
 
     def _command(self, command: Command, expected: int) -> None:
         text = self._settled(command.text)

@@ -15,6 +15,8 @@ PAGES = [
     ROOT / "README.md",
     *sorted(path for path in (ROOT / "docs").glob("*.md") if path.name != "benchmarks.md"),
     *sorted((ROOT / "docs" / "schemes").glob("*.md")),
+    *sorted((ROOT / "docs" / "decisions").glob("*.md")),
+    *sorted(path for path in (ROOT / "docs" / "reference").glob("*.md") if path.name != "cli.md"),  # tests/cli runs it
 ]
 
 
@@ -25,7 +27,7 @@ def test_the_page_does_what_it_says(path: Path, tmp_path: Path, warm: Warm) -> N
     for tool in ("curl", "openssl"):
         if f"$ {tool} " in text and shutil.which(tool) is None:
             pytest.skip(f"{tool} is not installed, and the page uses it")
-    if "nginx -" in text and nginx_binary() is None:
+    if ("$ nginx " in text or "```nginx" in text) and nginx_binary() is None:
         pytest.skip("there is no nginx for this platform, and the page uses it")
     reader = Reader(path.relative_to(ROOT).as_posix(), tmp_path, warm)
     try:

@@ -42,6 +42,8 @@ def _read(warm: Warm, tmp_path: Path, text: str) -> None:
         "```ruby\nputs 1\n```",
         "```\nno language\n```",
         "```json\n{\n```",
+        "```sh\nif true\n```",
+        "```nginx\nlisten_on 80;\n```",
         '```toml\nisuer = "https://auth.example.com"\n```',
         '```toml\n[[route]]\npath = "/"\naccept = "api-keys"\n```',
         "```console\noutput\n```",
