@@ -3,8 +3,10 @@ every decision audited by the flushing thread."""
 
 from __future__ import annotations
 
+import atexit
 import base64
 import secrets
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -185,6 +187,7 @@ class BareVerify:
 async def contestants() -> dict[str, Contestant]:
     """Return what takes part in this environment."""
     folder = Path(tempfile.mkdtemp(prefix="watchword-bench-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     one, first, second = folder / "one", folder / "shared", folder / "shared"
     one.mkdir()
     first.mkdir()

@@ -46,7 +46,8 @@ METHOD = """\
 - An application's own work is not in it: a handler that asks a database takes hundreds of microseconds.
 - It is the cost for a caller seen within the last minute. The first request of a credential reads the store (some tens
   of microseconds with SQLite) or hashes a password (about 20 milliseconds of Argon2id, on purpose).
-- One machine, one interpreter; a busy machine moves the microseconds by a tenth and more, the ratios by less.
+- One machine, one interpreter. Where other programs run beside it (the line under Where tells), the microseconds can
+  double; the ratios move less, and those of CPU time least.
 - The two houses of "shared single use" take turns in one process: they pay for each other's records, not for
   waiting on each other's lock.
 """
@@ -121,7 +122,8 @@ def _machine() -> list[str]:
         (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")),
         platform.processor() or "unknown",
     )
-    return [f"- {model}, {os.cpu_count()} cores, {platform.system()} {platform.release()}"]
+    load = f"; {os.getloadavg()[1]:.1f} processes ran or waited on average (the run itself is 1)"
+    return [f"- {model}, {os.cpu_count()} cores, {platform.system()} {platform.release()}{load}"]
 
 
 def _lines(path: str) -> list[str]:
