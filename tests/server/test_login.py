@@ -13,6 +13,7 @@ import httpx2
 import pytest
 from tests.server.live import PASSWORD, Live, live
 
+from watchword.client import SessionAuth
 from watchword.model.credential import Kind
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -237,13 +238,29 @@ def test_login_from_another_site_is_refused(server: Live) -> None:
 
 def test_login_needs_the_token_of_this_visitor(server: Live) -> None:
     form = {"username": "alice", "password": PASSWORD}
-    with server.client() as attacker, server.client() as victim, server.client() as fresh:
-        foreign = hidden(attacker.get("/login"))
-        victim.get("/login")
-        assert victim.post("/login", data=form).status_code == 403
-        assert victim.post("/login", data={**form, "csrf_token": "0" * 64}).status_code == 403
-        assert victim.post("/login", data={**form, "csrf_token": foreign}).status_code == 403
-        assert fresh.post("/login", data={**form, "csrf_token": foreign}).status_code == 403
+    for says in ({"origin": server.url}, {"sec-fetch-site": "same-origin"}, {"referer": f"{server.url}/login"}):
+        with server.client() as attacker, server.client() as victim, server.client() as fresh:
+            foreign = hidden(attacker.get("/login"))
+            victim.get("/login")
+            assert victim.post("/login", data=form, headers=says).status_code == 403
+            assert victim.post("/login", data={**form, "csrf_token": "0" * 64}, headers=says).status_code == 403
+            assert victim.post("/login", data={**form, "csrf_token": foreign}, headers=says).status_code == 403
+            assert fresh.post("/login", data={**form, "csrf_token": foreign}, headers=says).status_code == 403
+
+
+def test_a_program_posts_the_form_without_fetching_the_page(server: Live) -> None:
+    """It sends none of the fields by which a browser says where a form comes from."""
+    with server.client() as program:
+        answer = program.post("/login", data={"username": "alice", "password": PASSWORD})
+        assert answer.status_code == 303
+        assert program.get("/whoami").json()["scheme"] == "session"
+
+
+def test_the_client_logs_in_for_a_session(server: Live) -> None:
+    """``watchword.client.SessionAuth`` and the server mean the same form."""
+    with httpx2.Client(auth=SessionAuth(server.url, "alice", PASSWORD)) as program:
+        assert program.get(f"{server.url}/whoami").json()["subject"] == "user:alice"
+        assert program.post(f"{server.url}/logout").status_code == 204
 
 
 def test_the_visitors_cookie_cannot_fetch_a_sessions_token(server: Live, browser: httpx2.Client) -> None:

@@ -25,7 +25,7 @@ from watchword.model.reason import (
     UNSUPPORTED_MEDIA,
 )
 from watchword.model.request import Request
-from watchword.model.verdict import Challenge, Deny, Principal, Rejection
+from watchword.model.verdict import Challenge, Deny, Headers, Principal, Rejection
 from watchword.schemes.session import COOKIE, PLAIN_COOKIE
 from watchword.server.attempts import Attempts
 from watchword.server.forms import FORM, JSON, form_of, local_path, media_type
@@ -38,6 +38,7 @@ MAX_FORM: Final = 64 * 1024
 
 _VISITOR: Final = re.compile(rb"ses_login[0-9A-Za-z]{20}")  # longer than any session's id, so it is none
 _VISIT: Final = 3600  # seconds
+_BROWSER: Final = (b"origin", b"referer", b"sec-fetch-site")
 _MESSAGES: Final = {
     400: "The form was not complete. Try again.",
     401: "The user name or the password is wrong.",
@@ -110,7 +111,6 @@ class Login:
         slowed = await self._attempts.slowed(request)
         found = slowed or await self._watchword.families.redeem(token)
         if isinstance(found, Rejection):
-            self._heed()  # it may have ended a family
             if slowed is None:
                 await self._attempts.guessed(request)
             return problem_response(self._refuse(request, replace(found, scheme="refresh")))
@@ -199,9 +199,7 @@ class Login:
         form = form_of(request)
         if isinstance(form, Rejection):
             return self._again(self._refuse(request, form), request, {})
-        visitor = _visitor(request)
-        stranger = Principal("user:", "session", visitor or "")
-        forged = self._watchword.csrf.check(request, stranger)
+        forged = self._forged(request)
         if isinstance(forged, Rejection):
             return self._again(self._refuse(request, replace(forged, scheme="login")), request, form)
         who = await self._attempts.prove(request, form.get("username", ""), form.get("password", ""))
@@ -211,6 +209,16 @@ class Login:
         await self._end_presented(request)
         cookies = await self._start_session(request, who)
         return _redirect(local_path(form.get("next", "")) or "/", cookies)
+
+    def _forged(self, request: Request) -> Rejection | Headers:
+        """Return why the form may be another site's.
+
+        A browser says where a POST comes from: Origin (Fetch standard, section 3.2), Fetch Metadata, or Referer. What
+        says nothing of the kind is a program, which nobody tricks into sending a form.
+        """
+        if not any(name in request.fields for name in _BROWSER):
+            return ()
+        return self._watchword.csrf.check(request, Principal("user:", "session", _visitor(request) or ""))
 
     async def _start_session(self, request: Request, who: Principal) -> list[tuple[bytes, bytes]]:
         watchword = self._watchword
@@ -248,11 +256,6 @@ class Login:
 
     async def _revoke(self, id: str, reason: str, by: str) -> None:
         await self._watchword.lifecycle.revoke(id, reason=reason, by=by)
-        self._heed()
-
-    def _heed(self) -> None:
-        """Let the next decision read the feed first, so that what was taken back here is refused here at once."""
-        self._watchword.watch.due = float("-inf")
 
     async def _end_family(self, request: Request, token: object) -> Response:
         slowed = await self._attempts.slowed(request)
