@@ -6,8 +6,11 @@ import base64
 import json
 from typing import Any
 
+import pytest
+
 from tests.house import House, accepted, bearing, played, reason
-from watchword import Principal
+from watchword import Principal, Watchword
+from watchword.lifecycle.verbs import REMEMBERED
 from watchword.model.credential import Kind
 
 
@@ -102,3 +105,10 @@ async def test_one_token_can_be_voided(opened: House) -> None:
     )
     assert reason(await opened.decide("jwt", one)) == "revoked"
     accepted(await opened.decide("jwt", other))
+
+
+@pytest.mark.parametrize("lifetime", [-1, 0, REMEMBERED + 1])
+def test_no_token_outlives_what_the_feed_remembers_of_its_revocation(lifetime: int) -> None:
+    with pytest.raises(ValueError, match="access token lives 1 to"):
+        Watchword(access_lifetime=lifetime)
+    assert Watchword(access_lifetime=REMEMBERED)

@@ -8,6 +8,7 @@ from typing import Any
 
 from watchword.codec.secrets import new_id
 from watchword.keyring import OwnKeys
+from watchword.lifecycle.verbs import REMEMBERED
 from watchword.model.credential import Credential
 from watchword.model.ports import Clock
 
@@ -29,6 +30,8 @@ class Tokens:
     def __init__(
         self, keys: OwnKeys, *, issuer: str, audience: str, lifetime: int = 600, clock: Clock = time.time
     ) -> None:
+        if not 0 < lifetime <= REMEMBERED:  # a revoked token would come back once its revocation is forgotten
+            raise ValueError(f"an access token lives 1 to {REMEMBERED} seconds, not {lifetime}")
         self._keys = keys
         self._issuer = issuer
         self._audience = audience

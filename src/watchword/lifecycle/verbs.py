@@ -16,10 +16,10 @@ from watchword.model.ports import Clock
 from watchword.model.records import Add, Change, Event, Publish, Subject, Swap, Topic
 from watchword.model.verdict import Rate
 
-__all__ = ["Issued", "Lifecycle"]
+__all__ = ["REMEMBERED", "Issued", "Lifecycle"]
 
-_REMEMBERED: Final = 2 * 86400
-"""Seconds that a revocation stays in the feed: longer than any access token lives."""
+REMEMBERED: Final = 2 * 86400
+"""Seconds that a revocation stays in the feed: no access token may live longer."""
 _ALWAYS: Final = 253_402_300_799
 """The last second of the year 9999: a disabled subject's tokens are void whenever they were or will be issued."""
 _TRIES: Final = 8
@@ -225,7 +225,7 @@ def _successor(old: Credential, minted: Minted, now: int, expires_at: int | None
 
 
 def _void(topic: Topic, key: str, now: float) -> Publish:
-    return Publish(topic, key, int(now), int(now) + _REMEMBERED)
+    return Publish(topic, key, int(now), int(now) + REMEMBERED)
 
 
 def _changed(id: str, now: float) -> Publish:
