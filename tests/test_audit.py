@@ -209,3 +209,10 @@ def test_notes_of_one_thread_and_flushes_of_another_lose_nothing() -> None:
     assert sum(written_) + run_sync(audit.flush()) == 20_000
     found = [event.at for _, event in run_sync(store.events(limit=30_000))]
     assert found == [float(number) for number in range(20_000)]
+
+
+def test_long_paths_and_methods_that_wait_for_the_log_are_kept_in_part_only() -> None:
+    audit = Audit(MemoryStore(), MemoryStore())
+    for number in range(50):
+        audit.note(1.0, Request("M" * 60_000, b"/%d" % number + b"x" * 60_000, b"", [], Peer()), Rejection(EXPIRED))
+    assert sum(len(each) for each in audit._pending if isinstance(each, (str, bytes))) < 50 * 2200

@@ -18,7 +18,9 @@ __all__ = ["Audit", "redact"]
 
 _CAPACITY: Final = 100_000
 
+_PATH_KEPT: Final = 2048  # bytes of a path that wait for the log: a hundred thousand long ones must not fill memory
 _PATH_SHOWN: Final = 512
+_METHOD_KEPT: Final = 32
 _DETAIL_SHOWN: Final = 256
 _LEVELS: Final = 3  # of percent-encoding that are looked under
 _BROKEN: Final = 503
@@ -64,7 +66,10 @@ class Audit:
         pending = self._pending
         if len(pending) >= self._next:
             self._crowded(len(pending))
-        pending.extend((now, request.method, request.path, request.peer.address, verdict, reference))
+        method, path = request.method, request.path
+        if len(path) > _PATH_KEPT or len(method) > _METHOD_KEPT:
+            method, path = method[:_METHOD_KEPT], path[:_PATH_KEPT]
+        pending.extend((now, method, path, request.peer.address, verdict, reference))
 
     def _crowded(self, waiting: int) -> None:
         if waiting >= self._capacity:
@@ -130,7 +135,7 @@ def _text(now: float, method: str, path: bytes, address: str, verdict: Rejection
             reference=reference,
             scheme=verdict.scheme,
             credential=verdict.credential,
-            method=redact(method[:32]),
+            method=redact(method),
             path=_place(path),
             address=address,
             detail=redact(verdict.detail)[:_DETAIL_SHOWN],
