@@ -12,6 +12,7 @@ import pytest
 
 from tests.house import CHEAP, House, accepted, asking, basic, bearing, house, played, reason
 from watchword import Allow, Principal, Watchword
+from watchword.adapters.asgi import request_of
 from watchword.codec.secrets import new_root_key
 from watchword.codec.x509 import der_of
 from watchword.lifecycle.errors import LifecycleError
@@ -287,3 +288,19 @@ async def test_certificates_follow_the_authority_that_is_rotated_and_revoked(ope
     accepted(await opened.decide("mtls", new))
     await lifecycle.revoke(successor.credential.id, reason="stolen", by="x")
     assert reason(await opened.decide("mtls", new)) == "untrusted_certificate"
+
+
+def test_a_forwarded_field_of_ones_own_is_no_way_around_the_limit_of_failures() -> None:
+    async def play() -> None:
+        async with house(trusted_proxies=["10.0.0.0/8"], address_limit="5/min") as opened:
+
+            async def guess(*own: tuple[bytes, bytes]) -> str:
+                fields = [(b"x-forwarded-for", b"203.0.113.5"), (b"authorization", b"Bearer ak_live_guess"), *own]
+                scope = {"type": "http", "path": "/", "client": ("10.0.0.1", 1), "scheme": "http", "headers": fields}
+                return reason(await opened.decide("api-key", request_of(scope, opened.watchword.proxies)))
+
+            for own in ((), ((b"forwarded", b"for=198.51.100.7"),)):
+                answers = [await guess(*own) for _ in range(8)]
+                assert answers == ["malformed_credential"] * 5 + ["address_limited"] * 3
+
+    asyncio.run(play())

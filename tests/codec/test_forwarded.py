@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchword.codec.forwarded import Client, TrustedProxies, strip_identity
+from watchword.codec.forwarded import UNKNOWN, Client, TrustedProxies, strip_identity
 
 OURS = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 PROXIES = TrustedProxies(OURS)
@@ -86,7 +86,7 @@ def test_rfc_7239_forwarded(value, client):
 
 def test_when_both_fields_disagree_the_caller_is_unknown_and_never_the_proxy():
     both = xff("203.0.113.7", forwarded="for=1.1.1.1")
-    assert PROXIES.client("10.0.0.1", both).address == ""
+    assert PROXIES.client("10.0.0.1", both).address == UNKNOWN
     assert PROXIES.client("10.0.0.1", xff("203.0.113.7", forwarded="for=203.0.113.7")).address == "203.0.113.7"
     assert TrustedProxies(OURS, field="x-forwarded-for").client("10.0.0.1", both).address == "203.0.113.7"
     assert TrustedProxies(OURS, field="forwarded").client("10.0.0.1", both).address == "1.1.1.1"
@@ -162,3 +162,11 @@ def test_who_may_speak_for_others():
     assert not PROXIES.trusts("11.1.1.1")
     assert not PROXIES.trusts("")
     assert not TrustedProxies().trusts("127.0.0.1")
+
+
+def test_thousands_of_empty_fields_are_not_remembered():
+    proxies = TrustedProxies(OURS)
+    for number in range(8):
+        empty = [(b"forwarded", b"")] * 2000
+        proxies.client("10.0.0.1", [*empty, *xff(f"1.2.3.{number}")])
+    assert proxies._remembered.cache_info().currsize == 0

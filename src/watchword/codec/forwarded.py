@@ -10,7 +10,10 @@ from typing import Final, NamedTuple
 from watchword.codec.addresses import Address, parsed, plain, within
 from watchword.model.verdict import Headers, Network
 
-__all__ = ["Client", "TrustedProxies", "strip_identity"]
+__all__ = ["UNKNOWN", "Client", "TrustedProxies", "strip_identity"]
+
+UNKNOWN: Final = "unknown"
+"""Name, as RFC 7239 section 6.2 does, all callers whose address is contested: in no network, and limited together."""
 
 _IDENTITY: Final = b"x-watchword-"
 _MOST_HOPS: Final = 32
@@ -19,6 +22,7 @@ _MOST_BYTES: Final = 8192  # of a field, counted from its end, which is the part
 _SAID: Final = frozenset({b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto"})
 _REMEMBERED: Final = 4096
 _SHORT: Final = 512  # bytes of field values that are remembered
+_FEW: Final = 8  # fields that are: thousands of empty ones are long, too
 
 _TOKEN: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _PAIR: Final = rb"(?:" + _TOKEN + rb")=(?:" + _TOKEN + rb'|"[^"\\\x00-\x1f]*")'
@@ -29,7 +33,11 @@ _HOST: Final = re.compile(r"(?:[0-9A-Za-z._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?:
 
 
 class Client(NamedTuple):
-    """Name who really called: IP address ("" when unknown); over HTTPS or not, and by which host, if a proxy said."""
+    """Name who really called.
+
+    IP address ("" when there is none, UNKNOWN when it is contested); over HTTPS or not, and by which host, if a proxy
+    said.
+    """
 
     address: str
     https: bool | None = None
@@ -47,7 +55,7 @@ class TrustedProxies:
 
     The list of hops is walked from its end, the only part that a proxy of ours wrote, and past those of ours; the first
     other address is the caller. ``field`` ("x-forwarded-for" or "forwarded") says which one the proxies set; without
-    it both are read, and when they disagree the caller is unknown: one of them is the caller's own invention.
+    it both are read, and when they disagree the caller is UNKNOWN: one of them is the caller's own invention.
     """
 
     __slots__ = ("_field", "_networks", "_remembered", "trusts")
@@ -67,7 +75,7 @@ class TrustedProxies:
         if not self.trusts(address):
             return Client(address)
         said = tuple([(name, value) for name, value in headers if name in _SAID])
-        short = sum([len(value) for _, value in said]) <= _SHORT
+        short = len(said) <= _FEW and sum([len(value) for _, value in said]) <= _SHORT
         return self._remembered(address, said) if short else self._read(address, said)
 
     def _trusts(self, address: str) -> bool:
@@ -82,7 +90,7 @@ class TrustedProxies:
         https = False if False in said else True in said or None
         hosts = {classic.host, standard.host} - {None}
         agreed = not _joined(headers, b"x-forwarded-for") or classic.address == standard.address
-        return Client(standard.address if agreed else "", https, hosts.pop() if len(hosts) == 1 else None)
+        return Client(standard.address if agreed else UNKNOWN, https, hosts.pop() if len(hosts) == 1 else None)
 
     def _classic(self, address: str, headers: Headers) -> Client | None:
         hops = _joined(headers, b"x-forwarded-for")

@@ -86,7 +86,8 @@ class AddressLimit:
 
     Only failures count, so a busy address that proves itself is never slowed down. IPv6 addresses count by their
     /64, which one caller owns whole. The address is the peer's as the server resolved it, never a header's; callers
-    whose address is unknown (a local socket) are told apart by nothing, so they are not limited.
+    that have none (a local socket) are told apart by nothing, so they are not limited; those whose address is contested
+    share one allowance.
     """
 
     __slots__ = ("_admit", "_old", "_rate", "_young", "name")

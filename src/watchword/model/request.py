@@ -29,7 +29,8 @@ SINGLE_FIELDS = frozenset(
 class Peer:
     """Describe the other end of the connection.
 
-    ``address`` is the caller's IP address as text ("" when unknown), after trusted proxies were taken off.
+    ``address`` is the caller's IP address as text after trusted proxies were taken off; "" when there is none,
+    "unknown" when what the proxies passed on contradicts itself.
     ``certificate`` is the client certificate in DER that the TLS layer itself verified, or None.
     ``tls`` tells whether the caller's own hop was encrypted.
     """
