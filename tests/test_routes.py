@@ -103,3 +103,35 @@ def test_what_looks_like_a_pattern_is_taken_literally() -> None:
     assert found("GET", "/(c|d)/1") == "y"
     assert found("GET", "/anything") is None
     assert found("GET", "/{not a name}") == "z"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/s/x/../private/a",
+        "/s/./private/a",
+        "/s//private/a",
+        "//s/private/a",
+        "/s/private/..",
+        "/s/\\private/a",
+        "/s/a\0b",
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+def test_a_path_that_others_tidy_up_into_another_place_has_no_route(path: str, method: str) -> None:
+    found = table(Rule("/s/private/{rest:path}", "api-key"), Rule("/{rest:path}", "public")).find
+    assert found(method, "/s/private/a") == "api-key"
+    assert found(method, path) is None
+
+
+@pytest.mark.parametrize("path", ["/s/", "/s/.well-known", "/s/a..b", "/s/...", "/s/a.", "/s/a b;c=1"])
+def test_dots_and_slashes_that_mean_themselves_are_no_matter(path: str) -> None:
+    assert table(Rule("/{rest:path}", "public")).find("GET", path) == "public"
+
+
+@pytest.mark.parametrize("method", ["post", "Post", "get", "head", ""])
+def test_a_method_in_small_letters_is_not_judged_by_the_rule_for_the_rest(method: str) -> None:
+    rules = Rule("/a", "public"), Rule("/a", "api-key", methods=("POST",)), Rule("/b/{id}", "public")
+    assert table(*rules).find(method, "/a") is None
+    assert table(*rules).find(method, "/b/1") is None
+    assert table(*rules).find("M-SEARCH", "/a") == "public"

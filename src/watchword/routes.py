@@ -10,6 +10,8 @@ from watchword.gate import Route
 
 __all__ = ["RouteTable", "Rule"]
 
+# Dot segments, empty segments, backslashes, controls: applications and what they mount tidy them up after the judging.
+_strange = re.compile(r"/(?:/|\.{1,2}(?:/|$))|[\\\x00-\x1f\x7f]").search
 _PARAMETER = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*(:path)?\}")
 
 
@@ -36,7 +38,9 @@ class Rule:
 class RouteTable:
     """Find the route of a method and a decoded path: exact paths first, then templates in the order given.
 
-    A place that no rule names has no route, and what has no route is refused.
+    A place that no rule names has no route, and what has no route is refused. So is a path that another reader tidies
+    up into another one, such as ``/files/x/../private`` or ``/files//private``, where a parameter would take it in, and
+    a method that is not in capitals, which some applications take for the one that is (RFC 9110 section 9.1).
     """
 
     def __init__(self, rules: Iterable[tuple[Rule, Route]] = ()) -> None:
@@ -60,8 +64,11 @@ class RouteTable:
         """
         if method == "HEAD":
             return self._named("HEAD", path) or self.find("GET", path)
-        route = self._exact.get((method, path)) or self._any.get(path)
-        if route is not None:
+        exact = self._exact.get((method, path))
+        if exact is not None or not method.isupper():
+            return exact
+        route = self._any.get(path)
+        if route is not None or _strange(path):
             return route
         for pattern, methods, candidate in self._templates:
             if (not methods or method in methods) and pattern.fullmatch(path):
@@ -70,7 +77,7 @@ class RouteTable:
 
     def _named(self, method: str, path: str) -> Route | None:
         exact = self._exact.get((method, path))
-        if exact is not None:
+        if exact is not None or _strange(path):
             return exact
         found = (route for pattern, methods, route in self._templates if method in methods and pattern.fullmatch(path))
         return next(found, None)
