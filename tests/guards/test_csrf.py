@@ -160,3 +160,23 @@ def test_tokens_differ_by_session_and_key_and_are_stable():
 def test_a_short_key_is_refused():
     with pytest.raises(ValueError, match="32 bytes"):
         Csrf(b"short")
+
+
+@pytest.mark.parametrize(
+    ("origin", "answer"),
+    [
+        ("https://app.example.com", "allowed"),
+        ("https://evil.example", "cross_site"),
+        ("https://blog.example.com", "cross_site"),  # a sibling's requests carry SameSite=Lax cookies
+        ("null", "cross_site"),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "CONNECT"])  # HTTP/1.1 and HTTP/2
+def test_no_other_site_opens_a_websocket_with_the_session(origin, answer, method):
+    assert code(ask(method=method, origin=origin, sec_websocket_version="13")) == answer
+    key = Principal("service:b", "api-key", "key_1")
+    assert code(ask(key, method=method, origin=origin, sec_websocket_version="13")) == "allowed"
+
+
+def test_a_websocket_of_no_browser_has_no_origin():
+    assert code(ask(method="GET", sec_websocket_version="13")) == "allowed"

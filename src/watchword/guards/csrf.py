@@ -18,6 +18,7 @@ _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # RFC 9110 sectio
 _OWN_SITE: Final = frozenset({b"same-origin", b"none"})  # none: typed or bookmarked by the person
 _SESSION: Final = re.compile(r"(?<![a-z0-9_-])session(?![a-z0-9_-])")
 _SESSION_ID: Final = re.compile(r"(?<![0-9A-Za-z_])ses_[0-9A-Za-z]+")
+_WEBSOCKET: Final = b"sec-websocket-version"  # in every opening handshake (RFC 6455 section 4.1, RFC 8441)
 _FORM: Final = b"application/x-www-form-urlencoded"
 _FIELD: Final = "csrf_token"
 _MOST_FIELDS: Final = 1000
@@ -30,6 +31,7 @@ class Csrf:
     ``key`` (32 bytes, derived for this purpose) makes the tokens: HMAC-SHA256 over the session's public id, so a token
     ends with its session and needs no store. ``origins`` are the site's own ("https://app.example.com"); without them
     it is the request's Host. Callers without a session are not asked: no browser sends their credential by itself.
+    A WebSocket must be opened by the site, too (RFC 6455 section 10.2).
     """
 
     __slots__ = ("_key", "_origins")
@@ -48,10 +50,13 @@ class Csrf:
 
     def check(self, request: Request, who: Principal | None) -> Rejection | Headers:
         """Return CROSS_SITE, CSRF_MISSING or CSRF_MISMATCH, or nothing."""
-        if who is None or request.method in _SAFE:
+        opens = _WEBSOCKET in request.fields
+        if who is None or (request.method in _SAFE and not opens):
             return ()
         if who.scheme != "session" and _SESSION.search(who.scheme) is None:
             return ()
+        if opens:  # by a safe method, but over it a page can then do anything; scripts cannot add a token to it
+            return self._foreign(request) or ()
         return self._foreign(request) or self._forged(request, who) or ()
 
     def _foreign(self, request: Request) -> Rejection | None:
