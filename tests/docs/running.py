@@ -8,6 +8,7 @@ import importlib.metadata
 import io
 import json
 import os
+import random
 import re
 import shlex
 import signal
@@ -35,6 +36,7 @@ _PORT: Final = re.compile(
 )
 _NGINX: Final = ("-t", "-q", "-p", ".", "-e", "stderr", "-c")
 _PRINTED: Final = re.compile(r"^\s*print\(.*\)  # (.*)$", re.MULTILINE)
+_PORTS: Final = range(20_000, 32_000)
 _READY_WITHIN: Final = 20.0
 _ENDS_WITHIN: Final = 10.0
 _COMMAND_SECONDS: Final = 30
@@ -121,10 +123,11 @@ class Reader:
         return _PORT.sub(lambda match: match[1] + self._port(match[2]), self.memory.spelled_out(text))
 
     def _port(self, written: str) -> str:
-        if written not in self._ports:
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                self._ports[written] = str(probe.getsockname()[1])
+        while written not in self._ports:
+            port = random.choice(_PORTS)  # one that no outgoing connection takes before the server does
+            with socket.socket() as probe, contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                self._ports[written] = str(port)
         return self._ports[written]
 
     def _write(self, step: Step) -> None:
