@@ -281,3 +281,20 @@ def test_broken_meter_is_broken_and_not_unlimited() -> None:
         CredentialLimit(Broken(), MINUTE, "orders").check(request(), principal())
     with pytest.raises(Unavailable):
         AddressLimit(Broken(), MINUTE).failed(request())
+
+
+def test_a_new_token_of_an_outside_issuer_is_no_new_allowance(meter: MemoryMeter) -> None:
+    guard = CredentialLimit(meter, MINUTE, "r")
+    assert sum(admitted(guard, 1, principal(f"jti:{number}", "user:alice")) for number in range(9)) == 3
+    assert admitted(guard, 9, principal("jti:1", "user:bob")) == 3
+
+
+def test_nobody_spends_what_others_have_with_the_same_outside_client(meter: MemoryMeter) -> None:
+    guard = CredentialLimit(meter, MINUTE, "r")
+    mallory, alice = (
+        Principal(f"user:{name}", "oauth2", "client:app", actor="app", constraints=Constraints())
+        for name in ("mallory", "alice")
+    )
+    assert admitted(guard, 9, mallory) == 3
+    assert admitted(guard, 9, alice) == 3
+    assert admitted(guard, 9, alice._replace(actor="other", credential="client:other")) == 3

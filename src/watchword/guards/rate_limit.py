@@ -25,10 +25,15 @@ _Answer: TypeAlias = Rejection | Headers
 
 _SEEN: Final = 16_384  # addresses a generation
 _OWN: Final = "credential"
+_OUTSIDE: Final = ":"  # in the names of what others issued, never in a public id of ours
 
 
 class CredentialLimit:
-    """Limit each credential on a route by ``rate`` (None: not), and everywhere by the limit it was issued with."""
+    """Limit each credential on a route by ``rate`` (None: not), and everywhere by the limit it was issued with.
+
+    Of credentials that others issue we know one token only, which its holder replaces at will, or the client that many
+    persons use. There, each subject is limited, per application that it acts through.
+    """
 
     __slots__ = ("_admit", "_prefix", "_rate", "name")
 
@@ -44,7 +49,9 @@ class CredentialLimit:
         if who is None:
             return ()
         rate, own = self._rate, who.constraints.limit
-        spender = who.credential or who.subject
+        spender = who.credential
+        if not spender or _OUTSIDE in spender:
+            spender = f"{who.subject} via {who.actor}" if who.actor else who.subject
         if rate is not None:
             retry = self._admit(self._prefix + spender, 1, rate)
             if retry.__class__ is not float:
