@@ -13,6 +13,7 @@ from watchword.codec.claims import (
     claim_rule,
     is_name,
     moment,
+    outside_name,
     refusal,
     scopes,
     texts,
@@ -123,3 +124,8 @@ NO_RULES = ["", "alice", "user:", "user:alice", "admin:{sub}", "user:{sub}{iss}"
 def test_no_rule(rule: str) -> None:
     with pytest.raises(ValueError, match="subject rule"):
         claim_rule(rule)
+
+
+def test_a_name_that_others_gave_never_names_a_second_credential() -> None:
+    assert outside_name("jti", "plain") == "jti:plain"
+    assert "+" not in outside_name("jti", "x+key_of_somebody_else")

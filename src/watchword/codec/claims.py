@@ -16,7 +16,17 @@ from watchword.model.reason import (
     Reason,
 )
 
-__all__ = ["audience_refusal", "claim_rule", "is_name", "moment", "refusal", "scopes", "texts", "time_refusal"]
+__all__ = [
+    "audience_refusal",
+    "claim_rule",
+    "is_name",
+    "moment",
+    "outside_name",
+    "refusal",
+    "scopes",
+    "texts",
+    "time_refusal",
+]
 
 _LATEST: Final = 253_402_300_800  # the year 10000
 _MOST_TEXT: Final = 255  # characters (OpenID Connect Core 1.0 section 2 allows a subject as many)
@@ -33,6 +43,14 @@ _OTHER_TOKENS: Final = frozenset({"nonce", "at_hash", "c_hash", "s_hash", "event
 def is_name(value: object) -> bool:
     """Return whether a claim is a text of 1 to 255 printable characters."""
     return isinstance(value, str) and 0 < len(value) <= _MOST_TEXT and value.isprintable()
+
+
+def outside_name(kind: str, value: str) -> str:
+    """Return the name of a credential that others issued, such as "jti:…": never like a public id of ours.
+
+    "+" joins the names of several proofs, so that none may hold it: it could name somebody else's credential.
+    """
+    return f"{kind}:{value.replace('+', '%2B')}"
 
 
 def moment(value: Any) -> float | None:

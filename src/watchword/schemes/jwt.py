@@ -9,7 +9,7 @@ from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, Final
 
-from watchword.codec.claims import is_name, moment, refusal, scopes, texts
+from watchword.codec.claims import is_name, moment, outside_name, refusal, scopes, texts
 from watchword.codec.jose import Header, Token, VerificationKey, open_token, peek
 from watchword.keyring import Issuer, OwnKeys
 from watchword.model.ports import Clock, Soon
@@ -152,7 +152,7 @@ class Jwt:
         if subject is None:
             return Rejection(BAD_CLAIMS, "subject")
         # Outside names never look like public ids of ours, so they share no limit and no audit trail with them.
-        credential = f"jti:{claims['jti']}" if "jti" in claims else f"token:{lookup[:8].hex()}"
+        credential = outside_name("jti", claims["jti"]) if "jti" in claims else f"token:{lookup[:8].hex()}"
         return self._accepted(claims, lookup, subject, credential, min(claims["exp"], now + _TTL), now)
 
     def _accepted(

@@ -11,7 +11,17 @@ from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import quote_plus
 
-from watchword.codec.claims import audience_refusal, claim_rule, is_name, moment, refusal, scopes, texts, time_refusal
+from watchword.codec.claims import (
+    audience_refusal,
+    claim_rule,
+    is_name,
+    moment,
+    outside_name,
+    refusal,
+    scopes,
+    texts,
+    time_refusal,
+)
 from watchword.codec.jose import Header, Token, VerificationKey, open_token, peek
 from watchword.codec.strict import json_object
 from watchword.keyring import Issuer, OwnKeys, checked_url
@@ -242,7 +252,7 @@ class OAuth2:
             until = min(until, self._own.ends_at(key.kid) if self._own else now)
         else:
             subject = issuer.subject_of(claims)
-            credential = f"client:{claims['client_id']}"  # never looks like a public id of ours
+            credential = outside_name("client", claims["client_id"])
         return self._accepted(claims, lookup, subject, credential, until, now)
 
     def _verify_opaque(self, token: bytes, digest: bytes) -> Soon[Principal | Rejection]:
@@ -268,7 +278,7 @@ class OAuth2:
         if reason is not None:
             return Rejection(reason)
         client = claims.get("client_id")
-        credential = f"client:{client}" if client is not None else f"token:{lookup[:8].hex()}"
+        credential = outside_name("client", client) if client is not None else f"token:{lookup[:8].hex()}"
         until = min(claims.get("exp", now + _TTL), now + _TTL)
         return self._accepted(claims, lookup, provider.subject_of(claims), credential, until, now)
 
