@@ -169,3 +169,19 @@ def test_a_cancelled_caller_breaks_nothing(postgres_url: str) -> None:
 
 def test_two_processes_race(postgres_url: str) -> None:
     asyncio.run(racer.check_races(postgres_url))
+
+
+def test_a_clock_that_jumps_an_hour_ahead_and_back_frees_no_claim(postgres_url: str) -> None:
+    now = [1_800_000_000.0]
+
+    async def play() -> None:
+        async with PostgresStore(postgres_url, clock=lambda: now[0]) as store:
+            assert await store.claim(b"a signature", now[0] + 600)
+            now[0] += 3600
+            for number in range(300):  # enough for what has ended to be forgotten
+                assert await store.claim(b"%d" % number, now[0] + 600)
+            now[0] -= 3600
+            with pytest.raises(Unavailable, match="clock"):
+                await store.claim(b"a signature", now[0] + 600)
+
+    asyncio.run(play())

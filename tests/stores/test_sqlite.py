@@ -198,3 +198,18 @@ def test_what_was_acknowledged_survives_a_kill(url: str) -> None:
     assert sorted(audited) == sorted(names)  # never one without the other
     assert run_sync(store.verify_audit()) == []
     run_sync(store.close())
+
+
+def test_a_clock_that_jumps_an_hour_ahead_and_back_frees_no_claim(tmp_path: Path) -> None:
+    now = [1_800_000_000.0]
+    for path in (":memory:", str(tmp_path / "watchword.db")):  # a table of claims, and a file of them
+        store = SqliteStore(path, clock=lambda: now[0])
+        run_sync(store.open())
+        assert store.claim(b"a signature", now[0] + 600)
+        now[0] += 3600
+        for number in range(600):  # enough for what has ended to be forgotten
+            assert store.claim(b"%d" % number, now[0] + 600)
+        now[0] -= 3600
+        with pytest.raises(Unavailable, match="clock"):
+            store.claim(b"a signature", now[0] + 600)
+        run_sync(store.close())

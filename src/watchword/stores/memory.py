@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Final, TypeAlias
 
 from watchword.model.credential import Credential, Kind
-from watchword.model.ports import Clock
+from watchword.model.ports import Clock, Unavailable
 from watchword.model.records import Add, Change, Event, FeedEntry, Lines, Publish, Record, Subject, Swap
 from watchword.stores.chain import POSITIONS, Batch, Chain, Flaw, Head, Verification, flatten
 from watchword.stores.rows import check, credential_from, credential_row, subject_from, subject_row
@@ -44,6 +44,7 @@ class MemoryStore:
         self._chain = Chain()
         self._values: dict[str, tuple[bytes, float]] = {}
         self._claims: dict[bytes, float] = {}
+        self._forgotten = 0.0  # claims that ended by then may be unknown
         self._until_pruning = _PRUNE_EVERY
 
     async def open(self) -> None:
@@ -153,12 +154,17 @@ class MemoryStore:
         return verification.finish([Head(chain.writer, chain.number, chain.digest)] if chain.number else [])
 
     def claim(self, key: bytes, until: float) -> bool:
-        """Return True to exactly one caller for this key until ``until``."""
+        """Return True to exactly one caller for this key until ``until``.
+
+        Raise Unavailable when the clock was set back so far that it is not known any more whether the key was taken.
+        """
         now = self._clock()
         with self._lock:
             self._prune(now)
             if until <= now or self._claims.get(key, now) > now:
                 return False
+            if until <= self._forgotten:
+                raise Unavailable("the clock is behind claims that are already forgotten")
             self._claims[key] = until
             return True
 
@@ -198,7 +204,10 @@ class MemoryStore:
         if not self._until_pruning:
             self._until_pruning = _PRUNE_EVERY
             self._values = {key: kept for key, kept in self._values.items() if kept[1] > now}
-            self._claims = {key: until for key, until in self._claims.items() if until > now}
+            ended = [until for until in self._claims.values() if until <= now]
+            if ended:
+                self._forgotten = max(self._forgotten, *ended)
+                self._claims = {key: until for key, until in self._claims.items() if until > now}
 
 
 class _Staged:

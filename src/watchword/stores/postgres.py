@@ -80,6 +80,7 @@ class PostgresStore:
         self._chain = Chain()
         self._chaining = asyncio.Lock()
         self._until_pruning = _PRUNE_EVERY
+        self._forgotten = 0.0  # claims that ended by then may be unknown
 
     async def open(self) -> None:
         """Connect; give an empty database its tables. Raise SchemaOutdated, or Unavailable when it cannot be used."""
@@ -189,6 +190,8 @@ class PostgresStore:
         now = await self._pruned()
         if until <= now:
             return False
+        if until <= self._forgotten:
+            raise Unavailable("PostgreSQL: the clock is behind claims that are already forgotten")
         changed, _ = await self._change(sql.CLAIM, {"key": sql.claim_key(key), "until": until, "now": now})
         return changed == 1
 
@@ -212,8 +215,9 @@ class PostgresStore:
         self._until_pruning -= 1
         if self._until_pruning <= 0:
             self._until_pruning = _PRUNE_EVERY
-            for statement in (sql.PRUNE_VALUES, sql.PRUNE_CLAIMS):
-                await self._change(statement, {"now": now})
+            await self._change(sql.PRUNE_VALUES, {"now": now})
+            _, ended = await self._change(sql.PRUNE_CLAIMS, {"now": now})
+            self._forgotten = max([self._forgotten, *(row[0] for row in ended)])
         return now
 
     async def _read(self, statement: Executable, parameters: Mapping[str, Any]) -> Sequence[Any]:

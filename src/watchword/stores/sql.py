@@ -124,7 +124,7 @@ APPEND_BATCH = insert(_audit).values(
 GET = select(_value.c.value).where(_value.c.key == bindparam("key"), _value.c.until > bindparam("now"))
 TAKE = delete(_value).where(_value.c.key == bindparam("key")).returning(_value.c.value, _value.c.until)
 PRUNE_VALUES = _pruning(_value, _value.c.until <= bindparam("now"))
-PRUNE_CLAIMS = _pruning(_claim, _claim.c.until <= bindparam("now"))
+PRUNE_CLAIMS = _pruning(_claim, _claim.c.until <= bindparam("now")).returning(_claim.c.until)
 
 _ADD = {Subject: _adding(_subject), Credential: _adding(_credential)}
 _SWAP = {Subject: _swapping(_subject), Credential: _swapping(_credential)}

@@ -54,6 +54,7 @@ class SqliteStore:
         self._chaining = threading.Lock()
         self._chain = Chain()
         self._until_pruning = _PRUNE_EVERY
+        self._forgotten = 0.0  # claims that ended by then may be unknown
         self._entries: Callable[[tuple[Any, ...]], list[Any]] = _not_open
 
     async def open(self) -> None:
@@ -161,6 +162,8 @@ class SqliteStore:
         now = self._pruned()
         if until <= now:
             return False
+        if until <= self._forgotten:
+            raise Unavailable("SQLite: the clock is behind claims that are already forgotten")
         changed, _ = self._ephemeral.change(sql.CLAIM, {"key": sql.claim_key(key), "until": until, "now": now})
         return changed == 1
 
@@ -194,8 +197,9 @@ class SqliteStore:
         self._until_pruning -= 1
         if self._until_pruning <= 0:
             self._until_pruning = _PRUNE_EVERY
-            for statement in (sql.PRUNE_VALUES, sql.PRUNE_CLAIMS):
-                self._ephemeral.change(statement, {"now": now})
+            self._ephemeral.change(sql.PRUNE_VALUES, {"now": now})
+            _, ended = self._ephemeral.change(sql.PRUNE_CLAIMS, {"now": now})
+            self._forgotten = max([self._forgotten, *(row[0] for row in ended)])
         return now
 
 
