@@ -304,3 +304,22 @@ def test_a_forwarded_field_of_ones_own_is_no_way_around_the_limit_of_failures() 
                 assert answers == ["malformed_credential"] * 5 + ["address_limited"] * 3
 
     asyncio.run(play())
+
+
+@pytest.mark.parametrize("limit", ["5/min", None])
+def test_an_account_is_not_guessed_at_by_basic_from_everywhere(limit: str | None) -> None:
+    async def play() -> None:
+        async with house(account_limit=limit) as opened:
+            await opened.issue(Kind.PASSWORD, "user:alice", options={"password": "correct horse battery"})
+            spellings = ("alice", "Alice", "ALICE", "\uff41lice")
+            answers = [
+                reason(
+                    await opened.decide(
+                        "basic", bearing(basic(spellings[n % 4], f"guess {n}"), address=f"2001:db8:{n:x}::1")
+                    )
+                )
+                for n in range(20)
+            ]
+            assert answers.count("wrong_secret") == (5 if limit else 20)
+
+    asyncio.run(play())

@@ -34,6 +34,7 @@ from watchword.model.request import Request
 from watchword.offload import HashingPool, InlineHashing
 from watchword.policy import compile as compile_policy
 from watchword.routes import RouteTable, Rule
+from watchword.schemes.basic import Guesses
 from watchword.stores.metering import meter_of
 from watchword.stores.opening import Store, open_store
 from watchword.sync import run_sync
@@ -72,6 +73,7 @@ class Watchword:
         client_subject: str | None = None,
         realm: str = "api",
         address_limit: str | None = "300/min",
+        account_limit: str | None = "10/min",
         subject_limit: str | None = None,
         burn: bool = True,
         plaintext_passwords: bool = False,
@@ -91,8 +93,7 @@ class Watchword:
         self.sealer = Sealer(_root_key(root_key, self.store))
         self.issuer = issuer.rstrip("/")
         self.audience = audience or self.issuer
-        self.realm = realm
-        self.clock = clock
+        self.realm, self.clock = realm, clock
         self.running = False
         self.session_idle, self.session_lifetime = session_idle, session_lifetime
         self.client_ca = client_ca
@@ -120,6 +121,7 @@ class Watchword:
             introspection=tuple(introspection),
             client_subject=client_subject,
             plaintext_passwords=plaintext_passwords,
+            guesses=Guesses(self.meter, rate_of(account_limit)) if account_limit else None,
         )
         self.schemes = schemes_of(self.parts, schemes)
         self._urls = UrlCredentials()

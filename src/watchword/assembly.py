@@ -25,7 +25,7 @@ from watchword.model.verdict import Rate
 from watchword.policy import Compiled
 from watchword.routes import Rule
 from watchword.schemes.api_key import ApiKey
-from watchword.schemes.basic import Basic, PasswordCheck
+from watchword.schemes.basic import Basic, Guesses, PasswordCheck
 from watchword.schemes.jwt import Jwt
 from watchword.schemes.mtls import Mtls
 from watchword.schemes.oauth2 import Introspection, OAuth2
@@ -59,10 +59,11 @@ class Parts:
     introspection: tuple[Introspection, ...] = ()
     client_subject: str | None = None
     plaintext_passwords: bool = False
+    guesses: Guesses | None = None
 
     def password_check(self) -> PasswordCheck:
         """Return the check of name and password that Basic and the login share."""
-        return PasswordCheck(self.records, self.passwords, self.clock, self.password_cost)
+        return PasswordCheck(self.records, self.passwords, self.clock, self.password_cost, self.guesses)
 
 
 def schemes_of(parts: Parts, more: Iterable[Scheme[Any]] = ()) -> dict[str, Scheme[Any]]:

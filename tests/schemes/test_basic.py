@@ -12,11 +12,13 @@ import pytest
 from watchword.codec.passwords import Cost, Overloaded, dummy, encode
 from watchword.model.credential import Credential, Kind
 from watchword.model.ports import Unavailable
+from watchword.model.reason import WRONG_SECRET
 from watchword.model.records import Subject
 from watchword.model.request import Peer, Request
 from watchword.model.verdict import Challenge, Principal, Rate, Rejection
 from watchword.offload import HashingPool, InlineHashing
-from watchword.schemes.basic import Basic, PasswordCheck
+from watchword.schemes.basic import Basic, Guesses, PasswordCheck
+from watchword.stores.meter import MemoryMeter
 from watchword.sync import run_sync
 from watchword.verdicts import Verdicts
 
@@ -450,3 +452,65 @@ def test_challenge_of_rfc_7617_section_2_1(house):
 def test_a_weak_cache_key_is_refused():
     with pytest.raises(ValueError, match="cache_key"):
         Basic(House().check, Verdicts(), lambda: 0.0, cache_key=b"")
+
+
+class TestGuesses:
+    """Hold the limit of wrong passwords that all ways of proving one share (NIST SP 800-63B-4 section 3.2.2)."""
+
+    def setup_method(self) -> None:
+        self.now = 0.0
+        self.meter = MemoryMeter(lambda: self.now)
+        self.guesses = Guesses(self.meter, Rate(3, 60))
+
+    async def attempt(self, password: str, right: bool = False, account: str = "alice") -> str:
+        begun = await self.guesses.begin(account, password)
+        if isinstance(begun, Rejection):
+            return begun.reason.code
+        who = Principal(f"user:{account}", "basic", "pwd_1")
+        await self.guesses.end(account, begun, who if right else Rejection(WRONG_SECRET))
+        return "tried"
+
+    def test_wrong_passwords_are_counted_and_right_ones_are_not(self) -> None:
+        async def play() -> None:
+            assert {await self.attempt("right", True) for _ in range(9)} == {"tried"}
+            assert [await self.attempt(f"wrong {n}") for n in range(5)] == ["tried"] * 3 + ["rate_limited"] * 2
+            assert await self.attempt("wrong", account="bob") == "tried"
+            self.now += 20
+            assert [await self.attempt(f"later {n}") for n in range(2)] == ["tried", "rate_limited"]
+
+        asyncio.run(play())
+
+    def test_the_owner_whose_password_was_right_last_time_is_not_locked_out(self) -> None:
+        async def play() -> None:
+            assert await self.attempt("right", True) == "tried"
+            assert [await self.attempt(f"wrong {n}") for n in range(4)][-1] == "rate_limited"
+            assert await self.attempt("right", True) == "tried"
+            assert await self.attempt("other") == "rate_limited"
+
+        asyncio.run(play())
+
+    def test_many_guesses_at_once_do_not_outrun_the_count(self) -> None:
+        async def play() -> None:
+            begun = [await self.guesses.begin("alice", f"guess {n}") for n in range(50)]
+            tried = [each for each in begun if isinstance(each, bytes)]
+            assert len(tried) == 3
+            for each in tried:
+                await self.guesses.end("alice", each, None)  # cut short: nothing is known of it
+            assert self.guesses._trying == {}
+
+        asyncio.run(play())
+
+    def test_one_password_by_many_requests_at_once_is_one_attempt(self) -> None:
+        async def play() -> None:
+            begun = [await self.guesses.begin("alice", "right") for _ in range(50)]
+            assert all(isinstance(each, bytes) for each in begun)
+
+        asyncio.run(play())
+
+    def test_what_is_known_of_accounts_is_bounded(self) -> None:
+        async def play() -> None:
+            for number in range(5000):
+                await self.attempt("right", True, account=f"a{number}")
+            assert len(self.guesses._right) == 4096
+
+        asyncio.run(play())

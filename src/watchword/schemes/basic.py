@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from inspect import isawaitable
@@ -12,26 +14,81 @@ from watchword.codec.fields import parse_basic
 from watchword.codec.names import normal_name
 from watchword.codec.passwords import Cost, Overloaded, dummy, prepared
 from watchword.model.credential import Credential, Kind
-from watchword.model.ports import Clock, Passwords, Records, Soon
+from watchword.model.ports import Allowance, Clock, Meter, Passwords, Records, Soon
 from watchword.model.reason import (
     MALFORMED_CREDENTIAL,
     OVERLOADED,
     PASSWORD_OVER_PLAINTEXT,
+    RATE_LIMITED,
     SUBJECT_DISABLED,
     UNKNOWN_CREDENTIAL,
     WRONG_SECRET,
 )
 from watchword.model.records import Subject
 from watchword.model.request import Request
-from watchword.model.verdict import Challenge, Principal, Rejection, SecurityScheme
+from watchword.model.verdict import Challenge, Principal, Rate, Rejection, SecurityScheme
 from watchword.verdicts import Verdicts
 
-__all__ = ["Basic", "BasicCredential", "PasswordCheck"]
+__all__ = ["Basic", "BasicCredential", "Guesses", "PasswordCheck"]
 
 _AT_ONCE: Final = 2  # passwords of one subject that are tried: the new one, and the old one while it retires
 _LONGEST: Final = 4096  # bytes of base64: a name of 128 characters and a password of 1,024 bytes need less
 _PAGE: Final = 100
 _PREFIX: Final = len(b"basic ")
+_UNAUTHENTICATED: Final = 401
+_ACCOUNTS: Final = 4096  # whose last right password is known again
+
+
+class Guesses:
+    """Let each account be guessed at ``rate`` at most, by whatever way, from wherever, in whatever spelling.
+
+    Only wrong passwords count. Those that are being tried count as wrong until they are known to be right, so that many
+    at once do not outrun the count. The password that was right last time is no guess: its owner is not locked out by
+    those who guess. Accounts that do not exist are counted like those that do.
+    """
+
+    __slots__ = ("_key", "_meter", "_rate", "_right", "_trying")
+
+    def __init__(self, meter: Meter, rate: Rate) -> None:
+        self._meter = meter
+        self._rate = rate
+        self._key = os.urandom(32)
+        self._right: dict[str, bytes] = {}
+        self._trying: dict[str, dict[bytes, int]] = {}
+
+    async def begin(self, account: str, password: str) -> bytes | Rejection:
+        """Return what to end the attempt with, or the refusal of an account that was guessed at too often."""
+        attempt = blake2b(password.encode("utf-8", "surrogatepass"), key=self._key, digest_size=32).digest()
+        trying = self._trying.get(account, {})
+        if self._right.get(account) != attempt and attempt not in trying:
+            answer = self._meter.hit(f"account|{account}", 0, self._rate)
+            left = answer if isinstance(answer, Allowance) else await answer
+            trying = self._trying.get(account, {})
+            if not left.admitted or len(trying) >= max(1, left.remaining):
+                wait = max(1, math.ceil(left.retry_after))
+                return Rejection(RATE_LIMITED, "account", ((b"retry-after", b"%d" % wait),))
+        trying[attempt] = trying.get(attempt, 0) + 1
+        self._trying[account] = trying
+        return attempt
+
+    async def end(self, account: str, attempt: bytes, verdict: Principal | Rejection | None) -> None:
+        """Count the attempt if it was wrong; None when it was cut short."""
+        try:
+            if isinstance(verdict, Principal):
+                if len(self._right) >= _ACCOUNTS and account not in self._right:
+                    del self._right[next(iter(self._right))]
+                self._right[account] = attempt
+            elif verdict is not None and verdict.reason.status == _UNAUTHENTICATED:
+                counted = self._meter.hit(f"account|{account}", 1, self._rate)
+                if not isinstance(counted, Allowance):
+                    await counted
+        finally:
+            trying = self._trying[account]
+            trying[attempt] -= 1
+            if not trying[attempt]:
+                del trying[attempt]
+            if not trying:
+                del self._trying[account]
 
 
 class PasswordCheck:
@@ -41,9 +98,17 @@ class PasswordCheck:
     not exist or is disabled. So neither the answer nor its time tells them apart.
     """
 
-    __slots__ = ("_clock", "_dummy", "_passwords", "_records")
+    __slots__ = ("_clock", "_dummy", "_guesses", "_passwords", "_records")
 
-    def __init__(self, records: Records, passwords: Passwords, clock: Clock, cost: Cost | None = None) -> None:
+    def __init__(
+        self,
+        records: Records,
+        passwords: Passwords,
+        clock: Clock,
+        cost: Cost | None = None,
+        guesses: Guesses | None = None,
+    ) -> None:
+        self._guesses = guesses
         self._records = records
         self._passwords = passwords
         self._clock = clock
@@ -57,6 +122,19 @@ class PasswordCheck:
         normal = normal_name(name)
         if normal is None or prepared(password) is None:  # no such name or password can exist: nothing to hide
             return Rejection(MALFORMED_CREDENTIAL, "not a possible name or password")
+        if self._guesses is None:
+            return await self._judged(normal, password, scheme)
+        attempt = await self._guesses.begin(normal, password)
+        if isinstance(attempt, Rejection):
+            return attempt
+        verdict = None
+        try:
+            verdict = await self._judged(normal, password, scheme)
+        finally:
+            await self._guesses.end(normal, attempt, verdict)
+        return verdict
+
+    async def _judged(self, normal: str, password: str, scheme: str) -> Principal | Rejection:
         subject = await self._subject(normal)
         usable = await self._usable(subject.name if subject else f"user:{normal}")
         if subject is None or subject.disabled_at is not None:

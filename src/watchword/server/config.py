@@ -164,6 +164,7 @@ def _arguments(settings: Settings, client_ca: bytes | None) -> dict[str, Any]:
         "client_ca": client_ca,
         "client_subject": settings.mtls.subject or None,
         "address_limit": settings.limits.address or None,
+        "account_limit": settings.limits.account or None,
         "subject_limit": settings.limits.subject or None,
         "burn": settings.burn_url_credentials,
         "plaintext_passwords": settings.passwords.plaintext,
