@@ -29,7 +29,8 @@ class ServerProtocol(TlsProtocol):
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         at_once = getattr(app, "at_once", None)
-        if at_once is None or self.pipeline or not cycle.keep_alive or cycle.flow.write_paused:
+        others = self.pipeline or self.parser.should_upgrade()
+        if at_once is None or others or not cycle.keep_alive or cycle.flow.write_paused:
             super()._start_asgi_task(cycle, app)
             return
         try:

@@ -32,9 +32,9 @@ from os import PathLike
 from typing import Any, Final, TypeAlias
 
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from watchword.codec.x509 import ChainVerifier
+from watchword.server.wire import WireProtocol
 
 __all__ = ["TlsProtocol", "serve_kwargs", "ssl_context"]
 
@@ -43,8 +43,8 @@ File: TypeAlias = str | PathLike[str]
 _VERSIONS: Final = {"TLSv1.2": 0x0303, "TLSv1.3": 0x0304}
 
 
-class TlsProtocol(HttpToolsProtocol):
-    """Speak HTTP/1.1 as uvicorn does, with the ASGI TLS extension. Use as uvicorn's ``http`` setting."""
+class TlsProtocol(WireProtocol):
+    """Speak HTTP/1.1 strictly, with the ASGI TLS extension. Use as uvicorn's ``http`` setting."""
 
     _tls: dict[str, Any] | None = None
 

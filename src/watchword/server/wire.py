@@ -1,0 +1,106 @@
+"""Speak HTTP/1.1 strictly: every byte belongs to one request, and no request may be endless."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+__all__ = ["WireProtocol"]
+
+_MOST_BYTES: Final = 64 * 1024
+"""Bytes of a request that may come beside its content: request line, header and trailer fields, sizes of chunks.
+
+What comes with the first bytes read, at most 256 KiB, is not counted.
+"""
+
+_SECONDS: Final = 60.0  # that a request may take to come, and a new connection to send its first byte
+_TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+class WireProtocol(HttpToolsProtocol):
+    """Be uvicorn's protocol, without what lets a caller pass for another or keep the server busy.
+
+    - Trailer fields are dropped (RFC 9110 section 6.5.1): they came after whoever stands before us looked.
+    - A request that asks for another protocol is the connection's last one: uvicorn does not read its content, and
+      would take that for the next request.
+    - A target with a fragment is refused (RFC 9112 section 3.2): it would be judged without it.
+    - Heads and trailers are bounded in size, whole requests in time, and so is the wait for the first one.
+    """
+
+    _whole = True  # nothing of a request is missing
+    _beside = 0  # bytes of this request that are not content
+    _content = 0  # bytes of content in what is being read
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for the first request, for so long."""
+        super().connection_made(transport)
+        self.timeout_keep_alive_task = self.loop.call_later(_SECONDS, self.timeout_keep_alive_handler)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop waiting."""
+        self._unset_keepalive_if_required()
+        self._arrived()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read what came; count what is not content while a request is under way."""
+        scope, self._content = self.scope, 0
+        super().data_received(data)
+        if self._whole or self.transport.is_closing():
+            return
+        self._beside = self._beside + len(data) - self._content if self.scope is scope else 0
+        if self._deadline is None:
+            self._deadline = self.loop.call_later(_SECONDS, self.timeout_keep_alive_handler)
+        if self._beside > _MOST_BYTES:
+            if not self._answering():
+                self.transport.write(_TOO_LARGE)
+            self.transport.close()
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        super().on_message_begin()
+        self._whole = False
+
+    def on_headers_complete(self) -> None:
+        """Hand the request on, with the fields that came until now. Raise ValueError for a target that has none."""
+        if b"#" in self.url:
+            raise ValueError("a target has no fragment")
+        super().on_headers_complete()
+        if self.parser.should_upgrade():
+            self.cycle.keep_alive = False
+        else:
+            self.headers = _Dropped()
+
+    def on_body(self, body: bytes) -> None:
+        """Hand content on."""
+        self._content += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """End a request."""
+        self._whole = True
+        if self._deadline is not None:
+            self._arrived()
+        super().on_message_complete()
+
+    def _answering(self) -> bool:
+        cycle: Any = self.cycle  # None before the first request, whatever uvicorn says
+        return cycle is not None and not cycle.response_complete
+
+    def _arrived(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Say nothing: anybody could fill the log."""
+
+
+class _Dropped(list[Any]):
+    """Stand where header fields are collected, and collect none."""
+
+    def append(self, _: Any) -> None:
+        """Drop it."""
