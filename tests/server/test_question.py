@@ -80,6 +80,29 @@ def test_a_callers_own_question_beside_the_gateways_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
+    "own",
+    [
+        {"x-original-host": "other.example.com"},
+        {"x-original-url": "https://other.example.com/orders"},
+        {"x-original-url": "https://api.example.com/orders", "x-original-host": "other.example.com"},
+        {"x-original-uri": "/orders"},  # no host of its own: then the gateway's own Host field would count
+    ],
+)
+def test_a_callers_own_host_beside_the_gateways_is_refused(own: dict[str, str]) -> None:
+    gateways = {"x-forwarded-method": "GET", "x-forwarded-uri": "/orders", "x-forwarded-host": "api.example.com"}
+    same = {"x-original-uri": "/orders", "x-original-method": "GET"}
+    assert asked(gateways | same | own) == "two questions"
+    agreeing = asked(gateways | same | {"x-original-host": "API.example.com"})
+    assert isinstance(agreeing, Request)
+
+
+def test_two_hosts_in_original_fields_are_refused() -> None:
+    fields = {"x-original-method": "GET", "x-original-uri": "/orders", "x-original-host": "api.example.com"}
+    assert asked(fields | {"x-original-url": "https://other.example.com/orders"}) == "two questions"
+    assert isinstance(asked(fields | {"x-original-url": "https://api.example.com/orders"}), Request)
+
+
+@pytest.mark.parametrize(
     "path",
     [
         "/a%2fb",

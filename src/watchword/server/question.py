@@ -147,10 +147,16 @@ def _original(fields: dict[bytes, bytes]) -> tuple[bytes, bytes | None, bytes | 
         if uri is not None and uri != found:
             return "two questions"
         uri = found
-        host = host or (whole[1] if whole is not None else None)
+        if whole is not None:
+            if host is not None and host.lower() != whole[1].lower():
+                return "two questions"
+            host = whole[1]
     if uri is None or fields.get(b"x-forwarded-uri", uri) != uri:
         return "two questions"
     method = fields.get(b"x-original-method")
     if method is not None and fields.get(b"x-forwarded-method", method) != method:
+        return "two questions"
+    # Where both families ask, one of them is the caller's own: it may add nothing to what the other one says.
+    if b"x-forwarded-uri" in fields and fields.get(b"x-forwarded-host", b"").lower() != (host or b"").lower():
         return "two questions"
     return uri, method, host
