@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -216,3 +217,13 @@ def test_long_paths_and_methods_that_wait_for_the_log_are_kept_in_part_only() ->
     for number in range(50):
         audit.note(1.0, Request("M" * 60_000, b"/%d" % number + b"x" * 60_000, b"", [], Peer()), Rejection(EXPIRED))
     assert sum(len(each) for each in audit._pending if isinstance(each, (str, bytes))) < 50 * 2200
+
+
+@pytest.mark.parametrize(
+    "text", ["eyJ" * 20_000, "eyJa.b" * 10_000, "://" + "a:" * 30_000, "://a:" * 12_000, "rt_" * 20_000]
+)
+def test_no_text_makes_redacting_slow(text: str) -> None:
+    begun = time.process_time()
+    redact(text)
+    redact("%25" + text)
+    assert time.process_time() - begun < 0.25
