@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.house import House, asking, basic, bearing, house, played, reason
-from watchword import Allow, run_sync
+from watchword import Allow, Principal, run_sync
 from watchword.codec.jose import SigningKey
 from watchword.codec.secrets import new_root_key
 from watchword.codec.x509 import der_of
@@ -468,3 +468,31 @@ def test_a_disabled_subject_is_not_let_in_by_an_issuer_that_goes_on_signing_for_
 
     issuer = Issuer("https://idp.example", "api", keys=[key.verification])
     play(test, issuers={issuer.iss: issuer})
+
+
+def test_what_was_begun_with_a_password_ends_when_it_is_revoked(url: str) -> None:
+    async def test(opened: House) -> None:
+        watchword, lifecycle = opened.watchword, opened.watchword.lifecycle
+        password = await opened.issue(Kind.PASSWORD, "user:alice", options={"password": PASSWORD})
+        who = await watchword.parts.password_check().check("alice", PASSWORD)
+        assert isinstance(who, Principal)
+        begun = await watchword.families.start(who, by="user:alice")
+        session = cookie_request(opened, await opened.issue(Kind.SESSION, "user:alice"))
+        others = cookie_request(opened, await opened.issue(Kind.SESSION, "user:bob"))
+        key = key_request(opened, await opened.issue(Kind.API_KEY, "user:alice"))
+        token = bearing(b"Bearer " + watchword.tokens.for_family(begun.family).text.encode())
+        accept = "session | jwt | api-key"
+        for request in (session, token, others, key):
+            assert isinstance(await opened.decide(accept, request), Allow)
+        await lifecycle.revoke(password.credential.id, reason="phished", by="user:admin", leaked=True)
+        assert reason(await watchword.families.redeem(begun.token)) == "revoked"
+        for request in (session, token):
+            assert reason(await opened.decide(accept, request)) == "revoked"
+        for request in (others, key):
+            assert isinstance(await opened.decide(accept, request), Allow)
+        late = await watchword.families.start(who, by="user:alice")  # its login was under way
+        assert reason(await watchword.families.redeem(late.token)) == "revoked"
+        ended = [event.credential for event in await opened.events() if event.action == "revoke"]
+        assert begun.family.id in ended
+
+    play(test, url)

@@ -12,7 +12,7 @@ from watchword.codec.secrets import digest, new_id, new_secret
 from watchword.lifecycle.verbs import Lifecycle
 from watchword.model.credential import Credential, Kind
 from watchword.model.ports import Clock, Records
-from watchword.model.reason import MALFORMED_CREDENTIAL, REPLAYED, UNKNOWN_CREDENTIAL
+from watchword.model.reason import MALFORMED_CREDENTIAL, REPLAYED, REVOKED, UNKNOWN_CREDENTIAL
 from watchword.model.records import Add, Event, Swap
 from watchword.model.verdict import Principal, Rejection
 from watchword.standing import standing
@@ -93,6 +93,9 @@ class Families:
         refused = await standing(self._records, family, Kind.REFRESH, now)
         if refused is not None or family is None:
             return refused or Rejection(UNKNOWN_CREDENTIAL)
+        login = await self._records.credential(family.detail.get("login", ""))
+        if login is not None and login.revoked_at is not None:  # while the login that it proved was under way
+            return Rejection(REVOKED, "its login", credential=id)
         if not hmac.compare_digest(family.detail["proof"], digest(proof).hex()):
             return Rejection(UNKNOWN_CREDENTIAL, "proof", credential=id)
         if hmac.compare_digest(family.secret, digest(token)):

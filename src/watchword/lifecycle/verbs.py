@@ -162,7 +162,11 @@ class Lifecycle:
         return Issued(new, minted.material)
 
     async def revoke(self, id: str, *, reason: str, by: str, leaked: bool = False) -> Credential:
-        """Revoke now and for good: what is cached is evicted, tokens that came from it are void. Idempotent."""
+        """Revoke now and for good: what is cached is evicted, tokens that came from it are void. Idempotent.
+
+        With a password end its owner's sessions and refresh tokens: whoever knew it may hold some. The successor from a
+        rotation is another credential, and stays.
+        """
         for _ in range(_TRIES):
             now = self._clock()
             record = await self.show(id)
@@ -173,9 +177,25 @@ class Lifecycle:
             )
             event = _event(now, "leaked" if leaked else "revoke", by, record, reason)
             voids = [_void(Topic.CREDENTIAL, id, now), *_keys(record, now)]
-            if await self._commit(Swap(changed), *voids, event):
+            ended = await self._ended_with(record, by, now)
+            if await self._commit(Swap(changed), *voids, event, *ended):
                 return changed
         raise LifecycleError(f"{id} keeps changing", "try again")
+
+    async def _ended_with(self, record: Credential, by: str, now: float) -> list[Change]:
+        """Return what ends what was begun with a password."""
+        changes: list[Change] = []
+        for kind in (Kind.SESSION, Kind.REFRESH) if record.kind is Kind.PASSWORD else ():
+            after = ""
+            while page := await self._records.credentials(kind=kind, subject=record.subject, after=after):
+                for each in page:
+                    if each.refusal(now) is None:
+                        why = f"{record.id} was revoked"
+                        gone = each.changed(revoked_at=int(now), revoked_by=by, revoke_reason=why)
+                        changes += [Swap(gone), _void(Topic.CREDENTIAL, each.id, now)]
+                        changes.append(_event(now, "revoke", by, each, why))
+                after = page[-1].id
+        return changes
 
     async def revoke_token(self, jti: str, *, until: int, subject: str, reason: str, by: str) -> None:
         """Void one access token by its ``jti`` until it would have ended."""
