@@ -298,3 +298,22 @@ def test_nobody_spends_what_others_have_with_the_same_outside_client(meter: Memo
     assert admitted(guard, 9, mallory) == 3
     assert admitted(guard, 9, alice) == 3
     assert admitted(guard, 9, alice._replace(actor="other", credential="client:other")) == 3
+
+
+def test_the_limit_of_a_credential_holds_beside_any_other_proof(meter: MemoryMeter) -> None:
+    guard = CredentialLimit(meter, None, "r")
+    assert admitted(guard, 2, principal("key_1", limit=MINUTE)) == 2
+    assert sum(admitted(guard, 1, principal(f"key_1+ses_{number}", limit=MINUTE)) for number in range(5)) == 1
+    assert admitted(guard, 1, principal("ses_9+key_1", limit=MINUTE)) == 0
+    assert admitted(guard, 5, principal("ses_0", limit=Rate(5, 60))) == 5  # of its own limit nothing was spent
+
+
+def test_the_limit_of_a_credential_holds_beside_any_other_proof_where_the_meter_answers_later(
+    clock: FixedClock,
+) -> None:
+    async def play() -> None:
+        guard = CredentialLimit(Later(clock), None, "r")
+        who = [principal(f"ses_{number}+key_1", limit=MINUTE) for number in range(5)]
+        assert [await finished(guard.check(request(), each)) == () for each in who] == [True] * 3 + [False] * 2
+
+    asyncio.run(play())

@@ -55,19 +55,29 @@ class CredentialLimit:
         if rate is not None:
             retry = self._admit(self._prefix + spender, 1, rate)
             if retry.__class__ is not float:
-                return self._later(retry, rate, own, spender)
+                return self._later(retry, rate, own, who.credential or spender)
             if retry:
                 return _refused(RATE_LIMITED, self.name, rate, retry)
-        return () if own is None else self._check_own(own, spender)
+        return () if own is None else self._check_own(own, who.credential or spender)
 
-    def _check_own(self, own: Rate, spender: str) -> Soon[_Answer]:
-        return _answer(self._admit("own|" + spender, 1, own), RATE_LIMITED, _OWN, own)
+    def _check_own(self, own: Rate, credentials: str) -> Soon[_Answer]:
+        """Spend of each proof of a conjunction, or one that is limited would have a new allowance with each other."""
+        first, _, rest = credentials.partition("+")
+        answer = _answer(self._admit(f"own|{first}|{own.count}/{own.seconds}", 1, own), RATE_LIMITED, _OWN, own)
+        if not rest:
+            return answer
+        if isinstance(answer, Awaitable):
+            return self._then_own(answer, own, rest)
+        return answer or self._check_own(own, rest)
 
-    async def _later(self, retry: Soon[float], rate: Rate, own: Rate | None, spender: str) -> _Answer:
+    async def _then_own(self, answer: Awaitable[_Answer], own: Rate, rest: str) -> _Answer:
+        return await answer or await _settle(self._check_own(own, rest))
+
+    async def _later(self, retry: Soon[float], rate: Rate, own: Rate | None, credentials: str) -> _Answer:
         refused = await _settle(_answer(retry, RATE_LIMITED, self.name, rate))
         if refused or own is None:
             return refused
-        return await _settle(self._check_own(own, spender))
+        return await _settle(self._check_own(own, credentials))
 
 
 class SubjectLimit:
