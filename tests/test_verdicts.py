@@ -268,3 +268,15 @@ def test_of_what_is_said_about_a_subject_the_last_counts() -> None:
     watch.sync(NOW + 20)
     assert revocations.token_void("j", "user:a", NOW + 20, "")
     assert not revocations.token_void("j", "user:a", NOW + 21, "")
+
+
+def test_a_reading_under_way_does_not_hide_what_was_taken_back_meanwhile() -> None:
+    class Slow:
+        async def entries(self, after: int) -> list[FeedEntry]:
+            watch.hurry()  # somebody revokes after the store has answered
+            return []
+
+    watch = FeedWatch(Slow(), Verdicts(), Revocations())
+    run_sync(watch.sync(NOW))  # type: ignore[arg-type]
+    assert watch.read_at == NOW
+    assert watch.due < NOW, "the next decision must read again"

@@ -166,7 +166,18 @@ class FeedWatch:
     reading that worked; from then on every decision raises Unavailable (503).
     """
 
-    __slots__ = ("_bound", "_every", "_feed", "_listeners", "_sequence", "due", "read_at", "revocations", "verdicts")
+    __slots__ = (
+        "_bound",
+        "_every",
+        "_feed",
+        "_hurries",
+        "_listeners",
+        "_sequence",
+        "due",
+        "read_at",
+        "revocations",
+        "verdicts",
+    )
 
     def __init__(
         self, feed: Feed, verdicts: Verdicts, revocations: Revocations, *, every: float = 0.1, bound: float = 30.0
@@ -177,6 +188,7 @@ class FeedWatch:
         self._every = every
         self._bound = bound
         self._sequence = 0
+        self._hurries = 0
         self.read_at: float = float("-inf")
         self._listeners: list[Callable[[FeedEntry], Soon[None]]] = []
         self.due: float = float("-inf")
@@ -187,6 +199,7 @@ class FeedWatch:
 
     def hurry(self) -> None:
         """Have the next decision read the feed: this process knows that there is something new."""
+        self._hurries += 1
         self.due = float("-inf")
 
     def sync(self, now: float) -> Soon[None]:
@@ -201,12 +214,15 @@ class FeedWatch:
         return self._sync(entries, now)
 
     async def _sync(self, entries: Awaitable[list[FeedEntry]], now: float) -> None:
+        hurries = self._hurries
         try:
             taken = await entries
         except Unavailable:
             self._failed(now)
             return
         done = self._took(taken, now)
+        if hurries != self._hurries:  # something new came while this was read, and may not be in it
+            self.due = float("-inf")
         if done is not None:
             await done
 
