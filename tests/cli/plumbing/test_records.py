@@ -21,7 +21,7 @@ RECORD = Credential(
     lookup=b"lookup",
     secret=b"sealed",
     limit=Rate(600, 60),
-    expires_at=int(time.time()) + 60,
+    expires_at=int(time.time()) + 86_400,
     detail={"hint": "wxyz", "proof": "never shown", "generation": 3, "client_id": "key_1"},
 )
 
