@@ -323,3 +323,27 @@ def test_an_account_is_not_guessed_at_by_basic_from_everywhere(limit: str | None
             assert answers.count("wrong_secret") == (5 if limit else 20)
 
     asyncio.run(play())
+
+
+@played
+async def test_a_new_signing_key_is_known_everywhere_before_it_signs(opened: House) -> None:
+    watchword, clock = opened.watchword, opened.clock
+    clock.now += 60
+    for overlap, waits in (
+        (86_400, True),
+        (60, False),
+        (0, False),
+    ):  # a short overlap says that the old one is in doubt
+        old = watchword.keys.signing_key().kid
+        new = (await watchword.lifecycle.rotate(old, overlap=overlap, by="x")).credential.id
+        await opened.decide("jwt", asking())
+        assert watchword.keys.verification_key(new) is not None
+        assert watchword.keys.signing_key().kid == (old if waits else new)
+        clock.now += 5
+        assert watchword.keys.signing_key().kid == new
+        clock.now += 60
+    newest = watchword.keys.signing_key().kid
+    await watchword.lifecycle.rotate(newest, overlap=86_400, by="x")
+    await watchword.lifecycle.revoke(newest, reason="stolen", by="x", leaked=True)
+    await opened.decide("jwt", asking())
+    assert watchword.keys.signing_key().kid != newest

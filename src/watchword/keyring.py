@@ -28,6 +28,8 @@ _PAGE: Final = 100
 _VERIFYING: Final = frozenset({State.PENDING, State.ACTIVE, State.RETIRING})
 _MOST_BYTES: Final = 65_536  # of a JWK Set
 _OK: Final = 200
+_KNOWN: Final = 5.0  # seconds until every node has read of a new key: published first, then signed with
+_OUTLIVED: Final = 3600.0  # seconds that the key before it must still verify, longer than its tokens live
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +79,15 @@ class OwnKeys:
         return self.load() if entry.topic is Topic.KEYS else None
 
     def signing_key(self) -> SigningKey:
-        """Return the newest active key. Raise Unavailable when there is none."""
+        """Return the newest active key; while other nodes may not know it yet, the one before. Raise Unavailable."""
         now = self._clock()
         active = [held.record for held in self._held.values() if held.record.state(now) is State.ACTIVE]
         if not active:
             raise Unavailable("there is no active signing key")
         record = max(active, key=lambda each: (each.not_before or each.created_at, each.id))
+        before = self._held.get(record.replaces or "")
+        if before is not None and now < record.created_at + _KNOWN and now + _OUTLIVED <= before.end:
+            record = before.record
         kid = str(record.detail["kid"])
         return self._signing.get(kid) or self._opened(record, kid)
 
