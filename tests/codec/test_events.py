@@ -15,7 +15,7 @@ def test_empty_fields_at_the_end_are_left_off() -> None:
     assert encode(Event(1.5, "issue", "done")) == '[1.5,"issue","done"]'
 
 
-@given(st.floats(0, 1e11), st.lists(texts, min_size=7, max_size=7))
+@given(st.floats(0, 1e10), st.lists(texts, min_size=7, max_size=7))
 def test_the_short_cut_for_accepted_decisions_says_the_same_as_the_event(at: float, fields: list[str]) -> None:
     scheme, credential, subject, actor, method, path, address = fields
     text = stamped(at, accepted((scheme, credential, subject, actor), (method, path, address)))

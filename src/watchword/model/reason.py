@@ -72,9 +72,7 @@ CREDENTIAL_IN_URL: Final = Reason(
 UNSUPPORTED_MEDIA: Final = Reason("unsupported_media", 415, "unsupported_media_type", "The media type is unsupported")
 
 NOT_FOUND: Final = Reason("not_found", 404, "not_found", "There is nothing here")
-METHOD_NOT_ALLOWED: Final = Reason(
-    "method_not_allowed", 405, "method_not_allowed", "The method is not allowed here"
-)
+METHOD_NOT_ALLOWED: Final = Reason("method_not_allowed", 405, "method_not_allowed", "The method is not allowed here")
 
 NO_ROUTE: Final = _row("no_route", _FORBIDDEN)
 NETWORK_NOT_ALLOWED: Final = _row("network_not_allowed", _FORBIDDEN)
