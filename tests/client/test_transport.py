@@ -3,7 +3,10 @@
 import asyncio
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx
@@ -13,7 +16,16 @@ import requests
 
 from tests.client.callers import Caller
 from tests.client.server import API_KEY, CLIENT, CLIENT_SECRET, PASSWORD, USER, Server
-from watchword.client import ApiKeyAuth, BasicAuth, LoginAuth, OAuth2Auth, SessionAuth, SignatureAuth
+from watchword.client import (
+    ApiKeyAuth,
+    AuthenticationFailed,
+    BasicAuth,
+    LoginAuth,
+    OAuth2Auth,
+    SessionAuth,
+    SignatureAuth,
+)
+from watchword.client.flight import RenewingAuth
 from watchword.client.transport import Auth, origin_of
 
 URL = "https://api.example.com"
@@ -162,3 +174,61 @@ def test_streamed_responses_stay_unread(library: Any, server: Server) -> None:
     with library.Client(auth=ApiKeyAuth(API_KEY)) as http, http.stream("GET", f"{server.url}/whoami") as response:
         assert not response.is_stream_consumed
         assert response.read() == b'{"who": "%s"}' % API_KEY.encode()
+
+
+@pytest.fixture
+def astray() -> Iterator[tuple[str, list[bytes]]]:
+    """Serve a place whose answers all lead to another one, by the status named in the path; note what that one gets."""
+    got: list[bytes] = []
+
+    class Elsewhere(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.do_POST()
+
+        def do_POST(self) -> None:
+            with suppress(OSError):
+                self.connection.settimeout(0.2)
+                got.append(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
+                got.append(str(self.headers).encode())
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(b'{"token": "theirs", "access_token": "theirs", "token_type": "Bearer"}')
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    class Here(Elsewhere):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self.send_response(int(self.path.split("/")[1]))
+            self.send_header("Location", f"http://127.0.0.1:{elsewhere.server_port}/")
+            self.end_headers()
+
+    elsewhere, here = (ThreadingHTTPServer(("127.0.0.1", 0), each) for each in (Elsewhere, Here))
+    for each in (elsewhere, here):
+        threading.Thread(target=each.serve_forever, args=(0.01,), daemon=True).start()
+    yield f"http://127.0.0.1:{here.server_port}", got
+    for each in (elsewhere, here):
+        each.shutdown()
+        each.server_close()
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("scheme", ["login", "oauth", "session"])
+def test_no_redirect_takes_a_password_elsewhere_or_brings_a_token_from_there(
+    astray: tuple[str, list[bytes]], caller: Caller, scheme: str, status: int
+) -> None:
+    url, got = astray
+    every: dict[str, RenewingAuth[Any]] = {
+        "login": LoginAuth(f"{url}/{status}", USER, PASSWORD),
+        "oauth": OAuth2Auth(f"{url}/{status}/token", CLIENT, CLIENT_SECRET),
+        "session": SessionAuth(f"{url}/{status}", USER, PASSWORD),
+    }
+    auth = every[scheme]
+    with pytest.raises(AuthenticationFailed):
+        caller.send_all(auth, [("GET", f"{url}/{status}/orders", {})], follow_redirects=True)
+    said = b"".join(got)
+    assert PASSWORD.encode() not in said
+    assert b"grant_type" not in said
+    assert b"uthorization" not in said
+    assert auth.current() is None

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Generator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -220,14 +220,45 @@ def _sending(request: Any) -> Sending:
 def _own(call: Call, request: Any) -> Any:
     """Build the call with the caller's library, and with the caller's timeout: without one it would wait for ever."""
     timeout = {"timeout": request.extensions["timeout"]} if "timeout" in request.extensions else {}
-    return type(request)(call.method, call.url, headers=dict(call.headers), content=call.content, extensions=timeout)
+    own = type(request)(call.method, call.url, headers=dict(call.headers), content=call.content, extensions=timeout)
+    own.stream = _once(type(own.stream))(own.stream)
+    return own
+
+
+class _Once:
+    """Give the content of a call away once: a client that follows redirects would send a password on with it."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._given = False
+
+    def _give(self) -> Any:
+        if self._given:
+            raise AuthenticationFailed("the answer sends the credential on to another place, which is not followed")
+        self._given = True
+        return self._stream
+
+    def __iter__(self) -> Any:
+        return iter(self._give())
+
+    def __aiter__(self) -> Any:
+        return aiter(self._give())
+
+
+@cache
+def _once(stream: type) -> type:
+    """Return _Once as a class that the caller's library takes for a stream of its own."""
+    return type("_Once", (_Once, stream), {})
 
 
 def _reply(response: Any, request: Any, body: bytes = b"") -> Reply:
     """Read a response to ``request``, or to a call of the flow's own, whose redirects may have set cookies too."""
     answers = [response] if request is not None else [*response.history, response]
+    status = response.status_code
+    if len({origin_of(str(answer.request.url)) for answer in answers}) > 1:  # what another place says proves nobody
+        status, body = answers[0].status_code, b""
     return Reply(
-        status=response.status_code,
+        status=status,
         refused=response.status_code == 401 and response.request is request,
         date=response.headers.get("date", ""),
         cookies=tuple(
