@@ -221,7 +221,8 @@ def _own(call: Call, request: Any) -> Any:
     """Build the call with the caller's library, and with the caller's timeout: without one it would wait for ever."""
     timeout = {"timeout": request.extensions["timeout"]} if "timeout" in request.extensions else {}
     own = type(request)(call.method, call.url, headers=dict(call.headers), content=call.content, extensions=timeout)
-    own.stream = _once(type(own.stream))(own.stream)
+    kind: Any = type(own.stream)
+    own.stream = _once(kind)(own.stream)
     return own
 
 
