@@ -209,7 +209,8 @@ class Watchword:
         elif self._flusher is not None:
             self._flusher.join()
         try:
-            await self.audit.flush()
+            while await self.audit.flush():
+                pass
         finally:
             if isinstance(self.passwords, HashingPool):
                 self.passwords.close()

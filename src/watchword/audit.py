@@ -8,9 +8,9 @@ from functools import lru_cache
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote
 
-from watchword.codec.events import accepted, encode, stamped
+from watchword.codec.events import act_of, pack
 from watchword.model.ports import AuditLog, Records, Unavailable
-from watchword.model.records import Event, Lines
+from watchword.model.records import Event
 from watchword.model.request import Request
 from watchword.model.verdict import Principal, Rejection
 
@@ -47,6 +47,7 @@ def _without_jwt(run: re.Match[str]) -> str:
 _Verdict: TypeAlias = Principal | Rejection | None
 _FIELDS: Final = 6  # of a note: time, method, path, address, verdict, reference
 _BATCH: Final = 2_000 * _FIELDS
+_MOST: Final = 10_000 * _FIELDS  # that one batch holds
 
 
 class Audit:
@@ -93,63 +94,49 @@ class Audit:
         Whoever calls it from time to time sets ``hurry``, to be told when a batch is full before that. Call from one
         place at a time. Whatever fails leaves the notes waiting.
         """
-        taken = len(self._pending)
+        taken = min(len(self._pending), _MOST)
         if not taken:
             return 0
         batch = self._pending[:taken]
         times, verdicts = batch[0::_FIELDS], batch[4::_FIELDS]
-        texts = _texts(zip(*(batch[field::_FIELDS] for field in range(_FIELDS)), strict=True))
-        await self._log.append(Lines(min(times), max(times), texts))
+        # The batch holds the verdicts, so that the id of each stays its own.
+        keys = list(zip(map(id, verdicts), *(batch[field::_FIELDS] for field in (1, 2, 3, 5)), strict=True))
+        notes = dict(zip(keys, range(0, taken, _FIELDS), strict=True))
+        number = dict(zip(notes, range(len(notes)), strict=True))
+        acts = [_act(*batch[at + 1 : at + _FIELDS]) for at in notes.values()]
+        await self._log.append(pack(times, [number[key] for key in keys], acts))
         del self._pending[:taken]
         self._next = min(_BATCH, self._capacity)
-        used = _used(times, verdicts)
+        used = _used(batch, notes.values())
         if used:
             await self._records.used(used)
-        return len(texts)
+        return len(times)
 
 
-_Note: TypeAlias = tuple[float, str, bytes, str, _Verdict, str]
-
-
-def _texts(notes: Iterable[_Note]) -> list[str]:
-    """Return the events' texts. What one caller does again in one place differs in its time only."""
-    seen: dict[tuple[int, str, bytes, str], str] = {}
-    texts: list[str] = []
-    for now, method, path, address, verdict, reference in notes:
-        if not isinstance(verdict, Principal):
-            texts.append(_text(now, method, path, address, verdict, reference))
-            continue
-        act = (id(verdict), method, path, address)  # the batch holds the principal, so its id stays its own
-        rest = seen.get(act)
-        if rest is None:
-            rest = seen[act] = _accepted(verdict, method, path, address)
-        texts.append(stamped(now, rest))
-    return texts
-
-
-def _accepted(who: Principal, method: str, path: bytes, address: str) -> str:
-    names = (who.scheme, who.credential, who.subject, who.actor or "")
-    return accepted(names, (method, _place(path), address))
-
-
-def _text(now: float, method: str, path: bytes, address: str, verdict: Rejection | None, reference: str) -> str:
+def _act(method: str, path: bytes, address: str, verdict: _Verdict, reference: str) -> str:
+    """Return what a note says but its time."""
+    if isinstance(verdict, Rejection):
+        return act_of(_refused(method, path, address, verdict, reference))
+    event = Event(0.0, "decide", "accepted", method=method, path=_place(path), address=address)
     if verdict is None:
-        event = Event(now, "decide", "accepted", reason="public", method=method, path=_place(path), address=address)
-        return encode(event)
-    return encode(
-        Event(
-            now,
-            "decide",
-            "broken" if verdict.reason.status == _BROKEN else "refused",
-            reason=verdict.reason.code,
-            reference=reference,
-            scheme=verdict.scheme,
-            credential=verdict.credential,
-            method=redact(method),
-            path=_place(path),
-            address=address,
-            detail=redact(verdict.detail)[:_DETAIL_SHOWN],
-        )
+        return act_of(event._replace(reason="public"))
+    event = event._replace(scheme=verdict.scheme, credential=verdict.credential, subject=verdict.subject)
+    return act_of(event._replace(actor=verdict.actor or ""))
+
+
+def _refused(method: str, path: bytes, address: str, rejection: Rejection, reference: str) -> Event:
+    return Event(
+        0.0,
+        "decide",
+        "broken" if rejection.reason.status == _BROKEN else "refused",
+        reason=rejection.reason.code,
+        reference=reference,
+        scheme=rejection.scheme,
+        credential=rejection.credential,
+        method=redact(method),
+        path=_place(path),
+        address=address,
+        detail=redact(rejection.detail)[:_DETAIL_SHOWN],
     )
 
 
@@ -168,12 +155,11 @@ def _nothing() -> None:
     """Wait for the next regular flush."""
 
 
-def _used(times: list[float], verdicts: list[_Verdict]) -> dict[str, int]:
-    last = {
-        verdict.credential: at for at, verdict in zip(times, verdicts, strict=True) if isinstance(verdict, Principal)
-    }
+def _used(batch: list[Any], notes: Iterable[int]) -> dict[str, int]:
+    """Return when each credential was last used, from the places of the last note of each act."""
     used: dict[str, int] = {}
-    for names, at in last.items():
-        for credential in names.split("+"):  # a conjunction names each of its proofs
-            used[credential] = max(int(at), used.get(credential, 0))
+    for at in notes:
+        if isinstance(batch[at + 4], Principal):
+            for credential in batch[at + 4].credential.split("+"):  # a conjunction names each of its proofs
+                used[credential] = max(int(batch[at]), used.get(credential, 0))
     return used

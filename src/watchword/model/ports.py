@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from watchword.model.credential import Credential, Kind
-from watchword.model.records import Change, Event, FeedEntry, Lines, Subject
+from watchword.model.records import Change, Event, FeedEntry, Packed, Subject
 from watchword.model.request import Request
 from watchword.model.verdict import Challenge, Headers, Principal, Rate, Rejection, SecurityScheme
 
@@ -149,8 +149,8 @@ class Meter(Protocol):
 class AuditLog(Protocol):
     """Append events durably and page them."""
 
-    async def append(self, events: Sequence[Event] | Lines) -> None:
-        """Append a batch, all or nothing, chained to the one before. Lines are events already encoded."""
+    async def append(self, events: Sequence[Event] | Packed) -> None:
+        """Append a batch, all or nothing, chained to the one before. Packed are events already encoded."""
         ...
 
     async def events(self, *, since: float = 0.0, after: int = 0, limit: int = 1000) -> list[tuple[int, Event]]:

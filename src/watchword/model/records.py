@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from watchword.model.credential import Credential
 
-__all__ = ["Add", "Change", "Event", "FeedEntry", "Lines", "Publish", "Record", "Subject", "Swap", "Topic"]
+__all__ = ["Add", "Change", "Event", "FeedEntry", "Packed", "Publish", "Record", "Subject", "Swap", "Topic"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +68,13 @@ class Event(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
-    """Hold events as the log keeps them: each text is the JSON array of one event's fields, in order of time or nearly.
-
-    Times are Unix seconds. The texts of a batch are many, so they are strings and nothing that is collected.
-    """
+class Packed:
+    """Hold a batch of events as the log keeps it: when the first and the last happened (Unix seconds), how many."""
 
     first_at: float
     last_at: float
-    texts: Sequence[str]
+    count: int
+    text: str
 
 
 Record: TypeAlias = Credential | Subject

@@ -6,23 +6,21 @@ SHA-256(digest of the one before || its own content), and the writer's head says
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
-from watchword.codec.events import lines_of
-from watchword.model.records import Event, Lines
+from watchword.codec.events import packed, unpack
+from watchword.model.records import Event, Packed
 
-__all__ = ["POSITIONS", "Batch", "Chain", "Flaw", "Head", "Verification", "decode_events", "flatten"]
+__all__ = ["LARGEST_BATCH", "POSITIONS", "Batch", "Chain", "Flaw", "Head", "Verification", "flatten"]
 
 POSITIONS = 100_000
 """A position is the batch's position times this, plus the event's index in the batch."""
 
-_LARGEST_BATCH = 10_000
+LARGEST_BATCH = 10_000
 _GENESIS = bytes(32)
-_UNSAID = ("", "", "")  # for the fields without a default, left off when all that follow are empty
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,35 +62,30 @@ class Chain:
     number: int = 0
     digest: bytes = _GENESIS
 
-    def extended(self, events: Sequence[Event] | Lines) -> tuple[list[Batch], Chain]:
+    def extended(self, events: Sequence[Event] | Packed) -> tuple[list[Batch], Chain]:
         """Return the batches to append and the chain after them."""
-        lines = events if isinstance(events, Lines) else lines_of(events)
+        if isinstance(events, Packed):
+            parts = [events]
+        else:
+            starts = range(0, len(events), LARGEST_BATCH)
+            parts = [packed(events[start : start + LARGEST_BATCH]) for start in starts]
         batches: list[Batch] = []
         chain = self
-        for start in range(0, len(lines.texts), _LARGEST_BATCH):
-            batch = chain._batch(replace(lines, texts=lines.texts[start : start + _LARGEST_BATCH]))
+        for part in parts:
+            batch = chain._batch(part)
             batches.append(batch)
             chain = Chain(chain.writer, batch.number, batch.digest)
         return batches, chain
 
-    def _batch(self, lines: Lines) -> Batch:
-        text = f"[{','.join(lines.texts)}]"
-        first, last, count = float(lines.first_at), float(lines.last_at), len(lines.texts)
-        unsigned = Batch(0, self.writer, self.number + 1, first, last, count, text, self.digest, b"")
+    def _batch(self, part: Packed) -> Batch:
+        first, last = float(part.first_at), float(part.last_at)
+        unsigned = Batch(0, self.writer, self.number + 1, first, last, part.count, part.text, self.digest, b"")
         return replace(unsigned, digest=unsigned.computed())
-
-
-def decode_events(text: str) -> list[Event]:
-    """Return the events of a batch's text. Raise ValueError when it was spoilt."""
-    try:
-        return [Event(*values, *_UNSAID[len(values) :]) for values in json.loads(text)]
-    except TypeError:
-        raise ValueError("not the events of an audit batch") from None
 
 
 def flatten(position: int, text: str, since: float, after: int) -> Iterator[tuple[int, Event]]:
     """Yield (position, event) of one batch, strictly after ``after`` and not before ``since``."""
-    for place, event in enumerate(decode_events(text), position * POSITIONS):
+    for place, event in enumerate(unpack(text), position * POSITIONS):
         if place > after and event.at >= since:
             yield place, event
 
@@ -145,7 +138,7 @@ def _problems(batch: Batch, end: Chain) -> Iterator[str]:
     if batch.computed() != batch.digest:
         yield "was edited"
     try:
-        if len(decode_events(batch.events)) != batch.count:
+        if len(unpack(batch.events)) != batch.count:
             yield "holds another number of events than it says"
     except ValueError:
         yield "is unreadable"

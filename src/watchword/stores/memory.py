@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 
 from watchword.model.credential import Credential, Kind
 from watchword.model.ports import Clock, Unavailable
-from watchword.model.records import Add, Change, Event, FeedEntry, Lines, Publish, Record, Subject, Swap
+from watchword.model.records import Add, Change, Event, FeedEntry, Packed, Publish, Record, Subject, Swap
 from watchword.stores.chain import POSITIONS, Batch, Chain, Flaw, Head, Verification, flatten
 from watchword.stores.rows import check, credential_from, credential_row, subject_from, subject_row
 
@@ -134,7 +134,7 @@ class MemoryStore:
         with self._lock:
             return [entry for entry in self._feed if entry.sequence > after and entry.until >= now]
 
-    async def append(self, events: Sequence[Event] | Lines) -> None:
+    async def append(self, events: Sequence[Event] | Packed) -> None:
         """Append a batch, all or nothing."""
         with self._lock:
             self._append(*self._chain.extended(events))

@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from watchword.model.credential import Credential, Kind
 from watchword.model.ports import Clock, Unavailable
-from watchword.model.records import Change, Event, FeedEntry, Lines, Subject
+from watchword.model.records import Change, Event, FeedEntry, Packed, Subject
 from watchword.stores import schema, sql
 from watchword.stores.chain import POSITIONS, Batch, Chain, Flaw, Head, Verification, flatten
 from watchword.stores.creation import create_or_check
@@ -158,7 +158,7 @@ class PostgresStore:
         rows = await self._read(sql.FEED_ENTRIES, {"after": after, "now": int(self._clock())})
         return [feed_entry_from(row) for row in rows]
 
-    async def append(self, events: Sequence[Event] | Lines) -> None:
+    async def append(self, events: Sequence[Event] | Packed) -> None:
         """Append a batch, all or nothing, chained to the one before."""
         if events:
             await self._chained(events, sql.append_plan, _AUDITING)
@@ -230,7 +230,7 @@ class PostgresStore:
             return result.rowcount, result.all() if result.returns_rows else ()
 
     async def _chained(
-        self, events: Sequence[Event] | Lines, plan: Callable[[Sequence[Batch]], sql.Plan[T]], *locks: int
+        self, events: Sequence[Event] | Packed, plan: Callable[[Sequence[Batch]], sql.Plan[T]], *locks: int
     ) -> T:
         async with _patience(_PATIENCE), self._chaining:
             before = self._chain

@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 
 from watchword.model.credential import Credential, Kind
 from watchword.model.ports import Clock, Unavailable
-from watchword.model.records import Change, Event, FeedEntry, Lines, Subject
+from watchword.model.records import Change, Event, FeedEntry, Packed, Subject
 from watchword.stores import schema, sql
 from watchword.stores.chain import POSITIONS, Batch, Chain, Flaw, Head, Verification, flatten
 from watchword.stores.claim_log import ClaimLog
@@ -128,7 +128,7 @@ class SqliteStore:
         rows = self._entries((after, int(self._clock())))
         return [feed_entry_from(row) for row in rows] if rows else []
 
-    async def append(self, events: Sequence[Event] | Lines) -> None:
+    async def append(self, events: Sequence[Event] | Packed) -> None:
         """Append a batch, all or nothing, chained to the one before."""
         if events:
             self._chained(events, sql.append_plan)
@@ -182,7 +182,7 @@ class SqliteStore:
         _, rows = self._ephemeral.change(sql.TAKE, {"key": sql.value_key(key)})
         return rows[0][0] if rows and rows[0][1] > self._clock() else None
 
-    def _chained(self, events: Sequence[Event] | Lines, plan: Callable[[Sequence[Batch]], sql.Plan[T]]) -> T:
+    def _chained(self, events: Sequence[Event] | Packed, plan: Callable[[Sequence[Batch]], sql.Plan[T]]) -> T:
         with self._chaining:
             before = self._chain
             batches, after = before.extended(events)
