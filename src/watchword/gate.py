@@ -23,7 +23,7 @@ from watchword.model.reason import (
     Reason,
 )
 from watchword.model.request import Request
-from watchword.model.verdict import Allow, Challenge, Decision, Deny, Headers, Principal, Rejection
+from watchword.model.verdict import NO_CONSTRAINTS, Allow, Challenge, Decision, Deny, Headers, Principal, Rejection
 from watchword.policy import Compiled
 from watchword.verdicts import FeedWatch
 
@@ -57,7 +57,8 @@ class Route:
     after: tuple[Guard, ...] = ()
     scopes: tuple[str, ...] = ()
     checks_before: tuple[_Check, ...] = field(init=False, repr=False)
-    checks_after: tuple[_Check, ...] = field(init=False, repr=False)
+    checks_after: tuple[_Check, ...] = field(init=False, repr=False)  # of credentials that nothing bounds
+    checks_bound: tuple[_Check, ...] = field(init=False, repr=False)  # of all others: every guard
     evaluate: Callable[[Request], Soon[Principal | Rejection | None]] = field(init=False, repr=False)
     needs_body: bool = field(init=False)  # whether a scheme here signs the content
 
@@ -65,7 +66,9 @@ class Route:
         object.__setattr__(self, "evaluate", self.policy.evaluate)
         object.__setattr__(self, "needs_body", self.policy.needs_body)
         object.__setattr__(self, "checks_before", tuple(guard.check for guard in self.before))
-        object.__setattr__(self, "checks_after", tuple(guard.check for guard in self.after))
+        object.__setattr__(self, "checks_bound", tuple(guard.check for guard in self.after))
+        always = [guard for guard in self.after if not getattr(guard, "bounds_only", False)]
+        object.__setattr__(self, "checks_after", tuple(guard.check for guard in always))
 
 
 class Gate:
@@ -91,45 +94,40 @@ class Gate:
     async def decide(self, request: Request, route: Route) -> Decision:
         """Walk the request past the guards and through the policy of its route; note the outcome; answer."""
         now = self._clock()
-        try:
-            verdict = await self._judge(request, route, now)
-            if isinstance(verdict, Allow):
-                self._audit.note(now, request, verdict.principal)
-                return verdict
-        except Exception as error:  # whatever broke: broken is 503
-            verdict = _broken(error)
-        return await self._deny(request, route, verdict, now)
-
-    async def _judge(self, request: Request, route: Route, now: float) -> Allow | Rejection:
-        watch = self._watch
-        if now >= watch.due or now < watch.read_at:
-            reading = watch.sync(now)
-            if reading is not None:
-                await reading
-        if request.repeated:
-            return Rejection(DUPLICATE_FIELD, b" ".join(sorted(request.repeated)).decode())
         headers: Headers = _NOTHING
-        for check in route.checks_before:
-            answer = check(request, None)
-            if answer is not _NOTHING:
-                answer = await answer if isawaitable(answer) else answer
-                if isinstance(answer, Rejection):
-                    return answer
-                headers = (*headers, *answer)  # None, from a guard that forgot to answer, breaks here
-        verdict = route.evaluate(request)
-        if verdict.__class__ is not Principal:
-            verdict = verdict if verdict.__class__ in _SETTLED else await verdict  # type: ignore[misc]
-            # Exactly a Principal, or None where the policy says so: whatever else comes out is no leave to enter.
-            if verdict.__class__ is not Principal and not (verdict is None and route.policy.public):
-                return _refused(verdict)
-        for check in route.checks_after:
-            answer = check(request, verdict)
-            if answer is not _NOTHING:
-                answer = await answer if isawaitable(answer) else answer
-                if isinstance(answer, Rejection):
-                    return _of(answer, verdict)
-                headers = (*headers, *answer)
-        return Allow(verdict, headers)
+        try:
+            watch = self._watch
+            if now >= watch.due or now < watch.read_at:
+                reading = watch.sync(now)
+                if reading is not None:
+                    await reading
+            if request.repeated:
+                return await self._deny(request, route, _duplicate(request), now)
+            for check in route.checks_before:
+                answer = check(request, None)
+                if answer is not _NOTHING:
+                    answer = await answer if isawaitable(answer) else answer
+                    if isinstance(answer, Rejection):
+                        return await self._deny(request, route, answer, now)
+                    headers = (*headers, *answer)  # None, from a guard that forgot to answer, breaks here
+            verdict = route.evaluate(request)
+            if verdict.__class__ is not Principal:
+                verdict = verdict if verdict.__class__ in _SETTLED else await verdict  # type: ignore[misc]
+                # Exactly a Principal, or None where the policy says so: whatever else comes out is no leave to enter.
+                if verdict.__class__ is not Principal and not (verdict is None and route.policy.public):
+                    return await self._deny(request, route, _refused(verdict), now)
+            free = verdict is None or verdict.constraints is NO_CONSTRAINTS
+            for check in route.checks_after if free else route.checks_bound:
+                answer = check(request, verdict)
+                if answer is not _NOTHING:
+                    answer = await answer if isawaitable(answer) else answer
+                    if isinstance(answer, Rejection):
+                        return await self._deny(request, route, _of(answer, verdict), now)
+                    headers = (*headers, *answer)
+            self._audit.note(now, request, verdict)
+            return Allow(verdict, headers)
+        except Exception as error:  # whatever broke: broken is 503
+            return await self._deny(request, route, _broken(error), now)
 
     def refuse(self, request: Request, rejection: Rejection) -> Deny:
         """Refuse what never reaches a policy: no route, content too large. It is noted like every decision."""
@@ -193,6 +191,10 @@ def _report(error: Exception) -> None:
     if now - _reported.get(message, -_QUIET) >= _QUIET:
         _reported[message] = now
         logger.error("a decision broke: %s", message)
+
+
+def _duplicate(request: Request) -> Rejection:
+    return Rejection(DUPLICATE_FIELD, b" ".join(sorted(request.repeated)).decode())
 
 
 def _refused(verdict: object) -> Rejection:

@@ -18,10 +18,11 @@ class Networks:
     IPv4 in IPv6 (``::ffff:10.0.0.1``) counts as IPv4. An unknown address is in no network.
     """
 
-    __slots__ = ("allowed",)
+    __slots__ = ("allowed", "bounds_only")
 
     def __init__(self, allowed: Iterable[Network] = ()) -> None:
         self.allowed = plain(tuple(allowed))
+        self.bounds_only = not self.allowed  # then a credential without bounds need not be shown to it
 
     def check(self, request: Request, who: Principal | None) -> Rejection | Headers:
         """Return a Rejection when the caller's address is outside, or nothing."""

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from watchword.model.reason import EXPIRED, NOT_YET_VALID, RETIRED, REVOKED, Reason
-from watchword.model.verdict import Constraints, Rate
+from watchword.model.verdict import NO_CONSTRAINTS, Constraints, Rate
 
 __all__ = ["Credential", "Kind", "State"]
 
@@ -113,6 +113,8 @@ class Credential:
 
     def constraints(self) -> Constraints:
         """Return the parsed bounds of its use."""
+        if not self.networks and self.limit is None and self.ends_at() is None:
+            return NO_CONSTRAINTS
         from ipaddress import ip_network
 
         return Constraints(tuple(ip_network(text) for text in self.networks), self.limit, self.ends_at())

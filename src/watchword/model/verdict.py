@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 from watchword.model.reason import Reason
 
 __all__ = [
+    "NO_CONSTRAINTS",
     "Allow",
     "Challenge",
     "Constraints",
@@ -51,6 +52,8 @@ class Constraints:
 
 
 NO_CONSTRAINTS = Constraints()
+"""The bounds of a credential that has none: there is one such object, so that guards need not look further."""
+
 _NO_CLAIMS: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -102,8 +105,7 @@ class Challenge:
     parameters: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Allow:
+class Allow(NamedTuple):
     """Let the request in; ``principal`` is None only where the policy says ``public``."""
 
     principal: Principal | None
