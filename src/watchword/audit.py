@@ -24,6 +24,8 @@ _METHOD_KEPT: Final = 32
 _DETAIL_SHOWN: Final = 256
 _LEVELS: Final = 3  # of percent-encoding that are looked under
 _BROKEN: Final = 503
+_USED_EVERY: Final = 10  # seconds: how exactly a credential's last use is known
+_USED_KEPT: Final = 50_000
 _REDACTED: Final = "[redacted]"
 _SECRET: Final = re.compile(
     r"(?:ak|hs)_(?:live|test)_[0-9A-Za-z]+|(?:rt|ws|cs)_[0-9A-Za-z._-]{20,}|://[^/@:\s]+:[^/@\s]+@"
@@ -46,7 +48,7 @@ def _without_jwt(run: re.Match[str]) -> str:
 
 _Verdict: TypeAlias = Principal | Rejection | None
 _FIELDS: Final = 6  # of a note: time, method, path, address, verdict, reference
-_BATCH: Final = 2_000 * _FIELDS
+_BATCH: Final = 8_000 * _FIELDS
 _MOST: Final = 10_000 * _FIELDS  # that one batch holds
 
 
@@ -58,7 +60,7 @@ class Audit:
     Unavailable: nobody is let in unseen.
     """
 
-    __slots__ = ("_capacity", "_log", "_next", "_pending", "_records", "hurry")
+    __slots__ = ("_capacity", "_log", "_next", "_pending", "_records", "_told", "hurry")
 
     def __init__(self, log: AuditLog, records: Records, capacity: int = _CAPACITY) -> None:
         self._log = log
@@ -67,6 +69,7 @@ class Audit:
         # One flat list: a tuple for each note would be one more thing for the garbage collector to walk.
         self._pending: list[Any] = []
         self._next = min(_BATCH, self._capacity)
+        self._told: dict[str, int] = {}
         self.hurry: Callable[[], None] = _nothing
 
     def __len__(self) -> int:
@@ -104,13 +107,21 @@ class Audit:
         notes = dict(zip(keys, range(0, taken, _FIELDS), strict=True))
         number = dict(zip(notes, range(len(notes)), strict=True))
         acts = [_act(*batch[at + 1 : at + _FIELDS]) for at in notes.values()]
-        await self._log.append(pack(times, [number[key] for key in keys], acts))
+        await self._log.append(pack(times, map(number.__getitem__, keys), acts))
         del self._pending[:taken]
         self._next = min(_BATCH, self._capacity)
-        used = _used(batch, notes.values())
-        if used:
-            await self._records.used(used)
+        await self._tell_used(_used(batch, notes.values()))
         return len(times)
+
+    async def _tell_used(self, used: dict[str, int]) -> None:
+        """Set last uses that are more than some seconds later than what was set before."""
+        told = self._told
+        later = {credential: at for credential, at in used.items() if at >= told.get(credential, -_USED_EVERY) + _USED_EVERY}
+        if later:
+            await self._records.used(later)
+            if len(told) + len(later) > _USED_KEPT:
+                told.clear()
+            told.update(later)
 
 
 def _act(method: str, path: bytes, address: str, verdict: _Verdict, reference: str) -> str:

@@ -1,14 +1,18 @@
 """Pack audit events as JSON, cheaply where there is one a request, and read them back.
 
-What one caller does again in one place differs in its time only, so a batch says each such act once and then who did
-which when: ``{"from": microseconds, "acts": [[action, outcome, …], …], "events": [act, microseconds later, …]}``.
+What one caller does again in one place differs in its time only, so a batch says each such act once and then which of
+them happened when: ``{"acts": [[action, outcome, …], …], "which": …, "at": …}``. The last two are base64 of arrays, one
+entry an event, little-endian: numbers into ``acts`` (32 bits, unsigned) and Unix seconds (IEEE 754, 64 bits).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from operator import add
+import sys
+from array import array
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Sequence
+from math import isfinite
 from typing import Any, Final
 
 from watchword.model.records import Event, Packed
@@ -16,7 +20,6 @@ from watchword.model.records import Event, Packed
 __all__ = ["act_of", "pack", "packed", "unpack"]
 
 _dumps = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
-_MICRO: Final = 1_000_000
 _UNSAID: Final = tuple(Event._field_defaults.get(name, "") for name in Event._fields)
 
 
@@ -35,27 +38,35 @@ def packed(events: Sequence[Event]) -> Packed:
     return pack([float(event.at) for event in events], which, list(numbers))
 
 
-def pack(times: Sequence[float], which: Sequence[int], acts: Sequence[str]) -> Packed:
+def pack(times: Sequence[float], which: Iterable[int], acts: Sequence[str]) -> Packed:
     """Return a batch of events: ``times`` in Unix seconds, and for each the number of its act in ``acts``."""
     first, last = min(times), max(times)
-    try:
-        base = round(first * _MICRO)
-        later = [round(at * _MICRO) - base for at in times]
-    except OverflowError:
-        raise ValueError("an event's time must be a finite number") from None
-    numbers = [0] * (2 * len(times))
-    numbers[0::2], numbers[1::2] = which, later
-    text = f'{{"from":{base},"acts":[{",".join(acts)}],"events":[{",".join(map(str, numbers))}]}}'
+    if not (isfinite(first) and isfinite(last) and isfinite(sum(times))):
+        raise ValueError("an event's time must be a finite number")
+    text = f'{{"acts":[{",".join(acts)}],"which":"{_coded("I", which)}","at":"{_coded("d", times)}"}}'
     return Packed(first, last, len(times), text)
 
 
+def _coded(kind: str, values: Iterable[float]) -> str:
+    numbers = array(kind, values)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return b64encode(numbers).decode()
+
+
+def _numbers(kind: str, text: str) -> array[Any]:
+    numbers = array(kind, b64decode(text, validate=True))
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers
+
+
 def unpack(text: str) -> list[Event]:
-    """Return the events of a batch, times to the microsecond. Raise ValueError when it was spoilt."""
+    """Return the events of a batch. Raise ValueError when it was spoilt."""
     try:
         batch = json.loads(text)
-        base, acts, numbers = batch["from"], batch["acts"], batch["events"]
-        whole: list[tuple[Any, ...]] = [add(tuple(act), _UNSAID[len(act) + 1 :]) for act in acts]
-        pairs = zip(numbers[0::2], numbers[1::2], strict=True)
-        return [Event((base + later) / _MICRO, *whole[number]) for number, later in pairs]
+        whole: list[tuple[Any, ...]] = [tuple(act) + _UNSAID[len(act) + 1 :] for act in batch["acts"]]
+        pairs = zip(_numbers("I", batch["which"]), _numbers("d", batch["at"]), strict=True)
+        return [Event(at, *whole[number]) for number, at in pairs]
     except (TypeError, KeyError, IndexError, AttributeError):
         raise ValueError("not the events of an audit batch") from None
