@@ -74,6 +74,27 @@ def test_init_adds_to_an_env_file_and_closes_it_to_others(tmp_path: Path) -> Non
     assert _mode(tmp_path / ".env") == 0o600
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_init_gives_the_root_key_to_nobody_through_a_link(tmp_path: Path, there: bool) -> None:
+    folder, theirs = tmp_path / "auth", tmp_path / "theirs"
+    folder.mkdir()
+    if there:
+        theirs.write_text("")
+    (folder / ".env").symlink_to(theirs)
+    said = run_in(tmp_path, "init", "auth")
+    assert said.code == 1
+    assert "leads elsewhere" in said.err
+    assert [path.name for path in folder.iterdir()] == [".env"]
+    assert not there or theirs.read_text() == ""
+
+
+def test_init_gives_the_root_key_to_no_other_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_text("")
+    monkeypatch.setattr("os.getuid", lambda: (tmp_path / ".env").stat().st_uid + 1)
+    assert run_in(tmp_path, "init").code == 1
+    assert (tmp_path / ".env").read_text() == ""
+
+
 def test_a_failed_init_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("watchword.cli.init._add_root_key", lambda *_: 1 / 0)
     said = run_in(tmp_path, "init")

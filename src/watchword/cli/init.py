@@ -121,6 +121,9 @@ def _refuse_overwriting(folder: Path) -> None:
             hint = "choose another folder with `watchword init DIR`, or move it away"
             raise Stop(f"{folder / name} exists and is not overwritten", hint, REFUSED)
     env = folder / ".env"
+    if env.is_symlink() or (env.exists() and hasattr(os, "getuid") and env.stat().st_uid != os.getuid()):
+        hint = "the root key would be theirs: choose another folder, or remove it"  # mode 0600 keeps no owner out
+        raise Stop(f"{env} leads elsewhere or belongs to somebody else", hint, REFUSED)
     if env.exists() and re.search(rf"^\s*(?:export\s+)?{ROOT_KEY}\s*=", env.read_text(encoding="utf-8"), re.MULTILINE):
         hint = "it opens some database: choose another folder, or move it away"
         raise Stop(f"{env} holds a root key already and is not overwritten", hint, REFUSED)
