@@ -261,6 +261,17 @@ def test_root_key_from_a_file_and_from_a_command(tmp_path: Path) -> None:
     assert "hunter2" not in str(caught.value).replace(str(caught.value.problems[0].message), "") + repr(caught.value)
 
 
+def test_a_root_key_that_is_no_text_is_not_quoted(tmp_path: Path) -> None:
+    (tmp_path / "key").write_bytes(b"\xffhunter2")
+    printing = "import sys; sys.stdout.buffer.write(bytes([255]) + b'hunter2')"
+    command = f'[root_key]\ncommand = ["{sys.executable}", "-c", "{printing}"]\n'
+    for toml, place in (('[root_key]\nfile = "key"\n', "root_key.file"), (command, "root_key.command")):
+        with pytest.raises(ConfigError) as caught:
+            root_key_of(load(write(tmp_path, toml)))
+        assert caught.value.problems[0].place == place
+        assert "0xff" not in str(caught.value)
+
+
 def test_no_secret_in_repr_or_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = load(write(tmp_path, '[store]\nurl = "postgresql://app:hunter2@db/x"\n'))
     assert "hunter2" not in repr(settings)

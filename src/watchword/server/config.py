@@ -115,14 +115,14 @@ def root_key_of(settings: Settings) -> str | None:
     if table.command:
         try:
             done = subprocess.run(table.command, capture_output=True, timeout=_COMMAND_SECONDS, check=True, text=True)  # noqa: S603
-        except (OSError, subprocess.SubprocessError) as error:
+        except (OSError, subprocess.SubprocessError, UnicodeDecodeError) as error:
             problem = Problem("root_key.command", "", f"{table.command[0][:80]!r} failed: {type(error).__name__}")
             raise ConfigError([problem]) from None
         return done.stdout.strip() or None
     if table.file:
         try:
             return settings.place(table.file).read_text().strip() or None
-        except OSError:
+        except (OSError, UnicodeDecodeError):  # the latter's text quotes the key
             raise ConfigError([Problem("root_key.file", "", f"cannot read {table.file[:80]!r}")]) from None
     if os.environ.get(table.env):
         return os.environ[table.env]
