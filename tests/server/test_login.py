@@ -358,6 +358,21 @@ def test_a_refresh_token_used_twice_ends_everything(browser: httpx2.Client) -> N
     assert browser.get("/whoami", headers=bearer(second["token"])).status_code == 401
 
 
+def test_a_stolen_refresh_token_is_of_no_use_outside_its_networks(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """RFC 9700 section 4.14.2: the bounds of the credential that began a family bound its refreshing, too."""
+    toml = '[server]\ntrusted_proxies = ["127.0.0.1/32"]\n'
+    inside, outside = ({"x-forwarded-for": each, "x-forwarded-proto": "https"} for each in ("10.1.2.3", "203.0.113.9"))
+    with live(tmp_path_factory.mktemp("networks"), toml) as server, server.client() as client:
+        server.do(server.watchword.lifecycle.add_subject("user:carol", by="test"))
+        server.issue(Kind.PASSWORD, "user:carol", networks=["10.0.0.0/8"], options={"password": PASSWORD})
+        begun = client.post("/login", json={"username": "carol", "password": PASSWORD}, headers=inside).json()
+        spent = {"refresh_token": begun["refresh_token"]}
+        stolen = client.post("/refresh", json=spent, headers=outside)
+        assert stolen.status_code == 403
+        assert server.by_reference(stolen.json()["reference"]).credential.startswith("fam_")
+        assert client.post("/refresh", json=spent, headers=inside).status_code == 200  # nothing was spent
+
+
 def test_refresh_refuses_with_one_face(browser: httpx2.Client) -> None:
     used = tokens(browser)["refresh_token"]
     browser.post("/refresh", json={"refresh_token": used})

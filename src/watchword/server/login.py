@@ -15,6 +15,7 @@ from watchword.app import Watchword
 from watchword.codec.fields import read_cookie
 from watchword.codec.secrets import digest, new_id
 from watchword.codec.strict import json_object
+from watchword.guards.networks import Networks
 from watchword.lifecycle.families import Refreshed
 from watchword.model.credential import Kind
 from watchword.model.reason import (
@@ -30,6 +31,7 @@ from watchword.schemes.session import COOKIE, PLAIN_COOKIE
 from watchword.server.attempts import Attempts
 from watchword.server.forms import FORM, JSON, form_of, local_path, media_type
 from watchword.server.responses import Pages, cookie, json_response, problem_response
+from watchword.standing import principal_of
 
 __all__ = ["MAX_FORM", "Login", "read_request"]
 
@@ -66,6 +68,7 @@ class Login:
         self._pages = pages
         self._attempts = attempts
         self._front = watchword.route("public")
+        self._networks = Networks()
         self._session = watchword.route("session")
         self._token = watchword.route("jwt")
         self._challenge = (Challenge("Watchword-Login", (("realm", watchword.realm),)),)
@@ -109,12 +112,20 @@ class Login:
         if refused is not None or not isinstance(token, str):
             return problem_response(refused or self._refuse(request, Rejection(NO_CREDENTIAL)))
         slowed = await self._attempts.slowed(request)
-        found = slowed or await self._watchword.families.redeem(token)
+        found = slowed or await self._elsewhere(request, token) or await self._watchword.families.redeem(token)
         if isinstance(found, Rejection):
             if slowed is None:
                 await self._attempts.guessed(request)
             return problem_response(self._refuse(request, replace(found, scheme="refresh")))
         return self._tokens(found)
+
+    async def _elsewhere(self, request: Request, token: str) -> Rejection | None:
+        """Return the refusal of who is not where the family's password may be used; the token is not spent."""
+        family = await self._watchword.families.holder(token)
+        if family is None or not family.networks:
+            return None
+        answer = self._networks.check(request, principal_of(family, "refresh", family.created_at))
+        return replace(answer, credential=family.id) if isinstance(answer, Rejection) else None
 
     async def logout(self, http: HttpRequest) -> Response:
         """End a session or a refresh family, whichever the caller proves to hold."""
