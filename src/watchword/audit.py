@@ -116,7 +116,9 @@ class Audit:
     async def _tell_used(self, used: dict[str, int]) -> None:
         """Set last uses that are more than some seconds later than what was set before."""
         told = self._told
-        later = {credential: at for credential, at in used.items() if at >= told.get(credential, -_USED_EVERY) + _USED_EVERY}
+        later = {
+            credential: at for credential, at in used.items() if at >= told.get(credential, -_USED_EVERY) + _USED_EVERY
+        }
         if later:
             await self._records.used(later)
             if len(told) + len(later) > _USED_KEPT:

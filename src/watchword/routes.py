@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from watchword.gate import Route
 
@@ -12,6 +13,7 @@ __all__ = ["RouteTable", "Rule"]
 
 # Dot segments, empty segments, backslashes, controls: applications and what they mount tidy them up after the judging.
 _strange = re.compile(r"/(?:/|\.{1,2}(?:/|$))|[\\\x00-\x1f\x7f]").search
+_SHORT = 256  # characters of a path that is remembered
 _PARAMETER = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*(:path)?\}")
 
 
@@ -56,14 +58,19 @@ class RouteTable:
                     self._exact.setdefault((method, rule.path), route)
             else:
                 self._any.setdefault(rule.path, route)
+        self._remembered = lru_cache(maxsize=4096)(self._find)
 
     def find(self, method: str, path: str) -> Route | None:
+        """Return the route, or None. Places asked for lately are remembered."""
+        return self._remembered(method, path) if len(path) <= _SHORT else self._find(method, path)
+
+    def _find(self, method: str, path: str) -> Route | None:
         """Return the route, or None. HEAD is judged as GET where HEAD is not named (RFC 9110 section 9.3.2).
 
         A rule for all methods names none: were HEAD its, it would show the fields of what GET must prove itself for.
         """
         if method == "HEAD":
-            return self._named("HEAD", path) or self.find("GET", path)
+            return self._named("HEAD", path) or self._find("GET", path)
         exact = self._exact.get((method, path))
         if exact is not None or not method.isupper():
             return exact

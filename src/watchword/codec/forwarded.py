@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from watchword.codec.addresses import Address, parsed, plain, within
 from watchword.model.verdict import Headers, Network
 
-__all__ = ["UNKNOWN", "Client", "TrustedProxies", "strip_identity"]
+__all__ = ["FORWARDED", "UNKNOWN", "Client", "TrustedProxies", "strip_identity"]
 
 UNKNOWN: Final = "unknown"
 """Name, as RFC 7239 section 6.2 does, all callers whose address is contested: in no network, and limited together."""
@@ -19,7 +19,10 @@ _IDENTITY: Final = b"x-watchword-"
 _MOST_HOPS: Final = 32
 _MOST_BYTES: Final = 8192  # of a field, counted from its end, which is the part that our proxies wrote
 
-_SAID: Final = frozenset({b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto"})
+FORWARDED: Final = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto")
+"""The fields in which proxies say who called."""
+
+_SAID: Final = frozenset(FORWARDED)
 _REMEMBERED: Final = 4096
 _SHORT: Final = 512  # bytes of field values that are remembered
 _FEW: Final = 8  # fields that are: thousands of empty ones are long, too

@@ -11,10 +11,10 @@ from urllib.parse import quote
 from watchword.adapters.asgi import Scope, peer_of
 from watchword.adapters.problem import problem
 from watchword.app import Watchword
+from watchword.codec.forwarded import FORWARDED
 from watchword.gate import Route
-from watchword.model.ports import Scheme
 from watchword.model.reason import MALFORMED_REQUEST, NO_ROUTE, Reason
-from watchword.model.request import Request
+from watchword.model.request import Peer, Request
 from watchword.model.verdict import Deny, Principal, Rejection
 from watchword.policy import compile as compile_policy
 from watchword.routes import RouteTable, Rule
@@ -34,6 +34,8 @@ _OWN: Final = frozenset({"api-key", "basic", "hmac", "jwt", "mtls", "oauth2", "s
 _LIFE: Final = 60  # seconds
 _REUSED: Final = 20  # seconds that one signed statement is handed out again
 _CAPACITY: Final = 8192
+_REMEMBERED: Final = 512  # bytes of what a gateway says of a caller
+_NOBODY: Final = Peer()
 _SAFE: Final = "!#$&'()*+,-./:;=?@[]^_`{|}~"  # with letters and digits: visible ASCII without %, quotes, \, < and >
 _HEAD: Final = [(b"content-length", b"0"), (b"cache-control", b"no-store")]
 _DIGEST: Final = b"x-watchword-content-sha256"
@@ -45,7 +47,6 @@ class Check:
     def __init__(self, watchword: Watchword, settings: Settings, anyone: Route) -> None:
         self._watchword = watchword
         self._gate = watchword.gate
-        self._api_key: Scheme[Any] = watchword.schemes["api-key"]
         self._more_schemes = not _OWN.issuperset(watchword.schemes)
         self._proxies = watchword.proxies
         self._anyone = anyone
@@ -54,6 +55,7 @@ class Check:
         self._table = RouteTable(routes) if routes else None
         self._upstream = {id(route) for rule, route in routes if rule.body == "upstream"}
         self._kept = routes  # the ids above stay theirs
+        self._peers: dict[tuple[Any, ...], Peer] = {}
         self._said: dict[tuple[int, bytes], tuple[Principal, float, list[tuple[bytes, bytes]]]] = {}
 
     async def answer(self, scope: Scope, raw: bytes) -> Answer:
@@ -61,7 +63,7 @@ class Check:
         return await self._answered(self._request(scope, raw), raw)
 
     def at_once(self, scope: Scope) -> Answer | Coroutine[Any, Any, Answer] | None:
-        """Answer ``/check`` without an event loop's turn, where an API key alone was verified lately and here.
+        """Answer ``/check`` without an event loop's turn, where an API key alone is presented.
 
         None: answer as usual. Should the decision have to wait after all, the coroutine is what remains of it.
         """
@@ -74,16 +76,25 @@ class Check:
             return None
         if b"x-api-key" in fields or b"x-signature" in fields or b"cookie" in fields:
             return None
-        found = self._api_key.verify(self._api_key.read(request), request)
-        if found.__class__ is not Principal:
-            if isinstance(found, Coroutine):
-                found.close()
-            return None
         return _begun(self._answered(request, CHECK))
 
     def _request(self, scope: Scope, raw: bytes) -> Request:
-        peer = peer_of(scope, self._proxies)
-        return Request(scope["method"], raw, scope["query_string"], scope["headers"], peer)
+        request = Request(scope["method"], raw, scope["query_string"], scope["headers"], _NOBODY)
+        fields, client = request.fields, scope["client"]
+        if self._proxies is None or client is None or len(fields) != len(request.headers):
+            request.peer = peer_of(scope, self._proxies)
+            return request
+        # What a gateway says of one caller recurs; fields that came twice, above, are read one by one.
+        said = (client[0], scope["scheme"], *map(fields.get, FORWARDED))
+        peer = self._peers.get(said)
+        if peer is None:
+            peer = peer_of(scope, self._proxies)
+            if peer.certificate is None and "tls" not in (scope.get("extensions") or ()) and _short(said):
+                if len(self._peers) >= _CAPACITY:
+                    self._peers.clear()
+                self._peers[said] = peer
+        request.peer = peer
+        return request
 
     async def _answered(self, request: Request, raw: bytes) -> Answer:
         table = self._table
@@ -136,6 +147,10 @@ class Check:
         if who.actor is not None:
             claims["act"] = {"sub": who.actor}
         return self._watchword.keys.signing_key().sign(claims, ASSERTION).encode("ascii")
+
+
+def _short(said: tuple[Any, ...]) -> bool:
+    return sum(len(text) for text in said if text is not None) <= _REMEMBERED
 
 
 def _begun(work: Coroutine[Any, Any, Answer]) -> Answer | Coroutine[Any, Any, Answer]:
