@@ -34,7 +34,7 @@ from typing import Any, Final, TypeAlias
 from uvicorn.config import Config
 
 from watchword.codec.x509 import ChainVerifier
-from watchword.server.wire import WireProtocol
+from watchword.server.wire.http1 import WireProtocol
 
 __all__ = ["TlsProtocol", "serve_kwargs", "ssl_context"]
 

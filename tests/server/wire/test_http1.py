@@ -11,7 +11,7 @@ import pytest
 from tests.server.live import Live, live
 
 from watchword.model.credential import Kind
-from watchword.server import wire
+from watchword.server.wire import http1
 
 TOML = """
 [[route]]
@@ -125,7 +125,7 @@ def test_an_endless_head_ends_the_connection(served: Live, begin: bytes, more: b
 
 def test_an_overlong_head_is_told_so(served: Live) -> None:
     begin = b"GET /whoami HTTP/1.1\r\nHost: a\r\n"
-    answer = exchange(served, begin, b"X: " + b"a" * (wire._MOST_BYTES + 10))
+    answer = exchange(served, begin, b"X: " + b"a" * (http1._MOST_BYTES + 10))
     assert statuses(answer) in ([431], [])  # a reset may overtake the answer
     assert statuses(exchange(served, begin + b"Connection: close\r\n", b"X: " + b"a" * 60_000 + b"\r\n\r\n")) == [401]
 
@@ -146,7 +146,7 @@ def test_content_is_not_counted_as_head(served: Live) -> None:
     ids=["nothing", "half-a-head", "half-a-content"],
 )
 def test_slow_callers_are_let_go(served: Live, monkeypatch: pytest.MonkeyPatch, begun: tuple[bytes, ...]) -> None:
-    monkeypatch.setattr(wire, "_SECONDS", 0.2)
+    monkeypatch.setattr(http1, "_SECONDS", 0.2)
     began = time.monotonic()
     assert statuses(exchange(served, *begun)) in ([], [400])
     assert time.monotonic() - began < 5
@@ -155,7 +155,7 @@ def test_slow_callers_are_let_go(served: Live, monkeypatch: pytest.MonkeyPatch, 
 def test_a_slow_caller_wins_no_time_by_sending_a_byte_now_and_then(
     served: Live, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wire, "_SECONDS", 0.2)
+    monkeypatch.setattr(http1, "_SECONDS", 0.2)
     with socket.create_connection(("127.0.0.1", served.port), timeout=10) as connection:
         connection.sendall(b"GET /")
         assert pushed(connection, b"a", 40, pause=0.05) < 40

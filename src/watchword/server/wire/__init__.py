@@ -1,0 +1,1 @@
+"""Speak the protocol that callers speak."""
