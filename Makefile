@@ -8,7 +8,7 @@ VENV := .venv
 PEERS := .venv-peers
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
-INSTALL := $(UV) pip install --quiet --python $(BIN)/python --require-hashes
+INSTALL := $(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes
 ARGS ?=
 JOBS ?= auto
 

@@ -129,6 +129,22 @@ class Gate:
         except Exception as error:  # whatever broke: broken is 503
             return await self._deny(request, route, _broken(error), now)
 
+    async def screen(self, request: Request, route: Route) -> Deny | None:
+        """Walk past the guards that need nobody, where something else will decide; only a refusal is noted."""
+        now = self._clock()
+        try:
+            if request.repeated:
+                return await self._deny(request, route, _duplicate(request), now)
+            for check in route.checks_before:
+                answer = check(request, None)
+                answer = await answer if isawaitable(answer) else answer
+                if isinstance(answer, Rejection):
+                    return await self._deny(request, route, answer, now)
+                tuple(answer)  # a guard that forgot to answer breaks here
+            return None
+        except Exception as error:
+            return await self._deny(request, route, _broken(error), now)
+
     def refuse(self, request: Request, rejection: Rejection) -> Deny:
         """Refuse what never reaches a policy: no route, content too large. It is noted like every decision."""
         reference = secrets.token_hex(8)

@@ -430,3 +430,11 @@ def test_another_key_cannot_be_logged_out_by_its_id(server: Live, browser: httpx
     key = server.issue(Kind.API_KEY, "user:bob").material["secret"]
     assert browser.post("/logout", headers=bearer(key)).status_code == 401
     assert browser.get("/whoami", headers=bearer(key)).status_code == 200
+
+
+def test_a_login_is_in_the_audit_once_and_as_it_ended(server: Live) -> None:
+    with server.client() as program:
+        before = len(server.events())
+        program.post("/login", json={"username": "alice", "password": "wrong horse battery staple"})
+        told = [(event.action, event.outcome) for event in server.events()[before:]]
+    assert told == [("decide", "refused")]

@@ -88,9 +88,9 @@ class Login:
         """Show the page, or log in: JSON gets tokens, a form a session."""
         if http.method != "POST":
             request = request_of(http.scope, self._watchword.proxies)
-            opened = await self._watchword.gate.decide(request, self._front)
-            if isinstance(opened, Deny):
-                return problem_response(opened)
+            refused = await self._watchword.gate.screen(request, self._front)
+            if refused is not None:
+                return problem_response(refused)
             return self._page(request, 200, next=local_path(http.query_params.get("next", "")) or "")
         request, refused = await self._read(http)
         kind = media_type(request)
@@ -174,8 +174,7 @@ class Login:
         request, unusable = await read_request(http, self._watchword)
         if unusable is not None:
             return request, self._refuse(request, unusable)
-        opened = await self._watchword.gate.decide(request, self._front)
-        return request, opened if isinstance(opened, Deny) else None
+        return request, await self._watchword.gate.screen(request, self._front)
 
     def _refuse(self, request: Request, rejection: Rejection) -> Deny:
         deny = self._watchword.gate.refuse(request, rejection)

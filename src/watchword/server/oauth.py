@@ -62,9 +62,9 @@ class TokenEndpoint:
         if unusable is not None:
             deny = self._watchword.gate.refuse(request, unusable)
             return problem_response(deny) if unusable.reason is BODY_TOO_LARGE else self._error(deny, "invalid_request")
-        opened = await self._watchword.gate.decide(request, self._front)
-        if isinstance(opened, Deny):
-            return problem_response(opened)
+        screened = await self._watchword.gate.screen(request, self._front)
+        if screened is not None:
+            return problem_response(screened)
         slowed = await self._attempts.slowed(request)
         if slowed is not None:
             return problem_response(self._watchword.gate.refuse(request, replace(slowed, scheme=_SCHEME)))
