@@ -210,3 +210,14 @@ def test_broken_share_leaves_each_process_its_own_limit() -> None:
     clock.now += 1.0
     assert meter.admit("k", 1, rate) == 0.0
     assert shared.asked == 2
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.floats(0, 40)), max_size=60), st.integers(1, 5))
+def test_a_limiter_says_what_admit_says(hits: list[tuple[str, float]], count: int) -> None:
+    rate, clocks = Rate(count, 10), (FixedClock(), FixedClock())
+    short, long = MemoryMeter(clocks[0]), MemoryMeter(clocks[1])
+    limited = short.limiter(rate)
+    for key, later in hits:
+        for clock in clocks:
+            clock.now += later
+        assert limited(key) == long.admit(key, 1, rate)

@@ -35,11 +35,12 @@ class CredentialLimit:
     persons use. There, each subject is limited, per application that it acts through.
     """
 
-    __slots__ = ("_admit", "_prefix", "_rate", "name")
+    __slots__ = ("_admit", "_limited", "_prefix", "_rate", "name")
 
     def __init__(self, meter: Meter, rate: Rate | None, name: str) -> None:
         """Count under ``name``: routes of one name share one allowance."""
         self._admit = _admission(meter)
+        self._limited = None if rate is None else _limiter(meter, self._admit, rate)
         self._rate = rate
         self._prefix = f"route|{name}|"
         self.name = name
@@ -53,7 +54,7 @@ class CredentialLimit:
         if not spender or _OUTSIDE in spender:
             spender = f"{who.subject} via {who.actor}" if who.actor else who.subject
         if rate is not None:
-            retry = self._admit(self._prefix + spender, 1, rate)
+            retry = self._limited(self._prefix + spender)  # type: ignore[misc]
             if retry.__class__ is not float:
                 return self._later(retry, rate, own, who.credential or spender)
             if retry:
@@ -159,6 +160,12 @@ def _admission(meter: Meter) -> _Admit:
         return _retry(allowance) if isinstance(allowance, Allowance) else _retry_later(allowance)
 
     return admit
+
+
+def _limiter(meter: Meter, admit: _Admit, rate: Rate) -> Callable[[str], Soon[float]]:
+    """Return what spends one request at ``rate``: the meter's own ``limiter``, or ``admit``."""
+    own: Callable[[Rate], Callable[[str], float]] | None = getattr(meter, "limiter", None)
+    return own(rate) if own is not None else lambda key: admit(key, 1, rate)
 
 
 def _retry(allowance: Allowance) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from itertools import islice
 from statistics import median
 from typing import Final, Protocol
@@ -88,6 +89,26 @@ class MemoryMeter:
             if cost:
                 span.young[key] = after
             return 0.0
+
+    def limiter(self, rate: Rate) -> Callable[[str], float]:
+        """Return ``admit`` of cost 1 at one rate: what does not change from hit to hit is looked up once."""
+        seconds, step, clock, origin = rate.seconds, rate.seconds / rate.count, self.clock, self._origin
+        most, admit, guard = seconds + _SLACK, self.admit, self._guard
+        with guard:
+            span = self._turn(seconds, clock() - origin)
+
+        def limited(key: str) -> float:
+            with guard:
+                now = clock() - origin
+                tat = span.young.get(key)
+                if tat is not None and now < span.turn_at:
+                    after = (tat if tat > now else now) + step
+                    if after - now <= most:
+                        span.young[key] = after
+                        return 0.0
+            return admit(key, 1, rate)
+
+        return limited
 
     def hit(self, key: str, cost: int, rate: Rate) -> Allowance:
         """Spend ``cost`` if there is room and tell what is left; ``admit`` is the same for half the price."""
