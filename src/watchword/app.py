@@ -28,7 +28,7 @@ from watchword.lifecycle.tokens import Tokens
 from watchword.lifecycle.values import networks_of, rate_of
 from watchword.lifecycle.verbs import Lifecycle
 from watchword.model.credential import Kind
-from watchword.model.ports import Clock, Scheme, Unavailable
+from watchword.model.ports import Clock, Meter, Scheme, Unavailable
 from watchword.model.records import FeedEntry, Topic
 from watchword.model.request import Request
 from watchword.offload import HashingPool, InlineHashing
@@ -42,7 +42,7 @@ from watchword.verdicts import FeedWatch, Revocations, Verdicts
 
 __all__ = ["ROOT_KEY", "Watchword"]
 
-logger = logging.getLogger("watchword")
+logger: logging.Logger = logging.getLogger("watchword")
 
 ROOT_KEY: Final = "WATCHWORD_ROOT_KEY"
 _FLUSH_EVERY: Final = 0.2
@@ -56,6 +56,32 @@ class Watchword:
     the API (default: the issuer). ``workers`` is how many processes share a SQLite store: 1 counts limits in memory,
     anything else through a file. Durations are in seconds.
     """
+
+    store: Store
+    sealer: Sealer
+    issuer: str
+    audience: str
+    realm: str
+    clock: Clock
+    running: bool
+    session_idle: int
+    session_lifetime: int
+    client_ca: bytes | None
+    proxies: TrustedProxies | None
+    verdicts: Verdicts
+    revocations: Revocations
+    watch: FeedWatch
+    audit: Audit
+    passwords: InlineHashing | HashingPool
+    keys: OwnKeys
+    meter: Meter
+    csrf: Csrf
+    lifecycle: Lifecycle
+    families: Families
+    tokens: Tokens
+    parts: Parts
+    schemes: dict[str, Scheme[Any]]
+    gate: Gate
 
     def __init__(
         self,

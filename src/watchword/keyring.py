@@ -183,7 +183,7 @@ class Issuer:
             raise ValueError("an issuer needs its name and the audience that it calls us by")
         self.iss = iss
         self.audience = audience
-        self.types = frozenset(each.lower().removeprefix("application/") for each in types)
+        self.types: frozenset[str] = frozenset(each.lower().removeprefix("application/") for each in types)
         self._subject = claim_rule(subject)
         self._client_subject = claim_rule(client_subject)
         self._jwks_uri = checked_url(jwks_uri) if jwks_uri else ""

@@ -26,7 +26,7 @@ class InlineHashing:
     __slots__ = ("cost",)
 
     def __init__(self, cost: Cost | None = None) -> None:
-        self.cost = cost or Cost()
+        self.cost: Cost = cost or Cost()
 
     def verify(self, encoded: str, password: str) -> bool:
         """Return whether the password fits the encoded hash."""
@@ -46,7 +46,7 @@ class HashingPool:
     """
 
     def __init__(self, cost: Cost | None = None, *, at_once: int | None = None, queue: int = 64) -> None:
-        self.cost = cost or Cost()
+        self.cost: Cost = cost or Cost()
         self._threads = at_once or _processors()
         self._pool = self._new_pool()
         self._room = self._threads + queue

@@ -28,7 +28,7 @@ class _Root(VerbGroup):
     }
 
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     cls=_Root,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

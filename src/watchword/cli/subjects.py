@@ -22,8 +22,8 @@ __all__ = ["register"]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Such as alice.", show_default=False)]
 _PAGE = 500
 
-user = group("Add people, list them, disable and enable them.")
-service = group("Add services, list them, disable and enable them.")
+user: typer.Typer = group("Add people, list them, disable and enable them.")
+service: typer.Typer = group("Add services, list them, disable and enable them.")
 
 
 def register(app: typer.Typer) -> None:

@@ -105,14 +105,15 @@ class VerificationKey:
 
     def __init__(self, key: PublicKey, kid: str | None = None) -> None:
         """Take a public key of the cryptography package; ``kid`` defaults to its thumbprint. Raise KeyRefused."""
-        self.algorithm = _algorithm_of(key)
+        self.algorithm: str = _algorithm_of(key)
         self._wrapped = _wrapped(key)
-        self.kid = kid if kid is not None else self._wrapped.thumbprint()
+        self.kid: str = kid if kid is not None else self._wrapped.thumbprint()
+        self.names: frozenset[str]
         self.names, name = _ALGORITHMS[self.algorithm]
         self._check = _REGISTRY.get_alg(name).verify
         self._ready = _Ready(key)
         size = (key.key_size + 7) // 8 if isinstance(key, rsa.RSAPublicKey) else 64
-        self.signature_length = (size * 4 + 2) // 3  # characters of base64url
+        self.signature_length: int = (size * 4 + 2) // 3  # characters of base64url
 
     def __repr__(self) -> str:
         return f"VerificationKey(kid={self.kid!r}, algorithm={self.algorithm!r})"
@@ -197,8 +198,8 @@ class SigningKey:
 
     def __init__(self, key: PrivateKey, kid: str | None = None) -> None:
         """Take a private key of the cryptography package. Raise KeyRefused when it is not fit."""
-        self.verification = VerificationKey(key.public_key(), kid)
-        self.kid = self.verification.kid
+        self.verification: VerificationKey = VerificationKey(key.public_key(), kid)
+        self.kid: str = self.verification.kid
         self._key = key
         self._wrapped = _wrapped(key)
         self._sign = _REGISTRY.get_alg(_ALGORITHMS[self.algorithm][1]).sign
@@ -268,11 +269,11 @@ class Header:
     __slots__ = ("algorithm", "kid", "segment", "typ", "type")
 
     def __init__(self, segment: bytes, algorithm: str, kid: str | None, typ: str | None) -> None:
-        self.segment = segment
-        self.algorithm = algorithm
-        self.kid = kid
-        self.typ = typ
-        self.type = (typ or "").lower().removeprefix("application/")
+        self.segment: bytes = segment
+        self.algorithm: str = algorithm
+        self.kid: str | None = kid
+        self.typ: str | None = typ
+        self.type: str = (typ or "").lower().removeprefix("application/")
 
     def __repr__(self) -> str:
         return f"Header(algorithm={self.algorithm!r}, kid={self.kid!r}, typ={self.typ!r})"
@@ -285,10 +286,10 @@ class Token:
     __slots__ = ("claims", "header", "signature", "signed")
 
     def __init__(self, header: Header, claims: dict[str, Any], signed: bytes, signature: bytes) -> None:
-        self.header = header
-        self.claims = claims
-        self.signed = signed
-        self.signature = signature  # still in base64url
+        self.header: Header = header
+        self.claims: dict[str, Any] = claims
+        self.signed: bytes = signed
+        self.signature: bytes = signature  # still in base64url
 
     def __repr__(self) -> str:
         return f"Token({self.header!r})"

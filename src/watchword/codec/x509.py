@@ -136,7 +136,7 @@ class ChainVerifier:
             raise ValueError("the client CA bundle cannot be read: it must be certificates in PEM") from None
         for authority in authorities:
             _check_authority(authority)
-        self.authorities = tuple(authorities)
+        self.authorities: tuple[x509.Certificate, ...] = tuple(authorities)
         # RFC 5280 lets a client be named by its subject alone, and does not forbid a critical name beside one.
         leaf = (
             ExtensionPolicy.webpki_defaults_ee()

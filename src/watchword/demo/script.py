@@ -70,7 +70,7 @@ class Cast:
     """Hold who calls: what they hold, the courier that carries their requests, the office that takes things back."""
 
     def __init__(self, stage: Stage, courier: Courier) -> None:
-        self.url = stage.url
+        self.url: str = stage.url
         self.seeds: Seeds = stage.seeds
         self.courier = courier
         self._stage = stage

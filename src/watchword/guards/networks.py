@@ -21,8 +21,8 @@ class Networks:
     __slots__ = ("allowed", "bounds_only")
 
     def __init__(self, allowed: Iterable[Network] = ()) -> None:
-        self.allowed = plain(tuple(allowed))
-        self.bounds_only = not self.allowed  # then a credential without bounds need not be shown to it
+        self.allowed: tuple[Network, ...] = plain(tuple(allowed))
+        self.bounds_only: bool = not self.allowed  # then a credential without bounds need not be shown to it
 
     def check(self, request: Request, who: Principal | None) -> Rejection | Headers:
         """Return a Rejection when the caller's address is outside, or nothing."""

@@ -43,7 +43,7 @@ class CredentialLimit:
         self._limited = None if rate is None else _limiter(meter, self._admit, rate)
         self._rate = rate
         self._prefix = f"route|{name}|"
-        self.name = name
+        self.name: str = name
 
     def check(self, request: Request, who: Principal | None) -> Soon[_Answer]:
         """Spend one request of the route's and of the credential's own allowance; nothing where nobody is known."""
@@ -89,7 +89,7 @@ class SubjectLimit:
     def __init__(self, meter: Meter, rate: Rate, name: str = "subject") -> None:
         self._admit = _admission(meter)
         self._rate = rate
-        self.name = name
+        self.name: str = name
 
     def check(self, request: Request, who: Principal | None) -> Soon[_Answer]:
         """Spend one request of the subject's allowance; nothing where nobody is known."""
@@ -113,7 +113,7 @@ class AddressLimit:
     def __init__(self, meter: Meter, rate: Rate, name: str = "address") -> None:
         self._admit = _admission(meter)
         self._rate = rate
-        self.name = name
+        self.name: str = name
         # Who failed lately, so that all others cost a look into two sets. Forgetting one gives it one more failure.
         self._young: set[str] = set()
         self._old: set[str] = set()

@@ -26,7 +26,7 @@ class Scopes:
     __slots__ = ("required",)
 
     def __init__(self, required: Iterable[str]) -> None:
-        self.required = frozenset(required)
+        self.required: frozenset[str] = frozenset(required)
         for scope in self.required:
             if not scope_token(scope):
                 raise ValueError(f"not a scope: {scope!r}")

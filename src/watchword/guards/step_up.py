@@ -21,8 +21,8 @@ class StepUp:
     __slots__ = ("_clock", "factors", "within")
 
     def __init__(self, factors: Iterable[str], within: float | None, clock: Clock) -> None:
-        self.factors = frozenset(factors)
-        self.within = within
+        self.factors: frozenset[str] = frozenset(factors)
+        self.within: float | None = within
         self._clock = clock
 
     def check(self, request: Request, who: Principal | None) -> Rejection | Headers:

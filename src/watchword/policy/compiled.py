@@ -46,13 +46,13 @@ class Compiled:
     __slots__ = ("_alternatives", "_schemes", "evaluate", "needs_body", "policy", "public", "schemes", "text")
 
     def __init__(self, policy: Policy, schemes: Mapping[str, Scheme[Any]]) -> None:
-        self.policy = policy
-        self.text = render(policy)
-        self.public = has_public(policy)
-        self.schemes = names(policy)
+        self.policy: Policy = policy
+        self.text: str = render(policy)
+        self.public: bool = has_public(policy)
+        self.schemes: tuple[str, ...] = names(policy)
         self._schemes = {name: schemes[name] for name in self.schemes}
         self._alternatives = alternatives(policy)
-        self.needs_body = any(scheme.needs_body for scheme in self._schemes.values())
+        self.needs_body: bool = any(scheme.needs_body for scheme in self._schemes.values())
         self.evaluate: Evaluate = evaluator(self._alternatives, self._schemes, public=self.public)
 
     def __repr__(self) -> str:

@@ -42,7 +42,8 @@ class PolicyError(ValueError):
         self.found = found
         self.expected = expected
         self.hint = hint
-        self.line = self.column = 0
+        self.line: int = 0
+        self.column: int = 0
         message = f"found {found}, expected {expected}" + (f"; {hint}" if hint else "")
         if text is not None:
             self.line = text.count("\n", 0, at) + 1

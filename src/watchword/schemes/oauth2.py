@@ -86,8 +86,8 @@ class Introspection:
         """Raise ValueError for an endpoint that is not https, or a client without a secret."""
         if not client_id or not client_secret:
             raise ValueError("introspection needs the client id and secret that the provider gave")
-        self.endpoint = checked_url(endpoint)
-        self.prefix = prefix.encode()
+        self.endpoint: str = checked_url(endpoint)
+        self.prefix: bytes = prefix.encode()
         self._fetch = fetch
         self._issuer = issuer
         self._audience = audience
@@ -97,7 +97,8 @@ class Introspection:
         pair = f"{quote_plus(client_id)}:{quote_plus(client_secret)}"  # RFC 6749 section 2.3.1
         self._headers = {"authorization": "Basic " + b64encode(pair.encode()).decode()}
         # What an answer proves depends on all of these, so a remembered one is found by all of them (CVE-2026-33496).
-        self.mark = sha256(repr((endpoint, client_id, issuer, audience, subject, client_subject)).encode()).digest()[:8]
+        depends = (endpoint, client_id, issuer, audience, subject, client_subject)
+        self.mark: bytes = sha256(repr(depends).encode()).digest()[:8]
 
     def __repr__(self) -> str:
         return f"Introspection({self.endpoint!r})"

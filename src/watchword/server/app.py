@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
 from starlette.exceptions import HTTPException
@@ -36,7 +36,7 @@ from watchword.server.settings import Settings
 
 __all__ = ["WHOAMI", "ServerApp", "create_app", "every_scheme"]
 
-logger = logging.getLogger("watchword")
+logger: logging.Logger = logging.getLogger("watchword")
 
 WHOAMI: Final = ("hmac", "api-key", "jwt", "oauth2", "basic", "session", "mtls")
 """The order in which credentials are looked for where any is accepted: a signature before the bare key beside it."""
@@ -62,7 +62,7 @@ class ServerApp:
         self._anyone: Route = watchword.route(every_scheme(watchword))
         check = Check(watchword, settings, self._anyone)
         self._check = check.answer
-        self.at_once = check.at_once
+        self.at_once: Callable[[Scope], Answer | Coroutine[Any, Any, Answer] | None] = check.at_once
         pages, attempts = Pages(), Attempts(watchword, settings)
         routes = [
             *Login(watchword, attempts, pages).routes(),

@@ -57,7 +57,7 @@ class ConfigError(ValueError):
     """Refuse a configuration and name everything that is wrong with it in ``problems``, never a secret."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(problems)
+        self.problems: tuple[Problem, ...] = tuple(problems)
         super().__init__("\n".join(map(str, self.problems)))
 
 

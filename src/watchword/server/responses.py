@@ -36,7 +36,7 @@ __all__ = [
     "refusal",
 ]
 
-logger = logging.getLogger("watchword")
+logger: logging.Logger = logging.getLogger("watchword")
 
 Answer: TypeAlias = tuple[int, list[tuple[bytes, bytes]], bytes]
 """Status, header fields and content of a whole response."""
@@ -61,7 +61,7 @@ class Sent:
     def __init__(self, send: Any, *, tls: bool) -> None:
         self._send = send
         self._tls = tls
-        self.begun = False
+        self.begun: bool = False
 
     async def __call__(self, message: Any) -> None:
         """Send one ASGI message."""

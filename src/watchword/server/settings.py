@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal
 from urllib.parse import quote
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, SecretStr
@@ -117,7 +117,7 @@ ClaimRule = Annotated[str, _checked(claim_rule)]
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class Tls(_Table):
@@ -247,7 +247,7 @@ Introspections = Annotated[tuple[IntrospectionEntry, ...], NoDecode, BeforeValid
 class Settings(BaseSettings):
     """Hold the whole configuration: the file's values, over them the environment's."""
 
-    model_config = SettingsConfigDict(
+    model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
         extra="forbid",
         frozen=True,
         env_prefix="WATCHWORD_",

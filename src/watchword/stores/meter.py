@@ -170,7 +170,7 @@ class LeasedMeter:
     """
 
     def __init__(self, shared: Spender, local: MemoryMeter | None = None) -> None:
-        self.clock = shared.clock
+        self.clock: Clock = shared.clock
         self._shared = shared
         self._local = local
         self._young: dict[str, _Lease] = {}

@@ -39,8 +39,8 @@ __all__ = [
 
 REVISION = "0001"  # the newest of migrations/versions; tests compare
 
-durable = MetaData()
-ephemeral = MetaData()
+durable: MetaData = MetaData()
+ephemeral: MetaData = MetaData()
 
 _key = Text().with_variant(Text(collation="C"), "postgresql")
 _sequence = BigInteger().with_variant(Integer, "sqlite")  # only INTEGER PRIMARY KEY counts by itself there
@@ -50,7 +50,7 @@ class SchemaOutdated(Exception):
     """Say that the database has another schema revision than this version of Watchword needs."""
 
 
-subject = Table(
+subject: Table = Table(
     "subject",
     durable,
     Column("name", _key, primary_key=True),
@@ -60,7 +60,7 @@ subject = Table(
     Column("version", BigInteger, nullable=False),
 )
 
-credential = Table(
+credential: Table = Table(
     "credential",
     durable,
     Column("id", _key, primary_key=True),
@@ -90,7 +90,7 @@ credential = Table(
     Index("ix_credential_kind", "kind"),
 )
 
-feed = Table(
+feed: Table = Table(
     "feed",
     durable,
     Column("sequence", _sequence, primary_key=True, autoincrement=True),
@@ -102,7 +102,7 @@ feed = Table(
     sqlite_autoincrement=True,  # a sequence number never comes back after its row was pruned
 )
 
-audit = Table(
+audit: Table = Table(
     "audit",
     durable,
     Column("position", _sequence, primary_key=True, autoincrement=True),
@@ -118,7 +118,7 @@ audit = Table(
     sqlite_autoincrement=True,
 )
 
-audit_writer = Table(  # the end of each chain, so that events missing at the end are found too
+audit_writer: Table = Table(  # the end of each chain, so that events missing at the end are found too
     "audit_writer",
     durable,
     Column("writer", Text, primary_key=True),
@@ -127,7 +127,7 @@ audit_writer = Table(  # the end of each chain, so that events missing at the en
 )
 
 # Keys here are SHA-256 digests: of one size whatever callers send, and no code or token is readable in the table.
-value = Table(
+value: Table = Table(
     "value",
     ephemeral,
     Column("key", LargeBinary, primary_key=True),
@@ -136,7 +136,7 @@ value = Table(
     Index("ix_value_until", "until"),
 )
 
-claim = Table(
+claim: Table = Table(
     "claim",
     ephemeral,
     Column("key", LargeBinary, primary_key=True),
@@ -144,7 +144,7 @@ claim = Table(
     Index("ix_claim_until", "until"),
 )
 
-alembic_version = Table(  # exactly as Alembic makes it
+alembic_version: Table = Table(  # exactly as Alembic makes it
     "alembic_version",
     MetaData(),
     Column("version_num", String(32), nullable=False),

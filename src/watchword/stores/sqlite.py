@@ -43,8 +43,8 @@ class SqliteStore:
     inline = True
 
     def __init__(self, path: str | Path, *, clock: Clock = time.time) -> None:
-        self.path = str(path)
-        self.safe_for_workers = SAFE and self.path != ":memory:"
+        self.path: str = str(path)
+        self.safe_for_workers: bool = SAFE and self.path != ":memory:"
         self.lasting: bool = self.path != ":memory:"
         self.state: Path | None = Path(self.path) if self.lasting else None
         self._clock = clock

@@ -37,6 +37,13 @@ _LARGEST = 1024 * 1024
 class Callers:
     """Hold a running Watchword and credentials of those who call."""
 
+    key: bytes
+    limited: bytes
+    elsewhere: bytes
+    scopeless: bytes
+    signing_id: bytes
+    signing_secret: bytes
+
     def __init__(self, watchword: Watchword) -> None:
         self.watchword = watchword
         self.key = self.limited = self.elsewhere = self.scopeless = b""

@@ -16,6 +16,9 @@ class Forge:
     """Make twins of one token. ``key`` is the issuer's own: what it rightly signs may be wrong all the same."""
 
     def __init__(self, token: str, key: SigningKey) -> None:
+        self.head: str
+        self.payload: str
+        self.signature: str
         self.head, self.payload, self.signature = token.split(".")
         self.header: dict[str, Any] = json.loads(from_base64url(self.head.encode()))
         self.claims: dict[str, Any] = json.loads(from_base64url(self.payload.encode()))

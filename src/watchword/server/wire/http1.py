@@ -29,6 +29,9 @@ class WireProtocol(HttpToolsProtocol):
     - Heads and trailers are bounded in size, whole requests in time, and so is the wait for the first one.
     """
 
+    headers: list[tuple[bytes, bytes]]
+    timeout_keep_alive_task: asyncio.TimerHandle | None
+
     _whole = True  # nothing of a request is missing
     _beside = 0  # bytes of this request that are not content
     _content = 0  # bytes of content in what is being read
