@@ -37,8 +37,6 @@ check: $(VENV)/.dev ## format, lint, types, public types, import contracts
 	@echo "== lint-imports" && $(BIN)/lint-imports --no-logo
 
 bench: $(VENV)/.bench $(PEERS)/.peers ## measure decisions against their peers: a table and a picture
-	@command -v wrk >/dev/null || apt-get install -y -q wrk >/dev/null 2>&1 || \
-		{ apt-get update -q && apt-get install -y -q wrk; } >/dev/null 2>&1 || echo "wrk is not to be had: our own client takes its place"
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 soak: $(VENV)/.dev ## the long runs: floods, crashes, timings

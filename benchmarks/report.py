@@ -38,10 +38,10 @@ METHOD = """\
   a bound is a ratio within the run, never an absolute time. The garbage collector is off for all while the clock runs.
 - Signed requests are signed before the clock starts, each with a nonce of its own. In "shared single use", two houses
   over one store take every other request, so that each claim reads what the other process would have written.
-- `/check`: one uvicorn worker (uvloop, httptools) on one core, 32 keep-alive connections without pipelining from wrk
-  on the other core; the empty application answers the same requests with 200 and nothing else. Where wrk is not to be
-  had, a client in Python takes its place. That one is no faster than an empty application, so it never sleeps and need
-  not be woken, which is a server's dearest call: with it the share that `/check` reaches is about half.
+- `/check`: one uvicorn worker (uvloop, httptools) on one core, 32 keep-alive connections without pipelining from a
+  client on the other core; the empty application answers the same requests with 200 and nothing else. wrk in place of
+  that client finds the same share. Once a server is slower than its client, each answer has to wake the client too:
+  ten more microseconds of work in the server cost sixteen.
 
 ## What it does not say
 
