@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from watchword.codec.claims import (
     audience_refusal,
+    bounds,
     claim_rule,
     is_name,
     moment,
@@ -20,6 +22,7 @@ from watchword.codec.claims import (
     time_refusal,
 )
 from watchword.model import reason as why
+from watchword.model.verdict import NO_CONSTRAINTS, Constraints, Rate
 
 # RFC 7519 section 3.1
 EXAMPLE = {"iss": "joe", "exp": 1300819380, "http://example.com/is_root": True}
@@ -129,3 +132,18 @@ def test_no_rule(rule: str) -> None:
 def test_a_name_that_others_gave_never_names_a_second_credential() -> None:
     assert outside_name("jti", "plain") == "jti:plain"
     assert "+" not in outside_name("jti", "x+key_of_somebody_else")
+
+
+def test_bounds_of_our_own_tokens() -> None:
+    assert bounds({}) is NO_CONSTRAINTS
+    found = bounds({"networks": ["10.0.0.0/8", "2001:db8::/32"], "limit": [5, 60]})
+    assert found == Constraints((ip_network("10.0.0.0/8"), ip_network("2001:db8::/32")), Rate(5, 60))
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [{"networks": ["x"]}, {"networks": 5}, {"networks": [None]}, {"limit": [5]}, {"limit": 5}, {"networks": {}}],
+)
+def test_spoilt_bounds_are_none_at_all(claims: dict[str, object]) -> None:
+    found = bounds(claims)
+    assert found is None or found == Constraints()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from tests.house import House, accepted, bearing, played, reason
 from watchword import Principal, Watchword
 from watchword.lifecycle.verbs import REMEMBERED
 from watchword.model.credential import Kind
+from watchword.model.verdict import Constraints, Rate
 
 
 def claims(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -112,3 +114,29 @@ def test_no_token_outlives_what_the_feed_remembers_of_its_revocation(lifetime: i
     with pytest.raises(ValueError, match="access token lives 1 to"):
         Watchword(access_lifetime=lifetime)
     assert Watchword(access_lifetime=REMEMBERED)
+
+
+@played
+async def test_a_token_is_bound_as_what_it_came_from(opened: House) -> None:
+    """Whoever steals it must be where its owner may be, and shares its owner's limit."""
+    issued = await opened.issue(Kind.OAUTH_CLIENT, scopes=["a"], networks=["192.0.2.0/24"], limit=Rate(2, 60))
+    token = opened.watchword.tokens.for_client(issued.credential, frozenset({"a"})).text.encode()
+    assert reason(await opened.decide("oauth2", bearing(b"Bearer " + token, address="198.51.100.1"))) == (
+        "network_not_allowed"
+    )
+    for _ in range(2):
+        accepted(await opened.decide("oauth2", bearing(b"Bearer " + token, address="192.0.2.1")))
+    assert reason(await opened.decide("oauth2", bearing(b"Bearer " + token, address="192.0.2.1"))) == "rate_limited"
+
+
+@played
+async def test_a_persons_token_is_bound_as_their_password(opened: House) -> None:
+    await opened.issue(Kind.API_KEY, "user:alice")
+    bound = Constraints((ip_network("192.0.2.0/24"),))
+    who = Principal("user:alice", "login", "pwd_1", factors=("pwd",), authenticated_at=1, constraints=bound)
+    family = (await opened.watchword.families.start(who, by="test")).family
+    token = opened.watchword.tokens.for_family(family).text.encode()
+    accepted(await opened.decide("jwt", bearing(b"Bearer " + token, address="192.0.2.1")))
+    assert reason(await opened.decide("jwt", bearing(b"Bearer " + token, address="198.51.100.1"))) == (
+        "network_not_allowed"
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Set
+from ipaddress import ip_network
 from typing import Any, Final
 
 from watchword.model.reason import (
@@ -15,9 +16,11 @@ from watchword.model.reason import (
     WRONG_ISSUER,
     Reason,
 )
+from watchword.model.verdict import NO_CONSTRAINTS, Constraints, Rate
 
 __all__ = [
     "audience_refusal",
+    "bounds",
     "claim_rule",
     "is_name",
     "moment",
@@ -158,3 +161,15 @@ def claim_rule(text: str) -> Callable[[Mapping[str, Any]], str | None]:
         return f"{before}{value}{after}" if is_name(value) else None
 
     return subject
+
+
+def bounds(claims: Mapping[str, Any]) -> Constraints | None:
+    """Return the bounds that a token of our own carries from the credential it came from, None when they are spoilt."""
+    networks, limit = claims.get("networks", []), claims.get("limit")
+    if networks == [] and limit is None:
+        return NO_CONSTRAINTS
+    try:
+        rate = None if limit is None else Rate(*limit)
+        return Constraints(tuple([ip_network(text) for text in networks]), rate)
+    except (TypeError, ValueError):
+        return None

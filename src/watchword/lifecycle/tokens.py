@@ -41,26 +41,30 @@ class Tokens:
     def for_family(self, family: Credential) -> AccessToken:
         """Sign a ``JWT`` for the person of a refresh family."""
         claims = {"amr": list(family.detail["factors"]), "auth_time": int(family.detail["authenticated_at"])}
-        return self._sign("JWT", family.subject, family.id, family.scopes, claims, family.expires_at)
+        return self._sign("JWT", family, family.scopes, claims, family.expires_at)
 
     def for_client(self, client: Credential, scopes: frozenset[str]) -> AccessToken:
         """Sign an ``at+jwt`` for an OAuth client acting for itself (RFC 9068 section 2.2)."""
         claims = {"client_id": client.detail["client_id"]}
-        return self._sign("at+jwt", client.subject, client.id, scopes, claims, client.ends_at())
+        return self._sign("at+jwt", client, scopes, claims, client.ends_at())
 
     def _sign(
-        self, typ: str, subject: str, sid: str, scopes: frozenset[str], more: dict[str, Any], end: float | None
+        self, typ: str, source: Credential, scopes: frozenset[str], more: dict[str, Any], end: float | None
     ) -> AccessToken:
         now = int(self._clock())
         lifetime = self._lifetime if end is None else max(0, min(self._lifetime, int(end) - now))
+        if source.networks:  # whoever steals the token must be where its owner may be
+            more["networks"] = list(source.networks)
+        if source.limit is not None:
+            more["limit"] = [source.limit.count, source.limit.seconds]
         claims = {
             "iss": self._issuer,
-            "sub": subject,
+            "sub": source.subject,
             "aud": self._audience,
             "iat": now,
             "exp": now + lifetime,
             "jti": new_id("jti_"),
-            "sid": sid,
+            "sid": source.id,
             "scope": " ".join(sorted(scopes)),
             **more,
         }

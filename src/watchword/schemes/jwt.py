@@ -9,13 +9,13 @@ from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, Final
 
-from watchword.codec.claims import is_name, moment, outside_name, refusal, scopes, texts
+from watchword.codec.claims import bounds, is_name, moment, outside_name, refusal, scopes, texts
 from watchword.codec.jose import Header, Token, VerificationKey, open_token, peek
 from watchword.keyring import Issuer, OwnKeys
 from watchword.model.ports import Clock, Soon
 from watchword.model.reason import BAD_CLAIMS, BAD_TYPE, REVOKED, UNKNOWN_KEY, WRONG_ISSUER, Reason
 from watchword.model.request import Request
-from watchword.model.verdict import Challenge, Principal, Rejection, SecurityScheme
+from watchword.model.verdict import NO_CONSTRAINTS, Challenge, Constraints, Principal, Rejection, SecurityScheme
 from watchword.verdicts import Revocations, Verdicts
 
 __all__ = ["Jwt", "JwtCredential"]
@@ -138,7 +138,7 @@ class Jwt:
         if not is_name(credential):
             return Rejection(BAD_CLAIMS, "sid")
         until = min(claims["exp"], now + _TTL, own.ends_at(key.kid))  # type: ignore[union-attr]
-        return self._accepted(claims, lookup, subject, credential, until, now)
+        return self._accepted(claims, lookup, subject, credential, until, now, bounds(claims))
 
     def _outside_verdict(
         self, token: Token, lookup: bytes, issuer: Issuer, key: VerificationKey | None
@@ -153,15 +153,23 @@ class Jwt:
             return Rejection(BAD_CLAIMS, "subject")
         # Outside names never look like public ids of ours, so they share no limit and no audit trail with them.
         credential = outside_name("jti", claims["jti"]) if "jti" in claims else f"token:{lookup[:8].hex()}"
-        return self._accepted(claims, lookup, subject, credential, min(claims["exp"], now + _TTL), now)
+        until = min(claims["exp"], now + _TTL)
+        return self._accepted(claims, lookup, subject, credential, until, now, NO_CONSTRAINTS)
 
     def _accepted(
-        self, claims: dict[str, Any], lookup: bytes, subject: str, credential: str, until: float, now: float
+        self,
+        claims: dict[str, Any],
+        lookup: bytes,
+        subject: str,
+        credential: str,
+        until: float,
+        now: float,
+        bound: Constraints | None,
     ) -> Principal | Rejection:
         granted, factors = scopes(claims), texts(claims.get("amr", []))
         jti, issued_at = claims.get("jti", ""), claims.get("iat", 0)
         authenticated_at = moment(claims.get("auth_time", issued_at))
-        if granted is None or factors is None or authenticated_at is None:
+        if granted is None or factors is None or authenticated_at is None or bound is None:
             return Rejection(BAD_CLAIMS)
         if self._revocations.token_void(jti, subject, issued_at, credential):
             return Rejection(REVOKED, credential=credential)
@@ -173,6 +181,7 @@ class Jwt:
             factors=factors,
             authenticated_at=int(authenticated_at),
             claims=MappingProxyType(claims),
+            constraints=bound,
         )
         self._verdicts.put(lookup, principal, until, now, tags=(f"token:{jti}",))
         return principal

@@ -13,6 +13,7 @@ from urllib.parse import quote_plus
 
 from watchword.codec.claims import (
     audience_refusal,
+    bounds,
     claim_rule,
     is_name,
     moment,
@@ -36,7 +37,7 @@ from watchword.model.reason import (
     Reason,
 )
 from watchword.model.request import Request
-from watchword.model.verdict import Challenge, Principal, Rejection, SecurityScheme
+from watchword.model.verdict import NO_CONSTRAINTS, Challenge, Constraints, Principal, Rejection, SecurityScheme
 from watchword.verdicts import Revocations, Verdicts
 
 __all__ = ["Introspection", "OAuth2", "OAuth2Credential"]
@@ -254,7 +255,8 @@ class OAuth2:
         else:
             subject = issuer.subject_of(claims)
             credential = outside_name("client", claims["client_id"])
-        return self._accepted(claims, lookup, subject, credential, until, now)
+        bound = bounds(claims) if issuer is None else NO_CONSTRAINTS
+        return self._accepted(claims, lookup, subject, credential, until, now, bound)
 
     def _verify_opaque(self, token: bytes, digest: bytes) -> Soon[Principal | Rejection]:
         provider = self._provider(token)
@@ -291,11 +293,12 @@ class OAuth2:
         credential: str,
         until: float,
         now: float,
+        bound: Constraints | None = NO_CONSTRAINTS,
     ) -> Principal | Rejection:
         granted, factors = scopes(claims), texts(claims.get("amr", []))
         jti, issued_at = claims.get("jti", ""), claims.get("iat", 0)
         authenticated_at = moment(claims.get("auth_time", issued_at))
-        if subject is None or granted is None or factors is None or authenticated_at is None:
+        if subject is None or granted is None or factors is None or authenticated_at is None or bound is None:
             return Rejection(BAD_CLAIMS)
         if self._revocations.token_void(jti, subject, issued_at, credential):
             return Rejection(REVOKED, credential=credential)
@@ -307,6 +310,7 @@ class OAuth2:
             factors=factors,
             authenticated_at=int(authenticated_at),
             claims=MappingProxyType(claims),
+            constraints=bound,
             actor=None if _for_itself(claims) else claims.get("client_id"),
         )
         self._verdicts.put(lookup, principal, until, now, tags=(f"token:{jti}",))
