@@ -156,3 +156,18 @@ def test_content_is_read_only_for_who_presents_a_scheme_that_signs_it() -> None:
     assert policy.reads_body(request(b"hmac"))
     assert policy.reads_body(request(b"api-key", b"hmac"))
     assert not compile("api-key", SCHEMES).reads_body(request(b"hmac"))
+
+
+class Carried(Fake):
+    """Travel in one field alone."""
+
+    carrier = "Authorization"
+
+
+@pytest.mark.parametrize("text", ["basic & jwt", "jwt via basic", "mtls | (jwt | mtls) & basic"])
+def test_two_proofs_in_one_field_can_never_be_met(text: str) -> None:
+    schemes: dict[str, Any] = {name: SCHEMES[name] for name in ("basic", "jwt", "mtls")}
+    schemes.update({name: Carried(name, "") for name in ("basic", "jwt")})
+    with pytest.raises(PolicyError, match="both travel in Authorization"):
+        compile(text, schemes)
+    compile("jwt & mtls | basic & mtls | basic", schemes)

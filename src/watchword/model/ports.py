@@ -44,7 +44,11 @@ class Unavailable(Exception):
 
 @runtime_checkable
 class Scheme(Protocol[C]):
-    """Prove who is calling by one kind of credential. One file = one scheme."""
+    """Prove who is calling by one kind of credential. One file = one scheme.
+
+    A scheme may say in ``carrier`` which field alone it can travel in ("Authorization"), so that a policy that asks for
+    two of those together is refused when it is compiled.
+    """
 
     name: str
     needs_body: bool

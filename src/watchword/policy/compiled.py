@@ -101,13 +101,26 @@ class Compiled:
 def compile(policy: Policy | str, schemes: Mapping[str, Scheme[Any]]) -> Compiled:
     """Return the policy bound to ``schemes`` by name.
 
-    Raise PolicyError for a name that is no scheme, and for a policy of more than 64 alternatives spelled out.
+    Raise PolicyError for a name that is no scheme, for a policy of more than 64 alternatives spelled out, and for one
+    that asks for two proofs where a request has room for one: schemes whose ``carrier`` is the same.
     """
     tree = parse(policy, schemes) if isinstance(policy, str) else normal(policy)
     for name in names(tree):
         if name not in schemes:
             raise unknown(name, schemes)
+    for alternative in alternatives(tree):
+        _check_room(alternative, schemes)
     return Compiled(tree, schemes)
+
+
+def _check_room(alternative: Policy, schemes: Mapping[str, Scheme[Any]]) -> None:
+    carried: dict[str, str] = {}
+    for name in names(alternative):
+        carrier = getattr(schemes[name], "carrier", "")
+        if carrier and carried.setdefault(carrier, name) != name:
+            found = f'"{render(alternative)}"'
+            hint = f"{carried[carrier]} and {name} both travel in {carrier}, which a request has once"
+            raise PolicyError(found, "what a request can bring together", hint=hint)
 
 
 def alternatives(policy: Policy) -> tuple[Policy, ...]:

@@ -211,6 +211,7 @@ class Basic:
 
     name = "basic"
     needs_body = False
+    carrier = "Authorization"
 
     def __init__(
         self,

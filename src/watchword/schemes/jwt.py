@@ -45,6 +45,7 @@ class Jwt:
 
     name = "jwt"
     needs_body = False
+    carrier = "Authorization"
 
     def __init__(
         self,

@@ -145,6 +145,7 @@ class OAuth2:
 
     name = "oauth2"
     needs_body = False
+    carrier = "Authorization"
 
     def __init__(
         self,
