@@ -100,9 +100,12 @@ def request_of(scope: Scope, proxies: TrustedProxies | None = None, body: bytes 
     path = get("raw_path")
     if path is None:
         path = scope["path"].encode()
-    return Request(
-        get("method", "GET"), path, get("query_string", b""), scope["headers"], peer_of(scope, proxies), body
-    )
+    client = get("client")
+    if proxies is None and client and not get("extensions"):  # as peer_of has it, for most
+        peer = _peer(client[0], get("scheme") in _ENCRYPTED)
+    else:
+        peer = peer_of(scope, proxies)
+    return Request(get("method", "GET"), path, get("query_string", b""), scope["headers"], peer, body)
 
 
 def wants_body(route: Route, request: Request) -> bool:

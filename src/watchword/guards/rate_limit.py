@@ -120,6 +120,8 @@ class AddressLimit:
 
     def check(self, request: Request, who: Principal | None) -> Soon[_Answer]:
         """Look, spending nothing."""
+        if not self._young and not self._old:
+            return ()
         address = request.peer.address
         if ":" in address:
             address = _counted(address)
