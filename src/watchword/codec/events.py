@@ -40,9 +40,9 @@ def packed(events: Sequence[Event]) -> Packed:
 
 def pack(times: Sequence[float], which: Iterable[int], acts: Sequence[str]) -> Packed:
     """Return a batch of events: ``times`` in Unix seconds, and for each the number of its act in ``acts``."""
-    first, last = min(times), max(times)
-    if not (isfinite(first) and isfinite(last) and isfinite(sum(times))):
+    if not all(map(isfinite, times)):
         raise ValueError("an event's time must be a finite number")
+    first, last = min(times), max(times)
     text = f'{{"acts":[{",".join(acts)}],"which":"{_coded("I", which)}","at":"{_coded("d", times)}"}}'
     return Packed(first, last, len(times), text)
 
