@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.figures.house import House
+from tests.figures.house import House, api_key, lines
 from tests.figures.test_limit import LIMIT, _overrun
 from tests.figures.test_replay import COPIES, SIGNED, _replay
 from tests.figures.test_revocation import KINDS, _judge, _trials
@@ -39,3 +39,25 @@ def test_one_limit_holds_for_both(house: House) -> None:
     counts, seconds, _ = asyncio.run(_overrun(house))
     assert set(counts) == {200, 429}
     assert LIMIT * 0.9 <= counts[200] <= LIMIT * (1 + seconds / 60) * 1.05, counts
+
+
+async def _asked(house: House) -> list[int]:
+    """Return the statuses of /check for keys that no worker has seen, then seen, then revoked."""
+    statuses: list[int] = []
+    async with house.operator() as watchword:
+        for _ in range(5):
+            id, secret = await api_key(watchword)
+            headers = [("authorization", f"Bearer {secret}")]
+            with lines(4, house.port) as opened:
+                for line in opened * 2:
+                    statuses.append((await line.send("/check", headers))[0])
+                await watchword.lifecycle.revoke(id, reason="test", by="test")
+                await asyncio.sleep(0.2)
+                for line in opened:
+                    statuses.append((await line.send("/check", headers))[0])
+    return statuses
+
+
+def test_a_key_that_must_be_looked_up_is_judged_by_check(house: House) -> None:
+    """The short cut of /check must not wait for a database outside a task."""
+    assert asyncio.run(_asked(house)) == ([200] * 8 + [401] * 4) * 5

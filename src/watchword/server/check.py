@@ -49,6 +49,7 @@ class Check:
         self._gate = watchword.gate
         self._more_schemes = not _OWN.issuperset(watchword.schemes)
         self._proxies = watchword.proxies
+        self._inline = watchword.store.inline
         self._anyone = anyone
         rules = [entry.rule() for entry in settings.route]
         routes = [(rule, _route(watchword, rule)) for rule in rules]
@@ -63,12 +64,13 @@ class Check:
         return await self._answered(self._request(scope, raw), raw)
 
     def at_once(self, scope: Scope) -> Answer | Coroutine[Any, Any, Answer] | None:
-        """Answer ``/check`` without an event loop's turn, where an API key alone is presented.
+        """Answer ``/check`` without an event loop's turn, where an API key alone meets a store that answers inline.
 
-        None: answer as usual. Should the decision have to wait after all, the coroutine is what remains of it.
+        A database elsewhere has to be waited for, and that takes a task. None: answer as usual. Should the decision
+        have to wait after all, the coroutine is what remains of it.
         """
         now, watch = self._watchword.clock(), self._watchword.watch
-        if scope["raw_path"] != CHECK or not watch.read_at <= now < watch.due or self._more_schemes:
+        if not self._inline or scope["raw_path"] != CHECK or not watch.read_at <= now < watch.due or self._more_schemes:
             return None
         request = self._request(scope, CHECK)
         fields = request.fields
