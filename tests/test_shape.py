@@ -258,12 +258,12 @@ def _verbs() -> list[str]:
 
 
 def _settings() -> set[str]:
-    """Walk the settings model in watchword.server.config: "issuer", "server.tls.certificate", "route.path", ..."""
-    _needs("server/config.py")
+    """Walk the settings model: "issuer", "server.tls.certificate", "route.path", ..."""
+    _needs("server/config/settings.py")
     from pydantic import BaseModel
     from pydantic_settings import BaseSettings
 
-    module = importlib.import_module("watchword.server.config")
+    module = importlib.import_module("watchword.server.config.settings")
     found: set[str] = set()
 
     def models(annotation: Any) -> Iterator[type[BaseModel]]:

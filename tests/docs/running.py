@@ -147,7 +147,7 @@ class Reader:
     def _configuration(self, text: str) -> None:
         """Load a watchword.toml as the server does, and compile its policies."""
         from watchword import Watchword
-        from watchword.server.config import load
+        from watchword.server.config.load import load
 
         path = self._place / "shown.toml"
         path.write_text(text, encoding="utf-8")

@@ -16,7 +16,7 @@ from watchword import Watchword
 from watchword.codec.passwords import Cost
 from watchword.model.credential import Kind
 from watchword.server.app import ServerApp, create_app
-from watchword.server.settings import Limits, Settings
+from watchword.server.config.settings import Limits, Settings
 
 SAMPLES = 2_000
 CHEAP = Cost(memory=64, passes=1)

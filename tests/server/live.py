@@ -21,7 +21,7 @@ from watchword.lifecycle.verbs import Issued
 from watchword.model.credential import Kind
 from watchword.model.records import Event
 from watchword.server.app import create_app
-from watchword.server.config import load, watchword_of
+from watchword.server.config.load import load, watchword_of
 from watchword.server.serve import ServerProtocol
 
 T = TypeVar("T")

@@ -186,7 +186,7 @@ def test_a_server_that_cannot_start_says_so_without_the_key(
     tmp_path_factory: pytest.TempPathFactory, caplog: pytest.LogCaptureFixture
 ) -> None:
     from watchword.codec.secrets import new_root_key
-    from watchword.server.config import load, watchword_of
+    from watchword.server.config.load import load, watchword_of
 
     folder = tmp_path_factory.mktemp("wrong")
     (folder / "watchword.toml").write_text('[store]\nurl = "sqlite:///a.db"\n')

@@ -214,7 +214,7 @@ def test_a_signature_over_an_unseen_body_is_refused_elsewhere(http: httpx2.Clien
 
 def test_sessions_keep_their_csrf_guard(http: httpx2.Client, server: Live) -> None:
     server.user("alice")
-    from tests.server.test_login import log_in
+    from tests.server.login.test_entry import log_in
 
     log_in(http)
     assert http.get("/check", headers=about("/app")).status_code == 200

@@ -24,14 +24,14 @@ from watchword.app import Watchword
 from watchword.codec.secrets import new_root_key
 from watchword.lifecycle.certificates import issue_server_certificate
 from watchword.model.credential import Kind
-from watchword.server.config import ConfigError, load, watchword_of
+from watchword.server.config.load import ConfigError, load, watchword_of
 from watchword.server.serve import prepare, serve
 
 pytestmark = pytest.mark.processes
 
 RUN = """
 import sys
-from watchword.server.config import load
+from watchword.server.config.load import load
 from watchword.server.serve import serve
 if __name__ == "__main__":
     serve(load(sys.argv[1]), sys.argv[2], int(sys.argv[3]))

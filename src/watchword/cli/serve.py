@@ -37,7 +37,7 @@ def serve(
 ) -> None:
     """Run the server until it is told to stop."""
     settings = settings_of(asked(ctx))
-    from watchword.server.config import address_of
+    from watchword.server.config.load import address_of
     from watchword.server.serve import serve as run_server
 
     if listen is not None:

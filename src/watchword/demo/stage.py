@@ -70,7 +70,7 @@ class Stage:
 
     async def _within(self, work: Callable[[Watchword], Awaitable[T]]) -> T:
         if self._office is None:
-            from watchword.server.config import load, watchword_of
+            from watchword.server.config.load import load, watchword_of
 
             self._office = watchword_of(load(self.folder / "watchword.toml"), workers=1)
             await self._office.start()
@@ -85,7 +85,7 @@ class Stage:
 
 def listening(listen: str) -> tuple[socket.socket, str]:
     """Bind HOST:PORT (port 0: a free one) and return the socket and the base URL. Raise OSError, LifecycleError."""
-    from watchword.server.settings import address_of
+    from watchword.server.config.settings import address_of
 
     host, port = address_of(listen)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -123,7 +123,7 @@ def _served(bound: socket.socket, url: str, folder: Path) -> Iterator[Seeds]:
     import uvicorn
 
     from watchword.server.app import create_app
-    from watchword.server.config import load, watchword_of
+    from watchword.server.config.load import load, watchword_of
     from watchword.server.tls import serve_kwargs
 
     seeds = asyncio.run(_sown(url, folder))

@@ -17,11 +17,12 @@ from watchword.app import Watchword
 from watchword.gate import Route
 from watchword.model.reason import BODY_TOO_LARGE, MALFORMED_REQUEST, METHOD_NOT_ALLOWED, NOT_FOUND
 from watchword.model.verdict import Allow, Deny, Principal, Rejection
-from watchword.server.attempts import Attempts
 from watchword.server.check import CHECK, Check
-from watchword.server.discovery import Discovery
-from watchword.server.login import Login
-from watchword.server.oauth import TokenEndpoint
+from watchword.server.config.settings import Settings
+from watchword.server.login.attempts import Attempts
+from watchword.server.login.entry import Login
+from watchword.server.oauth.discovery import Discovery
+from watchword.server.oauth.token import TokenEndpoint
 from watchword.server.responses import (
     Answer,
     Pages,
@@ -32,7 +33,6 @@ from watchword.server.responses import (
     problem_response,
     refusal,
 )
-from watchword.server.settings import Settings
 
 __all__ = ["WHOAMI", "ServerApp", "create_app", "every_scheme"]
 

@@ -19,9 +19,9 @@ from watchword.model.verdict import Deny, Principal, Rejection
 from watchword.policy import compile as compile_policy
 from watchword.routes import RouteTable, Rule
 from watchword.schemes.signature import Signature
+from watchword.server.config.settings import Settings
 from watchword.server.question import ask
 from watchword.server.responses import Answer
-from watchword.server.settings import Settings
 
 __all__ = ["ASSERTION", "CHECK", "Check"]
 

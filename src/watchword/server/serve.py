@@ -9,7 +9,7 @@ import sys
 from functools import partial
 from typing import Any, Final
 
-from watchword.server.config import OWN_CA, ConfigError, Problem, Settings, address_of, watchword_of
+from watchword.server.config.load import OWN_CA, ConfigError, Problem, Settings, address_of, watchword_of
 from watchword.server.responses import broken
 from watchword.server.tls import TlsProtocol, serve_kwargs
 

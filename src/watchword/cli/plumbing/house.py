@@ -36,7 +36,7 @@ def settings_of(asked: Asked) -> Any:
     """Read the configuration. Stop where there is none or something in it is wrong."""
     for name in [name for name in os.environ if _CALLERS.fullmatch(name)]:
         del os.environ[name]  # they are for `call`; as settings they would be unknown
-    from watchword.server.config import load
+    from watchword.server.config.load import load
 
     path: Path | None = asked.config or Path(os.environ.get(CONFIG_VARIABLE, CONFIG))
     if path is not None and not path.is_file():
@@ -60,7 +60,7 @@ def refusing() -> Iterator[None]:
 def run(asked: Asked, work: Callable[[Watchword], Awaitable[T]]) -> T:
     """Open the configured store, do ``work`` with it and close it."""
     settings = settings_of(asked)
-    from watchword.server.config import watchword_of
+    from watchword.server.config.load import watchword_of
 
     with refusing():
         house = watchword_of(settings, workers=1)

@@ -20,7 +20,7 @@ from watchword.model.ports import Allowance
 from watchword.model.reason import PASSWORD_OVER_PLAINTEXT, RATE_LIMITED
 from watchword.model.request import Peer, Request
 from watchword.model.verdict import Principal, Rejection
-from watchword.server.settings import Settings
+from watchword.server.config.settings import Settings
 
 __all__ = ["Attempts", "confidential"]
 

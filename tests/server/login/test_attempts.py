@@ -12,7 +12,7 @@ from tests.server.live import PASSWORD, Live, live
 
 from watchword.model.request import Peer, Request
 from watchword.model.verdict import Rejection
-from watchword.server.attempts import Attempts, confidential
+from watchword.server.login.attempts import Attempts, confidential
 
 
 @pytest.fixture(scope="module")

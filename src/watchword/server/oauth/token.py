@@ -27,11 +27,11 @@ from watchword.model.reason import (
 )
 from watchword.model.request import Request
 from watchword.model.verdict import Deny, Rejection
-from watchword.server.attempts import Attempts, confidential
+from watchword.server.config.settings import Settings
 from watchword.server.forms import decoded, form_of
-from watchword.server.login import read_request
+from watchword.server.login.attempts import Attempts, confidential
+from watchword.server.login.entry import read_request
 from watchword.server.responses import json_response, problem_response
-from watchword.server.settings import Settings
 from watchword.standing import principal_of, standing
 
 __all__ = ["TokenEndpoint"]

@@ -28,8 +28,8 @@ from watchword.model.reason import (
 from watchword.model.request import Request
 from watchword.model.verdict import Challenge, Deny, Headers, Principal, Rejection
 from watchword.schemes.session import COOKIE, PLAIN_COOKIE
-from watchword.server.attempts import Attempts
 from watchword.server.forms import FORM, JSON, form_of, local_path, media_type
+from watchword.server.login.attempts import Attempts
 from watchword.server.responses import Pages, cookie, json_response, problem_response
 from watchword.standing import principal_of
 

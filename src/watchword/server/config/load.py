@@ -15,7 +15,7 @@ from watchword.codec.x509 import ChainVerifier
 from watchword.keyring import Issuer
 from watchword.lifecycle.errors import LifecycleError
 from watchword.policy import PolicyError
-from watchword.server.config_file import (
+from watchword.server.config.file import (
     ConfigError,
     Key,
     Problem,
@@ -26,7 +26,7 @@ from watchword.server.config_file import (
     read_toml,
     stray_names,
 )
-from watchword.server.settings import Settings, address_of
+from watchword.server.config.settings import Settings, address_of
 
 __all__ = ["ConfigError", "Problem", "Settings", "address_of", "load", "root_key_of", "watchword_of"]
 

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from watchword.lifecycle.errors import LifecycleError
-from watchword.server.settings import Settings, address_of
+from watchword.server.config.settings import Settings, address_of
 
 
 def test_defaults_are_safe() -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from watchword.codec.secrets import new_root_key
-from watchword.server.config import ConfigError, Settings, load, root_key_of, watchword_of
-from watchword.server.config_file import known_keys, twin
+from watchword.server.config.file import known_keys, twin
+from watchword.server.config.load import ConfigError, Settings, load, root_key_of, watchword_of
 
 FULL = """\
 issuer = "https://auth.example.com"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from watchword.server.config_file import ConfigError, Problem, key_lines, nearest, place_of, read_toml
+from watchword.server.config.file import ConfigError, Problem, key_lines, nearest, place_of, read_toml
 
 TEXT = '''issuer = "x"
 "quoted" = 1

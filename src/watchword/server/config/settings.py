@@ -21,7 +21,7 @@ from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.values import duration_of, networks_of, rate_of, scopes_of
 from watchword.policy import parse
 from watchword.routes import Rule
-from watchword.server.config_file import NOT_A_TWIN
+from watchword.server.config.file import NOT_A_TWIN
 from watchword.stores.opening import open_store
 
 __all__ = ["Settings", "address_of"]

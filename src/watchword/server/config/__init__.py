@@ -1,0 +1,1 @@
+"""Read watchword.toml and the environment, and build the server of them."""

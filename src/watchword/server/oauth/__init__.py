@@ -1,0 +1,1 @@
+"""Speak OAuth: parse and render; what is decided is decided below."""
