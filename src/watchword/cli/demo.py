@@ -38,7 +38,7 @@ def demo(
     """
     from watchword.demo import show
     from watchword.demo.stage import LISTEN, free
-    from watchword.server.config.settings import address_of
+    from watchword.server.config.values import address_of
 
     if listen is not None:
         at("--listen", address_of, listen)

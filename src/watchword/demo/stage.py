@@ -85,7 +85,7 @@ class Stage:
 
 def listening(listen: str) -> tuple[socket.socket, str]:
     """Bind HOST:PORT (port 0: a free one) and return the socket and the base URL. Raise OSError, LifecycleError."""
-    from watchword.server.config.settings import address_of
+    from watchword.server.config.values import address_of
 
     host, port = address_of(listen)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -29,6 +29,11 @@ class Kind(StrEnum):
     REFRESH = "refresh"
     SIGNING_KEY = "signing-key"
     CA = "ca"
+    TOTP = "totp"
+    PASSKEY = "passkey"
+    RECOVERY = "recovery-codes"
+    EMAIL = "email"
+    IDENTITY = "identity"
 
 
 class State(StrEnum):

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from watchword.lifecycle.errors import LifecycleError
-from watchword.server.config.settings import Settings, address_of
+from watchword.server.config.settings import Settings
 
 
 def test_defaults_are_safe() -> None:
@@ -26,25 +25,6 @@ def test_defaults_are_safe() -> None:
 def test_settings_do_not_change() -> None:
     with pytest.raises(ValidationError):
         Settings().server.listen = "0.0.0.0:1"
-
-
-@pytest.mark.parametrize(
-    ("text", "address"),
-    [
-        ("127.0.0.1:8000", ("127.0.0.1", 8000)),
-        ("[::1]:0", ("::1", 0)),
-        (":8000", ("0.0.0.0", 8000)),  # noqa: S104
-        ("auth.example.com:443", ("auth.example.com", 443)),
-    ],
-)
-def test_addresses(text: str, address: tuple[str, int]) -> None:
-    assert address_of(text) == address
-
-
-@pytest.mark.parametrize("text", ["", "8000", "::1:8000", "127.0.0.1", "127.0.0.1:", "a:70000", "a b:1", "http://a:1"])
-def test_what_is_no_address(text: str) -> None:
-    with pytest.raises(LifecycleError):
-        address_of(text)
 
 
 def test_relative_stores_are_beside_the_file() -> None:

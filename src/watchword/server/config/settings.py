@@ -2,125 +2,40 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable
-from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Literal
 from urllib.parse import quote
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, SecretStr
+from pydantic import BeforeValidator, Field, PrivateAttr, SecretStr
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from watchword.assembly import ENTRY_POINTS
-from watchword.codec.claims import claim_rule
 from watchword.codec.subject_rule import parse_rule
-from watchword.keyring import checked_url
-from watchword.lifecycle.errors import LifecycleError
-from watchword.lifecycle.values import duration_of, networks_of, rate_of, scopes_of
-from watchword.policy import parse
 from watchword.routes import Rule
 from watchword.server.config.file import NOT_A_TWIN
+from watchword.server.config.values import (
+    ClaimRule,
+    Duration,
+    Grace,
+    Networks,
+    PathText,
+    PolicyText,
+    RateText,
+    Scopes,
+    Table,
+    UrlText,
+    Variable,
+    Words,
+    address_of,
+    checked,
+    listed,
+)
 from watchword.stores.opening import open_store
 
 __all__ = ["Settings", "address_of"]
 
-_SCHEMES: Final = ("api-key", "basic", "hmac", "jwt", "mtls", "oauth2", "session")
-_VARIABLE: Final = re.compile(r"[A-Z_][A-Z0-9_]*")
 
-
-def _duration(value: object) -> object:
-    """Read "15m" as seconds; "0s" is none at all."""
-    if not isinstance(value, str):
-        raise LifecycleError("a duration is a text", "such as 30s, 15m, 12h or 90d")
-    return 0 if re.fullmatch(r"0+[a-z]*", value) else duration_of(value)
-
-
-def _positive(value: object) -> object:
-    seconds = _duration(value)
-    if not seconds:
-        raise LifecycleError("it cannot be nothing", "such as 30s, 15m, 12h or 90d")
-    return seconds
-
-
-def _listed(value: object) -> object:
-    """Read an environment twin: JSON, or words with commas between."""
-    if not isinstance(value, str):
-        return value
-    if value.lstrip()[:1] in ("[", "{"):
-        try:
-            return json.loads(value)
-        except ValueError:
-            raise ValueError("not JSON") from None
-    return [word.strip() for word in value.split(",") if word.strip()]
-
-
-def _networks(value: object) -> object:
-    return (
-        networks_of(value)
-        if isinstance(value, list | tuple) and all(isinstance(each, str) for each in value)
-        else value
-    )
-
-
-def _policy(text: str) -> None:
-    # A package's own scheme is known only once it is loaded; then the gate names what is unknown.
-    parse(text, None if entry_points(group=ENTRY_POINTS) else _SCHEMES)
-
-
-def _scopes(value: object) -> object:
-    if isinstance(value, list | tuple) and all(isinstance(each, str) for each in value):
-        scopes_of(value)
-    return value
-
-
-def _path(value: str) -> None:
-    if not value.startswith("/"):
-        raise LifecycleError("a path starts with /", f"write /{value[:60]}")
-
-
-def _variable(value: str) -> None:
-    if not _VARIABLE.fullmatch(value):
-        hint = "capital letters, digits and _; never the secret itself"
-        raise LifecycleError("not the name of an environment variable", hint)
-
-
-def _checked(check: Callable[[str], object]) -> BeforeValidator:
-    """Hold a text, if it is not empty, to ``check``, which raises ValueError, and keep the text."""
-
-    def validate(value: object) -> object:
-        if isinstance(value, str) and value:
-            check(value)
-        return value
-
-    return BeforeValidator(validate)
-
-
-def address_of(listen: str) -> tuple[str, int]:
-    """Return host and port of "127.0.0.1:8000" or "[::1]:8000". Raise LifecycleError."""
-    match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9A-Za-z.-]*)):(\d{1,5})", listen.strip())
-    if match is None or int(match[3]) > 65535:
-        raise LifecycleError(f"{listen[:60]!r} is not HOST:PORT", "such as 127.0.0.1:8000 or [::1]:8000")
-    return match[1] or match[2] or "0.0.0.0", int(match[3])  # noqa: S104 - ":8000" asks for every address
-
-
-Duration = Annotated[int, BeforeValidator(_positive)]
-Grace = Annotated[int, BeforeValidator(_duration)]
-RateText = Annotated[str, _checked(rate_of)]
-Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
-Networks = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_networks), BeforeValidator(_listed)]
-Scopes = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_scopes), BeforeValidator(_listed)]
-UrlText = Annotated[str, _checked(checked_url)]
-Variable = Annotated[str, _checked(_variable)]
-ClaimRule = Annotated[str, _checked(claim_rule)]
-
-
-class _Table(BaseModel):
-    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class Tls(_Table):
+class Tls(Table):
     """Hold ``[server.tls]``."""
 
     certificate: str = ""
@@ -128,24 +43,24 @@ class Tls(_Table):
     client_ca: str = ""
 
 
-class Server(_Table):
+class Server(Table):
     """Hold ``[server]``."""
 
-    listen: Annotated[str, _checked(address_of)] = "127.0.0.1:8000"
+    listen: Annotated[str, checked(address_of)] = "127.0.0.1:8000"
     workers: int = Field(default=1, ge=1, le=256)
     trusted_proxies: Networks = ()
     max_body: int = Field(default=1024 * 1024, ge=1024, le=1024 * 1024 * 1024)
     tls: Tls = Tls()
 
 
-class StoreTable(_Table):
+class StoreTable(Table):
     """Hold ``[store]``."""
 
-    url: Annotated[SecretStr, _checked(open_store)] = SecretStr("sqlite:///watchword.db")
+    url: Annotated[SecretStr, checked(open_store)] = SecretStr("sqlite:///watchword.db")
     shared: Literal[""] = ""
 
 
-class RootKey(_Table):
+class RootKey(Table):
     """Hold ``[root_key]``."""
 
     env: Variable = NOT_A_TWIN
@@ -153,11 +68,11 @@ class RootKey(_Table):
     command: Words = ()
 
 
-class RouteTableEntry(_Table):
+class RouteTableEntry(Table):
     """Hold one ``[[route]]``."""
 
-    path: Annotated[str, _checked(_path)]
-    accept: Annotated[str, _checked(_policy)]
+    path: PathText
+    accept: PolicyText
     methods: Words = ()
     scopes: Scopes = ()
     limit: RateText = ""
@@ -182,7 +97,7 @@ class RouteTableEntry(_Table):
         )
 
 
-class TokensTable(_Table):
+class TokensTable(Table):
     """Hold ``[tokens]``."""
 
     access: Duration = 600
@@ -190,14 +105,14 @@ class TokensTable(_Table):
     refresh_grace: Grace = 0
 
 
-class Sessions(_Table):
+class Sessions(Table):
     """Hold ``[sessions]``."""
 
     idle: Duration = 3600
     absolute: Duration = 12 * 3600
 
 
-class Limits(_Table):
+class Limits(Table):
     """Hold ``[limits]``."""
 
     address: RateText = "300/min"
@@ -205,13 +120,13 @@ class Limits(_Table):
     subject: RateText = ""
 
 
-class MtlsTable(_Table):
+class MtlsTable(Table):
     """Hold ``[mtls]``."""
 
-    subject: Annotated[str, _checked(parse_rule)] = ""
+    subject: Annotated[str, checked(parse_rule)] = ""
 
 
-class IssuerEntry(_Table):
+class IssuerEntry(Table):
     """Hold one ``[[trusted_issuer]]``."""
 
     url: str = Field(min_length=1)
@@ -221,7 +136,7 @@ class IssuerEntry(_Table):
     types: Words = ("jwt",)
 
 
-class IntrospectionEntry(_Table):
+class IntrospectionEntry(Table):
     """Hold one ``[[introspection]]``."""
 
     endpoint: UrlText = Field(min_length=1)
@@ -233,15 +148,15 @@ class IntrospectionEntry(_Table):
     subject: ClaimRule = "user:{sub}"
 
 
-class PasswordsTable(_Table):
+class PasswordsTable(Table):
     """Hold ``[passwords]``."""
 
     plaintext: bool = False
 
 
-Routes = Annotated[tuple[RouteTableEntry, ...], NoDecode, BeforeValidator(_listed)]
-Issuers = Annotated[tuple[IssuerEntry, ...], NoDecode, BeforeValidator(_listed)]
-Introspections = Annotated[tuple[IntrospectionEntry, ...], NoDecode, BeforeValidator(_listed)]
+Routes = Annotated[tuple[RouteTableEntry, ...], NoDecode, BeforeValidator(listed)]
+Issuers = Annotated[tuple[IssuerEntry, ...], NoDecode, BeforeValidator(listed)]
+Introspections = Annotated[tuple[IntrospectionEntry, ...], NoDecode, BeforeValidator(listed)]
 
 
 class Settings(BaseSettings):
