@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass, field, replace
 from inspect import isawaitable
-from typing import Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from watchword.audit import Audit
 from watchword.codec.passwords import Overloaded
@@ -93,41 +93,97 @@ class Gate:
 
     async def decide(self, request: Request, route: Route) -> Decision:
         """Walk the request past the guards and through the policy of its route; note the outcome; answer."""
+        decision = self.judge(request, route)
+        return decision if decision.__class__ is Allow else await decision  # type: ignore[misc]
+
+    def judge(self, request: Request, route: Route) -> Allow | Coroutine[Any, Any, Decision]:
+        """Decide at once where nothing has to be waited for, which costs less than a coroutine; else later.
+
+        What is not plain leave to enter goes on in ``_later``, from the very step that answered otherwise.
+        """
         now = self._clock()
-        headers: Headers = _NOTHING
         try:
             watch = self._watch
             if now >= watch.due or now < watch.read_at:
                 reading = watch.sync(now)
                 if reading is not None:
-                    await reading
+                    return self._later(request, route, now, self._read(reading, request, route, now))
             if request.repeated:
-                return await self._deny(request, route, _duplicate(request), now)
-            for check in route.checks_before:
+                return self._deny(request, route, _duplicate(request), now)
+            checks = iter(route.checks_before)
+            for check in checks:
                 answer = check(request, None)
                 if answer is not _NOTHING:
-                    answer = await answer if isawaitable(answer) else answer
-                    if isinstance(answer, Rejection):
-                        return await self._deny(request, route, answer, now)
-                    headers = (*headers, *answer)  # None, from a guard that forgot to answer, breaks here
+                    return self._later(request, route, now, self._before(request, route, now, checks, answer))
             verdict = route.evaluate(request)
+            # Exactly a Principal: whatever else comes out is looked at slowly.
             if verdict.__class__ is not Principal:
-                verdict = verdict if verdict.__class__ in _SETTLED else await verdict  # type: ignore[misc]
-                # Exactly a Principal, or None where the policy says so: whatever else comes out is no leave to enter.
-                if verdict.__class__ is not Principal and not (verdict is None and route.policy.public):
-                    return await self._deny(request, route, _refused(verdict), now)
-            free = verdict is None or verdict.constraints is NO_CONSTRAINTS
-            for check in route.checks_after if free else route.checks_bound:
+                return self._later(request, route, now, self._judged(request, route, now, (), verdict))
+            free = verdict.constraints is NO_CONSTRAINTS
+            checks = iter(route.checks_after if free else route.checks_bound)
+            for check in checks:
                 answer = check(request, verdict)
                 if answer is not _NOTHING:
-                    answer = await answer if isawaitable(answer) else answer
-                    if isinstance(answer, Rejection):
-                        return await self._deny(request, route, _of(answer, verdict), now)
-                    headers = (*headers, *answer)
+                    rest = self._after(request, route, now, (), checks, answer, verdict)
+                    return self._later(request, route, now, rest)
             self._audit.note(now, request, verdict)
-            return Allow(verdict, headers)
+            return Allow(verdict)
         except Exception as error:  # whatever broke: broken is 503
+            return self._deny(request, route, _broken(error), now)
+
+    async def _later(self, request: Request, route: Route, now: float, rest: Awaitable[Decision]) -> Decision:
+        """Await the rest of a decision; what breaks there is 503, too."""
+        try:
+            return await rest
+        except Exception as error:
             return await self._deny(request, route, _broken(error), now)
+
+    async def _read(self, reading: Awaitable[None], request: Request, route: Route, now: float) -> Decision:
+        await reading
+        if request.repeated:
+            return await self._deny(request, route, _duplicate(request), now)
+        return await self._before(request, route, now, iter(route.checks_before), _NOTHING)
+
+    async def _before(
+        self, request: Request, route: Route, now: float, checks: Iterator[_Check], answer: Soon[Rejection | Headers]
+    ) -> Decision:
+        passed = await _passed(request, None, checks, answer)
+        if isinstance(passed, Rejection):
+            return await self._deny(request, route, passed, now)
+        return await self._judged(request, route, now, passed, route.evaluate(request))
+
+    async def _judged(
+        self,
+        request: Request,
+        route: Route,
+        now: float,
+        headers: Headers,
+        verdict: Soon[Principal | Rejection | None],
+    ) -> Decision:
+        found = verdict if verdict.__class__ in _SETTLED else await verdict  # type: ignore[misc]
+        # Exactly a Principal, or None where the policy says so: whatever else comes out is no leave to enter.
+        if found.__class__ is not Principal and not (found is None and route.policy.public):
+            return await self._deny(request, route, _refused(found), now)
+        who: Principal | None = found
+        free = who is None or who.constraints is NO_CONSTRAINTS
+        checks = iter(route.checks_after if free else route.checks_bound)
+        return await self._after(request, route, now, headers, checks, _NOTHING, who)
+
+    async def _after(
+        self,
+        request: Request,
+        route: Route,
+        now: float,
+        headers: Headers,
+        checks: Iterator[_Check],
+        answer: Soon[Rejection | Headers],
+        who: Principal | None,
+    ) -> Decision:
+        passed = await _passed(request, who, checks, answer)
+        if isinstance(passed, Rejection):
+            return await self._deny(request, route, _of(passed, who), now)
+        self._audit.note(now, request, who)
+        return Allow(who, (*headers, *passed))
 
     async def screen(self, request: Request, route: Route) -> Deny | None:
         """Walk past the guards that need nobody, where something else will decide; only a refusal is noted."""
@@ -135,13 +191,8 @@ class Gate:
         try:
             if request.repeated:
                 return await self._deny(request, route, _duplicate(request), now)
-            for check in route.checks_before:
-                answer = check(request, None)
-                answer = await answer if isawaitable(answer) else answer
-                if isinstance(answer, Rejection):
-                    return await self._deny(request, route, answer, now)
-                tuple(answer)  # a guard that forgot to answer breaks here
-            return None
+            passed = await _passed(request, None, iter(route.checks_before), _NOTHING)
+            return await self._deny(request, route, passed, now) if isinstance(passed, Rejection) else None
         except Exception as error:
             return await self._deny(request, route, _broken(error), now)
 
@@ -183,6 +234,23 @@ class Gate:
                 await counted
         if reason is CREDENTIAL_IN_URL and self._burn is not None:
             await self._burn(request)
+
+
+async def _passed(
+    request: Request, who: Principal | None, checks: Iterator[_Check], answer: Soon[Rejection | Headers]
+) -> Rejection | Headers:
+    """Take an answer and ask the rest of the guards; return the first refusal, or every header field."""
+    headers: Headers = _NOTHING
+    while True:
+        if answer is not _NOTHING:
+            answer = await answer if isawaitable(answer) else answer
+            if isinstance(answer, Rejection):
+                return answer
+            headers = (*headers, *answer)  # None, from a guard that forgot to answer, breaks here
+        check = next(checks, None)
+        if check is None:
+            return headers
+        answer = check(request, who)
 
 
 def _broken(error: Exception) -> Rejection:

@@ -6,13 +6,16 @@ from collections.abc import Awaitable, Callable
 from heapq import heappop, heappush
 from inspect import isawaitable
 from itertools import islice
-from typing import Final
+from typing import Final, TypeAlias
 
 from watchword.model.ports import Feed, Soon, Unavailable
 from watchword.model.records import FeedEntry, Topic
 from watchword.model.verdict import Principal
 
-__all__ = ["FeedWatch", "Revocations", "Verdicts"]
+__all__ = ["FeedWatch", "Proved", "Revocations", "Verdicts"]
+
+Proved: TypeAlias = tuple[Principal, float, tuple[str, ...]]
+"""Who was proved, until when that may be believed (Unix seconds), and the tags that evict it."""
 
 _CAPACITY: Final = 50_000
 _MISSED: Final = 1800.0
@@ -28,13 +31,15 @@ class Verdicts:
     Each scheme keeps a part of its own: what proves somebody to one scheme, sent as another's credential, is nothing.
     """
 
-    __slots__ = ("_capacity", "_entries", "_parts", "_tags", "mark")
+    __slots__ = ("_capacity", "_entries", "_parts", "_tags", "find", "mark")
 
     def __init__(self, capacity: int = _CAPACITY) -> None:
         self._capacity = capacity
-        self._entries: dict[bytes, tuple[Principal, float, tuple[str, ...]]] = {}
+        self._entries: dict[bytes, Proved] = {}
         self._tags: dict[str, set[bytes]] = {}
         self._parts: list[Verdicts] = []
+        self.find: Callable[[bytes], Proved | None] = self._entries.get
+        """Return an entry as it stands, for the hot path: it counts only while ``now < entry[1]``."""
         self.mark: int = 0
 
     def __len__(self) -> int:

@@ -96,16 +96,18 @@ def _peer(address: str, tls: bool) -> Peer:
 
 def request_of(scope: Scope, proxies: TrustedProxies | None = None, body: bytes | None = None) -> Request:
     """Return the gate's view of an HTTP or WebSocket scope."""
-    get = scope.get
-    path = get("raw_path")
+    try:
+        method, path, query, client = scope["method"], scope["raw_path"], scope["query_string"], scope["client"]
+    except KeyError:  # a WebSocket has no method; servers may leave the others out
+        get = scope.get
+        method, path, query, client = get("method", "GET"), get("raw_path"), get("query_string", b""), get("client")
     if path is None:
         path = scope["path"].encode()
-    client = get("client")
-    if proxies is None and client and not get("extensions"):  # as peer_of has it, for most
-        peer = _peer(client[0], get("scheme") in _ENCRYPTED)
+    if proxies is None and client and not scope.get("extensions"):  # as peer_of has it, for most
+        peer = _peer(client[0], scope.get("scheme") in _ENCRYPTED)
     else:
         peer = peer_of(scope, proxies)
-    return Request(get("method", "GET"), path, get("query_string", b""), scope["headers"], peer, body)
+    return Request(method, path, query, scope["headers"], peer, body)
 
 
 def wants_body(route: Route, request: Request) -> bool:
@@ -212,7 +214,9 @@ class WatchwordMiddleware:
             receive = _Replay(body, receive)
         elif kind == "websocket":
             request.body = b""
-        decision = await front.gate.decide(request, route)
+        decision = front.gate.judge(request, route)
+        if decision.__class__ is not Allow:
+            decision = await decision  # type: ignore[misc]
         if isinstance(decision, Allow):
             scope[SCOPE_KEY] = decision.principal
             await self._app(scope, receive, adding(send, decision.headers) if decision.headers else send)

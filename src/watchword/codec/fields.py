@@ -78,11 +78,12 @@ def read_cookie(header: bytes, name: bytes) -> bytes | Literal[Duplicate.DUPLICA
     The name is compared exactly (RFC 6265 section 5.4). A cookie without a name never matches, whatever its value
     looks like: a page of a sibling domain can set ``=__Host-session=x`` (CVE-2023-23934). The value is as sent.
     """
-    at = header.find(name)
-    if at < 0:
+    begins, after, rest = header.partition(name)
+    if not after:
         return None
-    if at == 0 and b";" not in header and header[len(name) : len(name) + 1] == b"=":
-        return header[len(name) + 1 :].rstrip(b" \t")  # the only cookie there is
+    # Where the name stands once, at the beginning of a pair, and "=" follows, it is that cookie and there is no other.
+    if rest[:1] == b"=" and (not begins or begins[-2:] == b"; ") and name not in rest:
+        return rest[1:].partition(b";")[0].rstrip(b" \t")
     found: bytes | None = None
     for pair in header.split(b";"):
         key, equals, value = pair.strip(b" \t").partition(b"=")

@@ -33,6 +33,7 @@ class ApiKey:
     def __init__(self, records: Records, verdicts: Verdicts, *, realm: str = "api", clock: Clock = time.time) -> None:
         self._records = records
         self._verdicts = verdicts.part()
+        self._proved = self._verdicts.find
         self._realm = realm
         self._clock = clock
 
@@ -53,9 +54,9 @@ class ApiKey:
 
     def verify(self, credential: bytes, request: Request) -> Soon[Principal | Rejection]:
         """Return the key's owner. A key whose checksum is wrong is refused without a look-up."""
-        principal = self._verdicts.get(credential, self._clock())
-        if principal is not None:
-            return principal
+        proved = self._proved(credential)
+        if proved is not None and self._clock() < proved[1]:
+            return proved[0]
         (key,) = _keys(request.fields.get(b"authorization"), request.fields.get(b"x-api-key"))
         if not any(well_formed(key, prefix) for prefix in _PREFIXES):
             return Rejection(MALFORMED_CREDENTIAL, "checksum")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass, field
 from hashlib import blake2b
 from inspect import isawaitable
 from typing import Final
@@ -29,7 +28,7 @@ from watchword.model.request import Request
 from watchword.model.verdict import Challenge, Principal, Rate, Rejection, SecurityScheme
 from watchword.verdicts import Verdicts
 
-__all__ = ["Basic", "BasicCredential", "Guesses", "PasswordCheck"]
+__all__ = ["Basic", "Guesses", "PasswordCheck"]
 
 _AT_ONCE: Final = 2  # passwords of one subject that are tried: the new one, and the old one while it retires
 _LONGEST: Final = 4096  # bytes of base64: a name of 128 characters and a password of 1,024 bytes need less
@@ -194,13 +193,6 @@ class PasswordCheck:
         )
 
 
-@dataclass(slots=True)
-class BasicCredential:
-    """Hold what came after "Basic ": base64 of name and password, not yet looked into."""
-
-    encoded: bytes = field(repr=False)
-
-
 class Basic:
     """Prove the caller by name and password, sent with every request.
 
@@ -228,6 +220,7 @@ class Basic:
             raise ValueError("cache_key must be at least 16 random bytes")
         self._check = check
         self._verdicts = verdicts.part()
+        self._proved = self._verdicts.find
         self._clock = clock
         # Copying a keyed state is cheaper than keying one.
         self._keyed = blake2b(key=cache_key, digest_size=32, person=b"basic")
@@ -235,8 +228,8 @@ class Basic:
         self._ttl = ttl
         self._challenge = Challenge("Basic", (("realm", realm), ("charset", "UTF-8")))
 
-    def read(self, request: Request) -> BasicCredential | Rejection | None:
-        """Return the credential of an Authorization field of this scheme. It is decoded only when it must be."""
+    def read(self, request: Request) -> bytes | Rejection | None:
+        """Return a keyed digest of what an Authorization field of this scheme holds, decoded only when it must be."""
         value = request.fields.get(b"authorization")
         if value is None or value[:_PREFIX].lower() != b"basic ":
             if value is not None and value.strip(b" ").lower() == b"basic":
@@ -248,17 +241,19 @@ class Basic:
         encoded = value[_PREFIX:].strip(b" ")
         if not 0 < len(encoded) <= _LONGEST:
             return Rejection(MALFORMED_CREDENTIAL, "Basic credentials of an impossible length")
-        return BasicCredential(encoded)
-
-    def verify(self, credential: BasicCredential, request: Request) -> Soon[Principal | Rejection]:
-        """Return whom the name and the password prove; at once when they proved it lately."""
         keyed = self._keyed.copy()
-        keyed.update(credential.encoded)
-        key = keyed.digest()
-        return self._verdicts.get(key, self._clock()) or self._first(key, credential)
+        keyed.update(encoded)
+        return keyed.digest()
 
-    async def _first(self, key: bytes, credential: BasicCredential) -> Principal | Rejection:
-        pair = parse_basic(credential.encoded)
+    def verify(self, credential: bytes, request: Request) -> Soon[Principal | Rejection]:
+        """Return whom the name and the password prove; at once when they proved it lately."""
+        proved = self._proved(credential)
+        if proved is not None and self._clock() < proved[1]:
+            return proved[0]
+        return self._first(credential, request.fields[b"authorization"][_PREFIX:].strip(b" "))
+
+    async def _first(self, key: bytes, encoded: bytes) -> Principal | Rejection:
+        pair = parse_basic(encoded)
         if pair is None:
             return Rejection(MALFORMED_CREDENTIAL, "Basic credentials that are no canonical base64 of UTF-8")
         mark = self._verdicts.mark  # hashing takes long: what is revoked meanwhile must not be remembered

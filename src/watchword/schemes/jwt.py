@@ -29,10 +29,11 @@ _DOTS: Final = frozenset({2, 4})  # a JWS has three segments, a JWE five: the la
 
 @dataclass(slots=True)
 class JwtCredential:
-    """Hold one token that looks like a JWT; nothing of it is proved yet."""
+    """Hold one token that looks like a JWT; nothing of it is proved yet. ``lookup`` is its SHA-256."""
 
     token: bytes = field(repr=False)
     header: Header
+    lookup: bytes
 
 
 class Jwt:
@@ -71,6 +72,7 @@ class Jwt:
         self._own = own
         self._issuers = dict(issuers)
         self._verdicts = verdicts.part()
+        self._proved = self._verdicts.find
         self._revocations = revocations
         self._issuer = issuer
         self._audience = audience
@@ -78,12 +80,19 @@ class Jwt:
         self._leeway = leeway
         self._clock = clock
 
-    def read(self, request: Request) -> JwtCredential | Rejection | None:
-        """Return the Bearer token if it looks like a JWT (three segments) that is no ``at+jwt``."""
+    def read(self, request: Request) -> bytes | JwtCredential | Rejection | None:
+        """Return the Bearer token if it looks like a JWT (three segments) that is no ``at+jwt``.
+
+        Of one proved before only its SHA-256: what it looks like was looked at then.
+        """
         value = request.fields.get(b"authorization")
         if value is None or (value[:7] != b"Bearer " and value[:7].lower() != b"bearer "):
             return None
         token = value[7:]
+        lookup = sha256(token).digest()
+        return self._read(token, lookup) if self._proved(lookup) is None else lookup
+
+    def _read(self, token: bytes, lookup: bytes) -> JwtCredential | Rejection | None:
         header = peek(token)
         if isinstance(header, Reason):
             token = token.strip(b" ")
@@ -92,14 +101,19 @@ class Jwt:
             header = peek(token)
             if isinstance(header, Reason):
                 return Rejection(header)
-        return None if header.type == _ACCESS_TOKEN else JwtCredential(token, header)
+        return None if header.type == _ACCESS_TOKEN else JwtCredential(token, header, lookup)
 
-    def verify(self, credential: JwtCredential, request: Request) -> Soon[Principal | Rejection]:
+    def verify(self, credential: bytes | JwtCredential, request: Request) -> Soon[Principal | Rejection]:
         """Return whom the token proves. Raise Unavailable when its issuer's keys cannot be had."""
-        lookup = sha256(credential.token).digest()
-        principal = self._verdicts.get(lookup, self._clock())
-        if principal is not None:
-            return principal
+        if not isinstance(credential, JwtCredential):
+            proved = self._proved(credential)
+            if proved is not None and self._clock() < proved[1]:
+                return proved[0]
+            unproved = self._read(request.fields[b"authorization"][7:], credential)  # what it was proved by has ended
+            if not isinstance(unproved, JwtCredential):
+                return unproved or Rejection(BAD_TYPE)
+            credential = unproved
+        lookup = credential.lookup
         token = open_token(credential.token, credential.header)
         if isinstance(token, Reason):
             return Rejection(token)

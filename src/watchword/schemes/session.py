@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Final
+from typing import Final, Literal
 
 from watchword.codec.addresses import loopback
-from watchword.codec.fields import read_cookie
+from watchword.codec.fields import DUPLICATE, Duplicate, read_cookie
 from watchword.codec.secrets import well_formed
 from watchword.model.credential import Kind
 from watchword.model.ports import Clock, Records, Soon
@@ -18,27 +17,20 @@ from watchword.model.verdict import Challenge, Principal, Rejection, SecuritySch
 from watchword.standing import VERDICT_TTL, principal_of, standing, until
 from watchword.verdicts import Verdicts
 
-__all__ = ["COOKIE", "PLAIN_COOKIE", "PREFIX", "Session", "SessionCookie"]
+__all__ = ["COOKIE", "PLAIN_COOKIE", "PREFIX", "Session"]
 
 COOKIE: Final = "__Host-session"
 PLAIN_COOKIE: Final = "session"
 PREFIX: Final = "ws_"
 
 
-@dataclass(slots=True)
-class SessionCookie:
-    """Hold the cookie's value and its digest."""
-
-    lookup: bytes
-    value: bytes = field(repr=False)
-
-
 class Session:
     """Prove a person by the cookie that login set.
 
     Over TLS only the ``__Host-`` cookie counts, which no sub-domain and no plain-text page can set (RFC 6265bis section
-    4.1.3.2); without TLS the plain name, and from loopback alone. A session ends when it is idle too long, at its
-    absolute end, or when its record is revoked.
+    4.1.3.2); without TLS the plain name, and from loopback alone. What ``read`` hands on is the digest: the value
+    goes no further than the request that brought it. A session ends when it is idle too long, at its absolute end, or
+    when its record is revoked.
     """
 
     name = "session"
@@ -47,33 +39,38 @@ class Session:
     def __init__(self, records: Records, verdicts: Verdicts, *, clock: Clock = time.time) -> None:
         self._records = records
         self._verdicts = verdicts.part()
+        self._proved = self._verdicts.find
         self._clock = clock
         self._name = COOKIE.encode()
         self._plain = PLAIN_COOKIE.encode()
 
-    def read(self, request: Request) -> SessionCookie | Rejection | None:
-        """Return the session cookie, or a Rejection when there are two."""
+    def read(self, request: Request) -> bytes | Rejection | None:
+        """Return the SHA-256 of the session cookie, or a Rejection when there are two."""
+        value = self._value(request)
+        if value is None:
+            return None
+        if value is DUPLICATE:
+            return Rejection(MALFORMED_CREDENTIAL, "two session cookies")
+        return sha256(value).digest()
+
+    def _value(self, request: Request) -> bytes | Literal[Duplicate.DUPLICATE] | None:
         header = request.fields.get(b"cookie")
         if header is None:
             return None
         peer = request.peer
-        if not peer.tls and not loopback(peer.address):
-            return None
-        value = read_cookie(header, self._name if peer.tls else self._plain)
-        if value is None:
-            return None
-        if not isinstance(value, bytes):
-            return Rejection(MALFORMED_CREDENTIAL, "two session cookies")
-        return SessionCookie(sha256(value).digest(), value)
+        if peer.tls:
+            return read_cookie(header, self._name)
+        return read_cookie(header, self._plain) if loopback(peer.address) else None
 
-    def verify(self, credential: SessionCookie, request: Request) -> Soon[Principal | Rejection]:
+    def verify(self, credential: bytes, request: Request) -> Soon[Principal | Rejection]:
         """Return whose session it is."""
-        principal = self._verdicts.get(credential.lookup, self._clock())
-        if principal is not None:
-            return principal
-        if not well_formed(credential.value, PREFIX):
+        proved = self._proved(credential)
+        if proved is not None and self._clock() < proved[1]:
+            return proved[0]
+        value = self._value(request)
+        if not isinstance(value, bytes) or not well_formed(value, PREFIX):
             return Rejection(MALFORMED_CREDENTIAL, "checksum")
-        return self._look_up(credential.lookup)
+        return self._look_up(credential)
 
     async def _look_up(self, lookup: bytes) -> Principal | Rejection:
         now, mark = self._clock(), self._verdicts.mark
