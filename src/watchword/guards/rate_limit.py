@@ -24,6 +24,7 @@ _Admit: TypeAlias = Callable[[str, int, Rate], Soon[float]]
 _Answer: TypeAlias = Rejection | Headers
 
 _SEEN: Final = 16_384  # addresses a generation
+_KEPT: Final = 16_384
 _OWN: Final = "credential"
 _OUTSIDE: Final = ":"  # in the names of what others issued, never in a public id of ours
 
@@ -35,7 +36,7 @@ class CredentialLimit:
     persons use. There, each subject is limited, per application that it acts through.
     """
 
-    __slots__ = ("_admit", "_limited", "_prefix", "_rate", "name")
+    __slots__ = ("_admit", "_keys", "_limited", "_prefix", "_rate", "name")
 
     def __init__(self, meter: Meter, rate: Rate | None, name: str) -> None:
         """Count under ``name``: routes of one name share one allowance."""
@@ -43,6 +44,7 @@ class CredentialLimit:
         self._limited = None if rate is None else _limiter(meter, self._admit, rate)
         self._rate = rate
         self._prefix = f"route|{name}|"
+        self._keys: dict[str, str] = {}  # of our own credentials, by public id: to put one together costs more
         self.name: str = name
 
     def check(self, request: Request, who: Principal | None) -> Soon[_Answer]:
@@ -50,16 +52,22 @@ class CredentialLimit:
         if who is None:
             return ()
         rate, own = self._rate, who.constraints.limit
-        spender = who.credential
-        if not spender or _OUTSIDE in spender:
-            spender = f"{who.subject} via {who.actor}" if who.actor else who.subject
         if rate is not None:
-            retry = self._limited(self._prefix + spender)  # type: ignore[misc]
+            retry = self._limited(self._keys.get(who.credential) or self._key(who))  # type: ignore[misc]
             if retry.__class__ is not float:
-                return self._later(retry, rate, own, who.credential or spender)
+                return self._later(retry, rate, own, who.credential or _spender(who))
             if retry:
                 return _refused(RATE_LIMITED, self.name, rate, retry)
-        return () if own is None else self._check_own(own, who.credential or spender)
+        return () if own is None else self._check_own(own, who.credential or _spender(who))
+
+    def _key(self, who: Principal) -> str:
+        spender = _spender(who)
+        key = self._prefix + spender
+        if spender == who.credential:
+            if len(self._keys) >= _KEPT:
+                self._keys.clear()
+            self._keys[spender] = key
+        return key
 
     def _check_own(self, own: Rate, credentials: str) -> Soon[_Answer]:
         """Spend of each proof of a conjunction, or one that is limited would have a new allowance with each other."""
@@ -79,6 +87,13 @@ class CredentialLimit:
         if refused or own is None:
             return refused
         return await _settle(self._check_own(own, credentials))
+
+
+def _spender(who: Principal) -> str:
+    """Return what is counted: our own credential's public id, or the subject where others issued the credential."""
+    if who.credential and _OUTSIDE not in who.credential:
+        return who.credential
+    return f"{who.subject} via {who.actor}" if who.actor else who.subject
 
 
 class SubjectLimit:

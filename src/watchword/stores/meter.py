@@ -93,12 +93,14 @@ class MemoryMeter:
     def limiter(self, rate: Rate) -> Callable[[str], float]:
         """Return ``admit`` of cost 1 at one rate: what does not change from hit to hit is looked up once."""
         seconds, step, clock, origin = rate.seconds, rate.seconds / rate.count, self.clock, self._origin
-        most, admit, guard = seconds + _SLACK, self.admit, self._guard
-        with guard:
+        most, admit = seconds + _SLACK, self.admit
+        acquire, release = self._guard.acquire, self._guard.release  # half the price of "with", which looks them up
+        with self._guard:
             span = self._turn(seconds, clock() - origin)
 
         def limited(key: str) -> float:
-            with guard:
+            acquire()
+            try:
                 now = clock() - origin
                 tat = span.young.get(key)
                 if tat is not None and now < span.turn_at:
@@ -106,6 +108,8 @@ class MemoryMeter:
                     if after - now <= most:
                         span.young[key] = after
                         return 0.0
+            finally:
+                release()
             return admit(key, 1, rate)
 
         return limited
