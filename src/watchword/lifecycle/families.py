@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hmac
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from watchword.codec.secrets import digest, new_id, new_secret
 from watchword.lifecycle.verbs import Lifecycle
@@ -54,10 +54,22 @@ class Families:
         self._grace = grace
         self._clock = clock
 
-    async def start(self, who: Principal, *, by: str, scopes: Iterable[str] | None = None) -> Refreshed:
-        """Start a family for who has just proved themselves; it ends after ``lifetime`` seconds, whatever happens."""
+    async def start(
+        self,
+        who: Principal,
+        *,
+        by: str,
+        scopes: Iterable[str] | None = None,
+        id: str = "",
+        more: Mapping[str, Any] | None = None,
+    ) -> Refreshed:
+        """Start a family for who has just proved themselves; it ends after ``lifetime`` seconds, whatever happens.
+
+        ``id`` names it where its name had to be known before; ``more`` goes into its detail, such as the ``client`` that
+        alone may refresh it.
+        """
         now = int(self._clock())
-        id, proof = new_id("fam_"), new_secret("")
+        id, proof = id or new_id("fam_"), new_secret("")
         token = _token(id, proof, 0)
         family = Credential(
             id=id,
@@ -75,6 +87,7 @@ class Families:
                 "factors": list(who.factors),
                 "authenticated_at": who.authenticated_at,
                 "login": who.credential,
+                **(more or {}),
             },
         )
         event = Event(now, "issue", "done", scheme=family.kind, credential=id, subject=family.subject, actor=by)
@@ -82,8 +95,11 @@ class Families:
             raise RuntimeError("a new family's id was taken")
         return Refreshed(family, token)
 
-    async def redeem(self, token: str) -> Refreshed | Rejection:
-        """Replace ``token``: exactly one of any number of concurrent uses wins."""
+    async def redeem(self, token: str, *, client: str | None = None) -> Refreshed | Rejection:
+        """Replace ``token``: exactly one of any number of concurrent uses wins.
+
+        A family begun by an OAuth client is refreshed by that ``client`` alone, one begun by a login by none.
+        """
         parts = _parts(token)
         if parts is None:
             return Rejection(MALFORMED_CREDENTIAL, "refresh token")
@@ -98,6 +114,8 @@ class Families:
             return Rejection(REVOKED, "its login", credential=id)
         if not hmac.compare_digest(family.detail["proof"], digest(proof).hex()):
             return Rejection(UNKNOWN_CREDENTIAL, "proof", credential=id)
+        if family.detail.get("client") != client:
+            return Rejection(UNKNOWN_CREDENTIAL, "another client's", credential=id)
         if hmac.compare_digest(family.secret, digest(token)):
             return await self._continue(family, proof, now)
         if generation < family.detail["generation"]:

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from watchword.codec.oidc import half_hash
 from watchword.codec.secrets import new_id
 from watchword.keyring import OwnKeys
 from watchword.lifecycle.verbs import REMEMBERED
@@ -43,6 +44,25 @@ class Tokens:
         claims = {"amr": list(family.detail["factors"]), "auth_time": int(family.detail["authenticated_at"])}
         return self._sign("JWT", family, family.scopes, claims, family.expires_at)
 
+    def for_app(self, family: Credential, scopes: frozenset[str]) -> AccessToken:
+        """Sign an ``at+jwt`` for the OAuth client through which a person acts (RFC 9068 section 2.2)."""
+        claims = {"client_id": family.detail["client"], **_proved(family)}
+        return self._sign("at+jwt", family, scopes, claims, family.expires_at)
+
+    def id_token(self, family: Credential, access: AccessToken, nonce: str = "") -> str:
+        """Sign an id_token (OpenID Connect Core 1.0 section 2): who logged in, when, how, and for which client."""
+        now, key = int(self._clock()), self._keys.signing_key()
+        claims: dict[str, Any] = {
+            "iss": self._issuer,
+            "sub": family.subject,
+            "aud": family.detail["client"],
+            "iat": now,
+            "exp": now + access.expires_in,
+            "at_hash": half_hash(access.text, key.algorithm),
+            **_proved(family),
+        }
+        return key.sign({**claims, "nonce": nonce} if nonce else claims)
+
     def for_client(self, client: Credential, scopes: frozenset[str]) -> AccessToken:
         """Sign an ``at+jwt`` for an OAuth client acting for itself (RFC 9068 section 2.2)."""
         claims = {"client_id": client.detail["client_id"]}
@@ -69,3 +89,9 @@ class Tokens:
             **more,
         }
         return AccessToken(self._keys.signing_key().sign(claims, typ), lifetime, scopes)
+
+
+def _proved(family: Credential) -> dict[str, Any]:
+    factors = list(family.detail["factors"])
+    acr = "aal2" if "mfa" in factors else "aal1"
+    return {"amr": factors, "acr": acr, "auth_time": int(family.detail["authenticated_at"])}
