@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from functools import lru_cache
+from itertools import count
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote
 
@@ -103,11 +105,12 @@ class Audit:
         batch = self._pending[:taken]
         times, verdicts = batch[0::_FIELDS], batch[4::_FIELDS]
         # The batch holds the verdicts, so that the id of each stays its own.
-        keys = list(zip(map(id, verdicts), *(batch[field::_FIELDS] for field in (1, 2, 3, 5)), strict=True))
-        notes = dict(zip(keys, range(0, taken, _FIELDS), strict=True))
-        number = dict(zip(notes, range(len(notes)), strict=True))
+        keys = zip(map(id, verdicts), *(batch[field::_FIELDS] for field in (1, 2, 3, 5)), strict=True)
+        number: defaultdict[Any, int] = defaultdict(count().__next__)
+        which = list(map(number.__getitem__, keys))  # each act is looked up once, and numbered where it is new
+        notes = dict(zip(which, range(0, taken, _FIELDS), strict=True))
         acts = [_act(*batch[at + 1 : at + _FIELDS]) for at in notes.values()]
-        await self._log.append(pack(times, map(number.__getitem__, keys), acts))
+        await self._log.append(pack(times, which, acts))
         del self._pending[:taken]
         self._next = min(_BATCH, self._capacity)
         await self._tell_used(_used(batch, notes.values()))

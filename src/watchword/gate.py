@@ -94,12 +94,12 @@ class Gate:
     async def decide(self, request: Request, route: Route) -> Decision:
         """Walk the request past the guards and through the policy of its route; note the outcome; answer."""
         decision = self.judge(request, route)
-        return decision if decision.__class__ is Allow else await decision  # type: ignore[misc]
+        return Allow(decision) if isinstance(decision, Principal) else await decision
 
-    def judge(self, request: Request, route: Route) -> Allow | Coroutine[Any, Any, Decision]:
-        """Decide at once where nothing has to be waited for, which costs less than a coroutine; else later.
+    def judge(self, request: Request, route: Route) -> Principal | Coroutine[Any, Any, Decision]:
+        """Return who may enter where that is plain at once, for less than a coroutine costs; else what decides later.
 
-        What is not plain leave to enter goes on in ``_later``, from the very step that answered otherwise.
+        Whatever is not plain goes on in ``_later``, from the very step that answered otherwise.
         """
         now = self._clock()
         try:
@@ -127,7 +127,7 @@ class Gate:
                     rest = self._after(request, route, now, (), checks, answer, verdict)
                     return self._later(request, route, now, rest)
             self._audit.note(now, request, verdict)
-            return Allow(verdict)
+            return verdict
         except Exception as error:  # whatever broke: broken is 503
             return self._deny(request, route, _broken(error), now)
 

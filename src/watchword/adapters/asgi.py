@@ -214,9 +214,12 @@ class WatchwordMiddleware:
             receive = _Replay(body, receive)
         elif kind == "websocket":
             request.body = b""
-        decision = front.gate.judge(request, route)
-        if decision.__class__ is not Allow:
-            decision = await decision  # type: ignore[misc]
+        who = front.gate.judge(request, route)
+        if isinstance(who, Principal):
+            scope[SCOPE_KEY] = who
+            await self._app(scope, receive, send)
+            return
+        decision = await who
         if isinstance(decision, Allow):
             scope[SCOPE_KEY] = decision.principal
             await self._app(scope, receive, adding(send, decision.headers) if decision.headers else send)

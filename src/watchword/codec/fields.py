@@ -6,15 +6,18 @@ import binascii
 import time
 from base64 import b64decode, b64encode
 from calendar import timegm
+from collections.abc import Callable
 from enum import Enum
 from functools import lru_cache
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 from watchword.model.verdict import Challenge
 
 __all__ = [
     "DUPLICATE",
+    "CookieValue",
     "Duplicate",
+    "cookie_reader",
     "parse_authorization",
     "parse_basic",
     "parse_date",
@@ -33,6 +36,9 @@ class Duplicate(Enum):
 
 DUPLICATE: Final = Duplicate.DUPLICATE
 """Say that a cookie came more than once: two readers might each believe another one."""
+
+CookieValue: TypeAlias = bytes | Literal[Duplicate.DUPLICATE] | None
+"""What a cookie holds; None when it is not there, DUPLICATE when it is more than once."""
 
 _TOKEN: Final = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _DAYS: Final = (b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun")
@@ -72,18 +78,30 @@ def _quoted(text: str) -> str:
     return '"' + safe.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def read_cookie(header: bytes, name: bytes) -> bytes | Literal[Duplicate.DUPLICATE] | None:
+def cookie_reader(cookie: str) -> Callable[[bytes], CookieValue]:
+    """Return what reads one cookie of a Cookie field, as ``read_cookie`` does, only faster."""
+    name = cookie.encode("ascii")
+    begin, length = name + b"=", len(name) + 1
+
+    def read(header: bytes) -> CookieValue:
+        at = header.find(begin)
+        if at < 0:
+            return None
+        # Where the name stands once, at the beginning of a pair, it is that cookie and there is no other.
+        if (at == 0 or header[at - 2 : at] == b"; ") and header.find(begin, at + length) < 0:
+            end = header.find(b";", at)
+            return (header[at + length :] if end < 0 else header[at + length : end]).rstrip(b" \t")
+        return read_cookie(header, name)
+
+    return read
+
+
+def read_cookie(header: bytes, name: bytes) -> CookieValue:
     """Return the value of the cookie ``name``, None when there is none, DUPLICATE when there are several.
 
     The name is compared exactly (RFC 6265 section 5.4). A cookie without a name never matches, whatever its value
     looks like: a page of a sibling domain can set ``=__Host-session=x`` (CVE-2023-23934). The value is as sent.
     """
-    begins, after, rest = header.partition(name)
-    if not after:
-        return None
-    # Where the name stands once, at the beginning of a pair, and "=" follows, it is that cookie and there is no other.
-    if rest[:1] == b"=" and (not begins or begins[-2:] == b"; ") and name not in rest:
-        return rest[1:].partition(b";")[0].rstrip(b" \t")
     found: bytes | None = None
     for pair in header.split(b";"):
         key, equals, value = pair.strip(b" \t").partition(b"=")

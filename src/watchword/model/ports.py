@@ -46,8 +46,10 @@ class Unavailable(Exception):
 class Scheme(Protocol[C]):
     """Prove who is calling by one kind of credential. One file = one scheme.
 
-    A scheme may say in ``carrier`` which field alone it can travel in ("Authorization"), so that a policy that asks for
-    two of those together is refused when it is compiled.
+    A scheme may have ``recall(request)``: whom the very same proof proved before, while that is believed, or None. It
+    is asked first, for speed, and answers nothing that ``read`` and ``verify`` would not. A scheme may say in
+    ``carrier`` which field alone it can travel in ("Authorization"), so that a policy that asks for two of those
+    together is refused when it is compiled.
     """
 
     name: str

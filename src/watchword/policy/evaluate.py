@@ -16,6 +16,8 @@ __all__ = ["ABSENT", "Evaluate", "evaluator"]
 
 Read: TypeAlias = Callable[[Request], Any]
 Verify: TypeAlias = Callable[[Any, Request], Any]
+Recall: TypeAlias = Callable[[Request], Principal | None]
+Way: TypeAlias = tuple[Recall, Read, Verify]
 Evaluate: TypeAlias = Callable[[Request], Soon[Principal | Rejection | None]]
 Proofs: TypeAlias = Mapping[str, Principal]
 
@@ -31,17 +33,32 @@ def evaluator(alternatives: Sequence[Policy], schemes: Mapping[str, Scheme[Any]]
     """
     absent = None if public else ABSENT
     count = next((i for i, tree in enumerate(alternatives) if not isinstance(tree, Leaf)), len(alternatives))
-    ways = [schemes[name] for tree in alternatives[:count] for name in names(tree)]
+    ways = [_way(schemes[name]) for tree in alternatives[:count] for name in names(tree)]
     rest = _joined([_Conjunction(tree, schemes) for tree in alternatives[count:]], absent)
     if count == len(alternatives) == 1:
-        return _one(ways[0].read, ways[0].verify, absent)
+        return _one(ways[0], absent)
     if count == len(alternatives):
-        return _first(tuple((way.read, way.verify) for way in ways), absent)
-    return _first_or(tuple((way.read, way.verify) for way in ways), rest) if ways else rest
+        return _first(tuple(ways), absent)
+    return _first_or(tuple(ways), rest) if ways else rest
 
 
-def _one(read: Read, verify: Verify, absent: Rejection | None) -> Evaluate:
+def _way(scheme: Scheme[Any]) -> Way:
+    """Return how a scheme recalls, reads and verifies. Not every scheme recalls."""
+    recall: Recall = getattr(scheme, "recall", _nobody)
+    return recall, scheme.read, scheme.verify
+
+
+def _nobody(request: Request) -> None:
+    """Recall nobody."""
+
+
+def _one(way: Way, absent: Rejection | None) -> Evaluate:
+    recall, read, verify = way
+
     def evaluate(request: Request) -> Soon[Principal | Rejection | None]:
+        known = recall(request)
+        if known.__class__ is Principal:
+            return known
         credential = read(request)
         if credential is None:
             return absent
@@ -53,9 +70,12 @@ def _one(read: Read, verify: Verify, absent: Rejection | None) -> Evaluate:
     return evaluate
 
 
-def _first(ways: tuple[tuple[Read, Verify], ...], absent: Rejection | None) -> Evaluate:
+def _first(ways: tuple[Way, ...], absent: Rejection | None) -> Evaluate:
     def evaluate(request: Request) -> Soon[Principal | Rejection | None]:
-        for read, verify in ways:
+        for recall, read, verify in ways:
+            known = recall(request)
+            if known.__class__ is Principal:
+                return known
             credential = read(request)
             if credential is None:
                 continue
@@ -68,7 +88,7 @@ def _first(ways: tuple[tuple[Read, Verify], ...], absent: Rejection | None) -> E
     return evaluate
 
 
-def _first_or(ways: tuple[tuple[Read, Verify], ...], rest: Evaluate) -> Evaluate:
+def _first_or(ways: tuple[Way, ...], rest: Evaluate) -> Evaluate:
     first = _first(ways, None)
 
     def evaluate(request: Request) -> Soon[Principal | Rejection | None]:

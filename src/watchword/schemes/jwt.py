@@ -29,11 +29,10 @@ _DOTS: Final = frozenset({2, 4})  # a JWS has three segments, a JWE five: the la
 
 @dataclass(slots=True)
 class JwtCredential:
-    """Hold one token that looks like a JWT; nothing of it is proved yet. ``lookup`` is its SHA-256."""
+    """Hold one token that looks like a JWT; nothing of it is proved yet."""
 
     token: bytes = field(repr=False)
     header: Header
-    lookup: bytes
 
 
 class Jwt:
@@ -80,19 +79,21 @@ class Jwt:
         self._leeway = leeway
         self._clock = clock
 
-    def read(self, request: Request) -> bytes | JwtCredential | Rejection | None:
-        """Return the Bearer token if it looks like a JWT (three segments) that is no ``at+jwt``.
+    def recall(self, request: Request) -> Principal | None:
+        """Return whom the very same token proved before, while that is believed."""
+        value = request.fields.get(b"authorization")
+        if value is not None and value[:7] == b"Bearer ":
+            proved = self._proved(sha256(value[7:]).digest())
+            if proved is not None and self._clock() < proved[1]:
+                return proved[0]
+        return None
 
-        Of one proved before only its SHA-256: what it looks like was looked at then.
-        """
+    def read(self, request: Request) -> JwtCredential | Rejection | None:
+        """Return the Bearer token if it looks like a JWT (three segments) that is no ``at+jwt``."""
         value = request.fields.get(b"authorization")
         if value is None or (value[:7] != b"Bearer " and value[:7].lower() != b"bearer "):
             return None
         token = value[7:]
-        lookup = sha256(token).digest()
-        return self._read(token, lookup) if self._proved(lookup) is None else lookup
-
-    def _read(self, token: bytes, lookup: bytes) -> JwtCredential | Rejection | None:
         header = peek(token)
         if isinstance(header, Reason):
             token = token.strip(b" ")
@@ -101,19 +102,14 @@ class Jwt:
             header = peek(token)
             if isinstance(header, Reason):
                 return Rejection(header)
-        return None if header.type == _ACCESS_TOKEN else JwtCredential(token, header, lookup)
+        return None if header.type == _ACCESS_TOKEN else JwtCredential(token, header)
 
-    def verify(self, credential: bytes | JwtCredential, request: Request) -> Soon[Principal | Rejection]:
+    def verify(self, credential: JwtCredential, request: Request) -> Soon[Principal | Rejection]:
         """Return whom the token proves. Raise Unavailable when its issuer's keys cannot be had."""
-        if not isinstance(credential, JwtCredential):
-            proved = self._proved(credential)
-            if proved is not None and self._clock() < proved[1]:
-                return proved[0]
-            unproved = self._read(request.fields[b"authorization"][7:], credential)  # what it was proved by has ended
-            if not isinstance(unproved, JwtCredential):
-                return unproved or Rejection(BAD_TYPE)
-            credential = unproved
-        lookup = credential.lookup
+        lookup = sha256(credential.token).digest()
+        proved = self._proved(lookup)
+        if proved is not None and self._clock() < proved[1]:
+            return proved[0]
         token = open_token(credential.token, credential.header)
         if isinstance(token, Reason):
             return Rejection(token)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from hashlib import sha256
-from typing import Final, Literal
+from typing import Final
 
 from watchword.codec.addresses import loopback
-from watchword.codec.fields import DUPLICATE, Duplicate, read_cookie
+from watchword.codec.fields import DUPLICATE, CookieValue, cookie_reader
 from watchword.codec.secrets import well_formed
 from watchword.model.credential import Kind
 from watchword.model.ports import Clock, Records, Soon
@@ -41,8 +41,19 @@ class Session:
         self._verdicts = verdicts.part()
         self._proved = self._verdicts.find
         self._clock = clock
-        self._name = COOKIE.encode()
-        self._plain = PLAIN_COOKIE.encode()
+        self._cookie = cookie_reader(COOKIE)
+        self._plain_cookie = cookie_reader(PLAIN_COOKIE)
+
+    def recall(self, request: Request) -> Principal | None:
+        """Return whom the very same cookie proved lately."""
+        header = request.fields.get(b"cookie")
+        if header is not None and request.peer.tls:
+            value = self._cookie(header)
+            if value.__class__ is bytes:
+                proved = self._proved(sha256(value).digest())
+                if proved is not None and self._clock() < proved[1]:
+                    return proved[0]
+        return None
 
     def read(self, request: Request) -> bytes | Rejection | None:
         """Return the SHA-256 of the session cookie, or a Rejection when there are two."""
@@ -53,14 +64,14 @@ class Session:
             return Rejection(MALFORMED_CREDENTIAL, "two session cookies")
         return sha256(value).digest()
 
-    def _value(self, request: Request) -> bytes | Literal[Duplicate.DUPLICATE] | None:
+    def _value(self, request: Request) -> CookieValue:
         header = request.fields.get(b"cookie")
         if header is None:
             return None
         peer = request.peer
         if peer.tls:
-            return read_cookie(header, self._name)
-        return read_cookie(header, self._plain) if loopback(peer.address) else None
+            return self._cookie(header)
+        return self._plain_cookie(header) if loopback(peer.address) else None
 
     def verify(self, credential: bytes, request: Request) -> Soon[Principal | Rejection]:
         """Return whose session it is."""
