@@ -21,6 +21,7 @@ from watchword.guards.csrf import Csrf
 from watchword.guards.rate_limit import AddressLimit
 from watchword.guards.url_credentials import UrlCredentials
 from watchword.keyring import Issuer, OwnKeys
+from watchword.lifecycle.authorization import Authorizations
 from watchword.lifecycle.burn import Burning
 from watchword.lifecycle.families import Families
 from watchword.lifecycle.mint import CA_SUBJECT, Workshop
@@ -79,6 +80,7 @@ class Watchword:
     lifecycle: Lifecycle
     families: Families
     tokens: Tokens
+    authorizations: Authorizations
     parts: Parts
     schemes: dict[str, Scheme[Any]]
     gate: Gate
@@ -141,6 +143,7 @@ class Watchword:
         self.tokens = Tokens(
             self.keys, issuer=self.issuer, audience=self.audience, lifetime=access_lifetime, clock=clock
         )
+        self.authorizations = Authorizations(self.store, self.store, self.lifecycle, self.families, clock=clock)
         self.parts = self._parts(
             password_cost=password_cost or Cost(),
             issuers=dict(issuers or {}),

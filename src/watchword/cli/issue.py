@@ -32,6 +32,7 @@ _FOR_KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "--redirect-uri": ("oauth-client",),
     "--grant": ("oauth-client",),
     "--public": ("oauth-client",),
+    "--first-party": ("oauth-client",),
     "--password-stdin": ("password",),
 }
 _GRANTS: Final = ("client_credentials", "authorization_code", "refresh_token")
@@ -74,6 +75,9 @@ def issue(
         Repeated, typer.Option("--grant", metavar="GRANT", help=f"oauth-client: {', '.join(_GRANTS)}.")
     ] = None,
     public: Annotated[bool, typer.Option("--public", help="oauth-client: an app that can keep no secret.")] = False,
+    first_party: Annotated[
+        bool, typer.Option("--first-party", help="oauth-client: an app of your own: people are not asked.")
+    ] = False,
     from_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="password: read it; otherwise one is made.")
     ] = False,
@@ -84,7 +88,7 @@ def issue(
     word = _kind(kind)
     given = {
         "--test": test, "--profile": profile, "--out": out, "--redirect-uri": redirects, "--grant": grants,
-        "--public": public, "--password-stdin": from_stdin,
+        "--public": public, "--first-party": first_party, "--password-stdin": from_stdin,
     }  # fmt: skip
     _check_options(word.value, given)
     owner = at("--for", subject_of, subject)
@@ -151,8 +155,9 @@ def _options(given: Mapping[str, Any]) -> dict[str, Any]:
         options["test"] = True
     if given["--profile"]:
         options["profile"] = _profile(given["--profile"])
-    if given["--grant"] or given["--redirect-uri"] or given["--public"]:
+    if given["--grant"] or given["--redirect-uri"] or given["--public"] or given["--first-party"]:
         options |= _client(given["--grant"] or [], given["--redirect-uri"] or [], given["--public"])
+        options["first_party"] = bool(given["--first-party"])
     if given["--password-stdin"]:
         options["password"] = password_from_stdin()
     return options

@@ -134,6 +134,7 @@ async def _oauth_client(workshop: Workshop, draft: Draft) -> Minted:
         "grants": list(draft.option("grants", ["client_credentials"])),
         "redirect_uris": list(draft.option("redirect_uris", [])),
         "public": bool(draft.option("public", False)),
+        "first_party": bool(draft.option("first_party", False)),
     }
     if detail["public"]:
         return Minted(id, detail=detail, material={"client_id": client_id})
