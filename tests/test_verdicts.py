@@ -280,3 +280,70 @@ def test_a_reading_under_way_does_not_hide_what_was_taken_back_meanwhile() -> No
     run_sync(watch.sync(NOW))  # type: ignore[arg-type]
     assert watch.read_at == NOW
     assert watch.due < NOW, "the next decision must read again"
+
+
+def test_what_a_client_was_given_up_to_a_moment_is_void() -> None:
+    revocations = Revocations()
+    revocations.add("subject:client:cli_1", int(NOW), int(NOW) + 100)
+    assert revocations.token_void("j", "user:a", NOW, "fam_1", "cli_1")
+    assert not revocations.token_void("j", "user:a", NOW + 1, "fam_1", "cli_1")
+    assert not revocations.token_void("j", "user:a", NOW, "fam_1", "cli_2")
+    assert not revocations.token_void("j", "user:a", NOW, "fam_1")
+
+
+def test_a_token_signed_right_after_everything_was_taken_back_holds_and_one_signed_before_does_not() -> None:
+    revocations = Revocations()
+    before = revocations.issue_time(NOW + 0.2, "user:a", "cli_1")
+    for tag in ("subject:user:a", "subject:client:cli_1"):
+        revocations.add(tag, int(NOW + 0.4), int(NOW) + 100)
+    after = revocations.issue_time(NOW + 0.6, "user:a", "cli_1")
+    assert revocations.token_void("j", "user:a", before, "fam_1", "cli_1")
+    assert not revocations.token_void("j", "user:a", after, "fam_1", "cli_1")
+    assert (before, after) == (int(NOW), int(NOW) + 1)
+    assert revocations.issue_time(NOW + 1, "user:a", "cli_1") == int(NOW) + 1
+    assert revocations.issue_time(NOW + 0.6, "user:b") == int(NOW)
+    revocations.add("subject:user:c", 253_402_300_799, 253_402_300_799)  # disabled: no token of theirs ever holds
+    assert revocations.issue_time(NOW, "user:c") == int(NOW)
+
+
+@pytest.mark.parametrize("many", [101, 250, 5_000])
+def test_revocations_are_bounded_and_nothing_taken_back_returns(many: int) -> None:
+    revocations = Revocations(capacity=100)
+    revocations.add("subject:user:disabled", 253_402_300_799, 253_402_300_799)
+    start = int(NOW)
+    for number in range(many):
+        revocations.add(f"token:j{number}", start + number, start + number + 100_000)
+    assert len(revocations) <= 101
+    for number in range(many):
+        assert revocations.token_void(f"j{number}", "user:a", start + number - 1, "fam_1")
+    assert revocations.token_void("j", "user:disabled", start + 10**9, "fam_1")
+    assert not revocations.token_void("other", "user:a", start + many, "fam_1")
+    assert not revocations.token_void("other", "user:a", start + many - 20, "fam_1")  # known singly
+    revocations.forget(start + many + 100_000)
+    assert not revocations.token_void("other", "user:a", start, "fam_1")
+    assert len(revocations) == 1
+
+
+def test_disabling_over_and_over_takes_no_memory() -> None:
+    revocations = Revocations(capacity=100)
+    for number in range(10_000):
+        revocations.replace(f"subject:user:{number % 300}", number, 253_402_300_799)
+    assert len(revocations) == 300
+    assert len(revocations._ends) <= 1_300
+
+
+@pytest.mark.parametrize("refuse", [True, False])
+def test_what_a_stale_feed_means_is_chosen(refuse: bool) -> None:
+    class Silent:
+        def entries(self, after: int) -> list[FeedEntry]:
+            raise Unavailable("down")
+
+    watch = FeedWatch(Silent(), Verdicts(), Revocations(), every=0.1, bound=30.0, refuse=refuse)
+    watch.read_at = NOW
+    watch.sync(NOW + 30)
+    if refuse:
+        with pytest.raises(Unavailable):
+            watch.sync(NOW + 31)
+    else:
+        watch.sync(NOW + 31)
+        assert watch.due == pytest.approx(NOW + 31.1)  # asked again soon

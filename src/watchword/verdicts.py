@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from inspect import isawaitable
 from itertools import islice
 from typing import Final, TypeAlias
@@ -18,6 +18,10 @@ Proved: TypeAlias = tuple[Principal, float, tuple[str, ...]]
 """Who was proved, until when that may be believed (Unix seconds), and the tags that evict it."""
 
 _CAPACITY: Final = 50_000
+_REVOCATIONS: Final = 100_000
+_FOR_GOOD: Final = 253_402_300_799  # the last second of the year 9999
+_NOTHING: Final = (-1, 0)
+_CLOCKS_APART: Final = 5  # seconds by which another node's clock may be ahead
 _MISSED: Final = 1800.0
 """Seconds of silence after which entries may have come and ended unread: half of what the shortest-lived lasts."""
 
@@ -123,13 +127,19 @@ class Verdicts:
 
 
 class Revocations:
-    """Hold what was taken back from tokens that are verified without a look-up, until they would have ended."""
+    """Hold what was taken back from tokens that are verified without a look-up, until they would have ended.
 
-    __slots__ = ("_ends", "_void")
+    Bounded: past ``capacity`` the older half is forgotten one by one and remembered as one moment, up to which whatever
+    was issued is void. That refuses more than was taken back, never less; who holds a refresh token goes on with it.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_capacity", "_ends", "_floor", "_void")
+
+    def __init__(self, capacity: int = _REVOCATIONS) -> None:
+        self._capacity = capacity
         self._void: dict[str, tuple[int, int]] = {}  # tag -> (what was issued up to then is void, remember until then)
         self._ends: list[tuple[int, str]] = []
+        self._floor = (-1, 0)  # whatever was issued up to the first is void, until the second
 
     def __len__(self) -> int:
         return len(self._void)
@@ -139,7 +149,10 @@ class Revocations:
         before = self._void.get(tag, (-1, -1))
         ends = max(until, before[1])
         self._void[tag] = (max(at, before[0]), ends)
-        heappush(self._ends, (ends, tag))
+        if ends != before[1]:
+            heappush(self._ends, (ends, tag))
+        if len(self._void) > self._capacity or len(self._ends) > 2 * self._capacity:
+            self._make_room()
 
     def replace(self, tag: str, at: int, until: int) -> None:
         """Void likewise, but what was said of the tag before no longer counts: an enabled subject may come again."""
@@ -152,15 +165,43 @@ class Revocations:
             end, tag = heappop(self._ends)
             if self._void.get(tag, (0, 0))[1] == end:
                 del self._void[tag]
+        if self._floor[1] <= now:
+            self._floor = (-1, 0)
 
-    def token_void(self, jti: str, subject: str, issued_at: float, credential: str) -> bool:
-        """Return whether the token, its subject or the credential that it came from was taken back."""
+    def token_void(self, jti: str, subject: str, issued_at: float, credential: str, client: str = "") -> bool:
+        """Return whether the token, its subject, its client or the credential that it came from was taken back."""
         void = self._void
         if not void:
-            return False
-        if f"token:{jti}" in void or f"credential:{credential}" in void:
+            return issued_at <= self._floor[0]
+        if f"token:{jti}" in void or f"credential:{credential}" in void or issued_at <= self._floor[0]:
             return True
-        return issued_at <= void.get(f"subject:{subject}", (-1, 0))[0]
+        if client and issued_at <= void.get(f"subject:client:{client}", _NOTHING)[0]:
+            return True
+        return issued_at <= void.get(f"subject:{subject}", _NOTHING)[0]
+
+    def issue_time(self, now: float, subject: str, client: str = "") -> int:
+        """Return the ``iat`` of a token signed now, in whole seconds.
+
+        A token that is signed in the very second up to which its subject's were taken back says the next second: who
+        logs in again right after has a token that holds. One signed before says that second, and is void.
+        """
+        second = int(now)
+        for tag in (f"subject:{subject}", f"subject:client:{client}"):
+            at = self._void.get(tag, _NOTHING)[0]
+            if second <= at <= second + _CLOCKS_APART:
+                second = at + 1
+        return second
+
+    def _make_room(self) -> None:
+        """Forget the older half, but not what stays for good: a disabled subject."""
+        passing = sorted((at, end, tag) for tag, (at, end) in self._void.items() if end < _FOR_GOOD)
+        if len(self._void) > self._capacity:
+            for at, end, tag in passing[: max(1, len(passing) // 2)]:
+                del self._void[tag]
+                self._floor = (max(at, self._floor[0]), max(end, self._floor[1]))
+            self._capacity = max(self._capacity, 2 * (len(self._void) - len(passing)))
+        self._ends = [(end, tag) for tag, (_, end) in self._void.items()]
+        heapify(self._ends)
 
 
 class FeedWatch:
@@ -168,7 +209,8 @@ class FeedWatch:
 
     There is no background task to die unnoticed: a decision that finds the last reading too old makes the next one,
     inline on SQLite. When the feed cannot be read, what is cached is believed until ``bound`` seconds after the last
-    reading that worked; from then on every decision raises Unavailable (503).
+    reading that worked; from then on every decision raises Unavailable (503), unless ``refuse`` is False: then what can
+    be verified without a look-up goes on being believed, and a revocation is heard once the feed is back.
     """
 
     __slots__ = (
@@ -177,6 +219,7 @@ class FeedWatch:
         "_feed",
         "_hurries",
         "_listeners",
+        "_refuse",
         "_sequence",
         "due",
         "read_at",
@@ -185,13 +228,21 @@ class FeedWatch:
     )
 
     def __init__(
-        self, feed: Feed, verdicts: Verdicts, revocations: Revocations, *, every: float = 0.1, bound: float = 30.0
+        self,
+        feed: Feed,
+        verdicts: Verdicts,
+        revocations: Revocations,
+        *,
+        every: float = 0.1,
+        bound: float = 30.0,
+        refuse: bool = True,
     ) -> None:
         self._feed = feed
         self.verdicts: Verdicts = verdicts
         self.revocations: Revocations = revocations
         self._every = every
         self._bound = bound
+        self._refuse = refuse
         self._sequence = 0
         self._hurries = 0
         self.read_at: float = float("-inf")
@@ -233,7 +284,7 @@ class FeedWatch:
 
     def _failed(self, now: float) -> None:
         self.read_at = min(self.read_at, now)  # a clock that stepped back must not stretch the bound
-        if now - self.read_at > self._bound:
+        if self._refuse and now - self.read_at > self._bound:
             raise Unavailable("the revocation feed has been silent for too long")
         self.due = now + self._every
 
