@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 from base64 import b64encode
+from collections import Counter
 from ipaddress import ip_network
 
 import pytest
 
-from watchword.codec.passwords import Cost, Overloaded, dummy, encode
+from watchword.codec.passwords import Cost, Overloaded, dummy, encode, outdated, work
 from watchword.model.credential import Credential, Kind
 from watchword.model.ports import Unavailable
 from watchword.model.reason import WRONG_SECRET
-from watchword.model.records import Subject
+from watchword.model.records import Subject, Swap
 from watchword.model.request import Peer, Request
 from watchword.model.verdict import Challenge, Principal, Rate, Rejection
 from watchword.offload import HashingPool, InlineHashing
@@ -34,6 +35,7 @@ class Book:
         self.people: dict[str, Subject] = {}
         self.passwords: list[Credential] = []
         self.asked = 0
+        self.written: list[tuple[object, ...]] = []
 
     def add(self, subject: str, *passwords: str, disabled: bool = False, **fields: object) -> None:
         self.people[subject] = Subject(subject, NOW - 100, NOW - 1 if disabled else None)
@@ -51,6 +53,16 @@ class Book:
         self.asked += 1
         assert kind is Kind.PASSWORD
         return [each for each in self.passwords if each.subject == subject and each.id > after][:limit]
+
+    async def write(self, *changes) -> bool:
+        self.written.append(changes)
+        for change in changes:
+            if isinstance(change, Swap):
+                place = next(i for i, each in enumerate(self.passwords) if each.id == change.new.id)
+                if self.passwords[place].version != change.new.version - 1:
+                    return False
+                self.passwords[place] = change.new
+        return True
 
 
 class Counting(InlineHashing):
@@ -192,7 +204,7 @@ def test_unknown_user_and_wrong_password_have_one_face_and_one_cost(house):
         )
         assert answer.headers == ()
         assert house.passwords.calls == [dummy(CHEAP).rsplit("$", 2)[0]] * 2, name
-        assert house.book.asked == 3, name
+        assert house.book.asked == 4, name
     assert len(house.verdicts) == 0
 
 
@@ -209,6 +221,145 @@ def test_a_right_password_that_may_not_be_used_costs_what_a_wrong_one_costs(hous
     assert answer.reason.status == 401
     assert len(house.passwords.calls) == 2
     assert len(house.verdicts) == 0
+
+
+# --- hashes of other costs and forms ----------------------------------------------------------------------------------
+
+DJANGO = "pbkdf2_sha256$1000$Zbk1yRf0qDXp$0vFtH4LxHV2srroU0LZlwdKuuvO5zQLkALqrN9rLP5Y="
+OLD_DJANGO = "pbkdf2_sha1$400$Zbk1yRf0qDXp$AbjDBho9huURd60waknQvLPLTXs="
+BCRYPT = "$2b$04$QthvFew2Lxf/dch9WHBA1OJ047BIhTXfI8OUHk7P7DIYaARbIuCEm"
+STAPLE = "correct horse battery stäple"
+
+
+class Weighing(InlineHashing):
+    """Add up the work of every check."""
+
+    def __init__(self) -> None:
+        super().__init__(CHEAP)
+        self.spent: Counter[str] = Counter()
+        self.hashes = 0
+
+    def verify(self, encoded: str, password: str) -> bool:
+        spent = work(encoded)
+        self.spent[spent.kind] += spent.units
+        return super().verify(encoded, password)
+
+    def hash(self, password: str) -> str:
+        self.hashes += 1
+        return super().hash(password)
+
+
+def mixed_house() -> House:
+    house = House(Weighing())
+    house.book.people["service:watchword"] = Subject(
+        "service:watchword",
+        NOW,
+        detail={"hash_work": {"pbkdf2-sha256": 1000, "bcrypt": 1024, "argon2id 16 1 1": 2}},
+    )
+    house.book.add("user:native", "the native password")
+    house.book.add("user:both", "the older password", "the native password")
+    house.book.add("user:none")
+    for name, secret in (
+        ("django", DJANGO),
+        ("few", DJANGO.replace("$1000$", "$400$")),
+        ("bcrypt", BCRYPT),
+        ("costly", BCRYPT.replace("$04$", "$10$")),
+        ("weak", encode("the weak password", Cost(memory=16, passes=1))),
+    ):
+        house.book.add(f"user:{name}", "x" * 20, disabled=name == "few")
+        house.book.passwords[-1] = house.book.passwords[-1].changed(secret=secret.encode())
+    return house
+
+
+@pytest.mark.parametrize(
+    "name", ["nobody", "none", "native", "both", "django", "few", "bcrypt", "costly", "weak", "x" * 100]
+)
+def test_whatever_the_mix_of_hashes_every_failure_costs_the_same_work(name):
+    house = mixed_house()
+    answer = house.call(name, "a wrong password")
+    assert answer.reason.status == 401
+    assert house.passwords.spent == {
+        "argon2id 8 1 1": 2, "pbkdf2-sha256": 1000, "bcrypt": 1024, "argon2id 16 1 1": 2
+    }  # fmt: skip
+    assert house.book.asked == 4
+    assert house.passwords.hashes == 0
+
+
+def test_a_hash_of_a_kind_that_nobody_noted_takes_the_place_of_one_of_today():
+    house = House(Weighing())
+    house.book.add("user:alice", "x" * 20)
+    house.book.passwords[-1] = house.book.passwords[-1].changed(secret=BCRYPT.encode())
+    house.call("alice", "a wrong password")
+    assert house.passwords.spent == {"bcrypt": 16, "argon2id 8 1 1": 1}
+
+
+@pytest.mark.parametrize(
+    ("secret", "password"),
+    [(DJANGO, STAPLE), (BCRYPT, STAPLE), (encode("weak", Cost(memory=16, passes=1)), "weak")],
+)
+def test_a_right_password_is_hashed_anew_where_its_hash_was_made_otherwise(secret, password):
+    house = House(Weighing())
+    house.book.add("user:alice", "x" * 20)
+    house.book.passwords[0] = house.book.passwords[0].changed(secret=secret.encode(), scopes=frozenset({"a"}))
+    before = house.book.passwords[0]
+    assert house.call("alice", password).scopes == {"a"}
+    after = house.book.passwords[0]
+    assert not outdated(after.secret.decode(), CHEAP)
+    assert after == before.changed(secret=after.secret)
+    swap, event = house.book.written[0]
+    assert (event.action, event.outcome, event.credential, event.subject) == (
+        "rehash",
+        "done",
+        "pwd_0000",
+        "user:alice",
+    )
+    assert password not in repr(swap) + repr(event)
+    house.now += 61
+    assert house.call("alice", password).subject == "user:alice"
+    assert house.call("alice", password + "x").reason.code == "wrong_secret"
+    assert (house.passwords.hashes, len(house.book.written)) == (1, 1)
+
+
+def test_a_wrong_password_and_a_hash_of_today_are_never_hashed_anew():
+    house = House(Weighing())
+    house.book.add("user:alice", "open sesame")
+    house.book.add("user:bob", "x" * 20)
+    house.book.passwords[1] = house.book.passwords[1].changed(secret=DJANGO.encode())
+    house.call("alice", "open sesame")
+    house.call("bob", "a wrong password")
+    assert (house.passwords.hashes, house.book.written) == (0, [])
+
+
+@pytest.mark.parametrize("trouble", [Overloaded(1), Unavailable("down"), MemoryError()])
+@pytest.mark.parametrize("where", ["hash", "write"])
+def test_trouble_while_hashing_anew_does_not_fail_the_login(caplog, trouble, where):
+    def fail(*_: object) -> None:
+        raise trouble
+
+    house = House(Weighing())
+    house.book.add("user:bob", "x" * 20)
+    house.book.passwords[0] = house.book.passwords[0].changed(secret=DJANGO.encode())
+    setattr(house.passwords if where == "hash" else house.book, where, fail)
+    assert house.call("bob", STAPLE).subject == "user:bob"
+    assert house.book.passwords[0].secret == DJANGO.encode()
+    assert STAPLE not in caplog.text
+    assert type(trouble).__name__ in caplog.text
+
+
+def test_what_changed_meanwhile_is_not_overwritten():
+    class Revoking(Weighing):
+        def hash(self, password: str) -> str:
+            house.book.passwords[0] = house.book.passwords[0].changed(revoked_at=NOW)
+            return super().hash(password)
+
+    house = House(Revoking())
+    house.book.add("user:bob", "x" * 20)
+    house.book.passwords[0] = house.book.passwords[0].changed(secret=DJANGO.encode())
+    assert house.call("bob", STAPLE).subject == "user:bob"
+    assert house.book.passwords[0].revoked_at == NOW
+    assert house.book.passwords[0].secret == DJANGO.encode()
+    house.now += 61
+    assert house.call("bob", STAPLE).reason.status == 401
 
 
 def test_during_a_rotation_both_passwords_are_valid(house):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 from hashlib import blake2b
@@ -11,7 +12,7 @@ from typing import Final
 from watchword.codec.addresses import loopback
 from watchword.codec.fields import parse_basic
 from watchword.codec.names import normal_name
-from watchword.codec.passwords import Cost, Overloaded, dummy, prepared
+from watchword.codec.passwords import Cost, Overloaded, dummy, idle, outdated, prepared, work
 from watchword.model.credential import Credential, Kind
 from watchword.model.ports import Allowance, Clock, Meter, Passwords, Records, Soon
 from watchword.model.reason import (
@@ -23,12 +24,14 @@ from watchword.model.reason import (
     UNKNOWN_CREDENTIAL,
     WRONG_SECRET,
 )
-from watchword.model.records import Subject
+from watchword.model.records import Event, Subject, Swap
 from watchword.model.request import Request
 from watchword.model.verdict import Challenge, Principal, Rate, Rejection, SecurityScheme
 from watchword.verdicts import Verdicts
 
 __all__ = ["Basic", "Guesses", "PasswordCheck"]
+
+logger: logging.Logger = logging.getLogger("watchword")
 
 _AT_ONCE: Final = 2  # passwords of one subject that are tried: the new one, and the old one while it retires
 _LONGEST: Final = 4096  # bytes of base64: a name of 128 characters and a password of 1,024 bytes need less
@@ -36,6 +39,7 @@ _PAGE: Final = 100
 _PREFIX: Final = len(b"basic ")
 _UNAUTHENTICATED: Final = 401
 _ACCOUNTS: Final = 4096  # whose last right password is known again
+_OWN: Final = "service:watchword"  # its detail says what checking the hashes on record may cost besides
 
 
 class Guesses:
@@ -93,11 +97,15 @@ class Guesses:
 class PasswordCheck:
     """Tell whom a name and a password prove, for Basic and for the login alike.
 
-    Every failure costs the same: as many hashes as a subject may have passwords, whether it has none, one or two, does
-    not exist or is disabled. So neither the answer nor its time tells them apart.
+    Every failure costs the same: as many hashes of today's cost as a subject may have passwords, and what the costliest
+    of each other kind on record costs, whether it is this subject's or not. What its own passwords do not cost is made
+    up for by dummies; it may have none, not exist or be disabled. So neither the answer nor its time tells them apart.
+
+    A right password whose hash was made otherwise is hashed anew, in passing: when that fails or somebody else was
+    first, nothing comes of it.
     """
 
-    __slots__ = ("_clock", "_dummy", "_guesses", "_passwords", "_records")
+    __slots__ = ("_clock", "_cost", "_guesses", "_kind", "_passwords", "_records")
 
     def __init__(
         self,
@@ -111,7 +119,8 @@ class PasswordCheck:
         self._records = records
         self._passwords = passwords
         self._clock = clock
-        self._dummy = dummy(cost or Cost())
+        self._cost = cost or Cost()
+        self._kind = work(dummy(self._cost)).kind
 
     async def check(self, name: str, password: str, scheme: str = "basic") -> Principal | Rejection:
         """Return the principal of ``user:NAME`` or else ``service:NAME``, or the Rejection.
@@ -139,7 +148,7 @@ class PasswordCheck:
         if subject is None or subject.disabled_at is not None:
             usable = []
         try:
-            found = await self._fitting(usable, password)
+            found = await self._fitting(usable, password, await self._owed())
         except Overloaded as overload:
             retry = str(overload.retry_after).encode()
             return Rejection(OVERLOADED, "password hashing", ((b"retry-after", retry),))
@@ -149,6 +158,7 @@ class PasswordCheck:
             return Rejection(SUBJECT_DISABLED, subject.name)
         if found is None:
             return Rejection(WRONG_SECRET, subject.name)
+        await self._renew(found, password)
         return self._principal(found, scheme)
 
     async def _subject(self, name: str) -> Subject | None:
@@ -169,13 +179,46 @@ class PasswordCheck:
             after = page[-1].id
         return sorted(found, key=lambda each: each.created_at, reverse=True)[:_AT_ONCE]
 
-    async def _fitting(self, usable: list[Credential], password: str) -> Credential | None:
+    async def _owed(self) -> dict[str, int]:
+        """Return the work that every failure costs: units by kind."""
+        own = await self._records.subject(_OWN)
+        owed = dict((own.detail if own else {}).get("hash_work") or {})
+        owed[self._kind] = max(_AT_ONCE, owed.get(self._kind, 0))
+        return owed
+
+    async def _fitting(self, usable: list[Credential], password: str, owed: dict[str, int]) -> Credential | None:
         for credential in usable:
-            if await self._verify(credential.secret.decode(), password):
+            encoded = credential.secret.decode()
+            spent = work(encoded)
+            if spent.kind in owed:
+                owed[spent.kind] -= spent.units
+            else:
+                owed[self._kind] -= 1
+            if await self._verify(encoded, password):
                 return credential  # how soon a right password is accepted is no secret
-        for _ in range(_AT_ONCE - len(usable)):
-            await self._verify(self._dummy, password)
+        for kind, units in owed.items():
+            for encoded in idle(kind, units):
+                await self._verify(encoded, password)
         return None
+
+    async def _renew(self, credential: Credential, password: str) -> None:
+        if not outdated(credential.secret.decode(), self._cost):
+            return
+        try:
+            hashed = self._passwords.hash(password)
+            encoded = hashed if isinstance(hashed, str) else await hashed
+            event = Event(
+                self._clock(),
+                "rehash",
+                "done",
+                scheme=credential.kind,
+                credential=credential.id,
+                subject=credential.subject,
+                actor=_OWN,
+            )
+            await self._records.write(Swap(credential.changed(secret=encoded.encode())), event)
+        except Exception as error:  # the login itself went well
+            logger.warning("a password was not hashed anew: %s", type(error).__name__)
 
     async def _verify(self, encoded: str, password: str) -> bool:
         answer = self._passwords.verify(encoded, password)
@@ -227,6 +270,17 @@ class Basic:
         self._plaintext_allowed = plaintext_allowed
         self._ttl = ttl
         self._challenge = Challenge("Basic", (("realm", realm), ("charset", "UTF-8")))
+
+    def recall(self, request: Request) -> Principal | None:
+        """Return whom the very same credentials proved lately."""
+        value = request.fields.get(b"authorization")
+        if value is not None and value[:_PREFIX] == b"Basic " and request.peer.tls:
+            keyed = self._keyed.copy()
+            keyed.update(value[_PREFIX:])
+            proved = self._proved(keyed.digest())
+            if proved is not None and self._clock() < proved[1]:
+                return proved[0]
+        return None
 
     def read(self, request: Request) -> bytes | Rejection | None:
         """Return a keyed digest of what an Authorization field of this scheme holds, decoded only when it must be."""

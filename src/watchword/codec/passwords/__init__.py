@@ -1,0 +1,33 @@
+"""Hash, judge and take over passwords."""
+
+from watchword.codec.passwords.hashing import (
+    ALONE,
+    WITH_SECOND_FACTOR,
+    Cost,
+    Overloaded,
+    Work,
+    adopted,
+    dummy,
+    encode,
+    fits,
+    idle,
+    outdated,
+    prepared,
+    work,
+)
+
+__all__ = [
+    "ALONE",
+    "WITH_SECOND_FACTOR",
+    "Cost",
+    "Overloaded",
+    "Work",
+    "adopted",
+    "dummy",
+    "encode",
+    "fits",
+    "idle",
+    "outdated",
+    "prepared",
+    "work",
+]
