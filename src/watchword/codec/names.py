@@ -3,13 +3,48 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import Final
+from typing import Final, NamedTuple
 
-__all__ = ["normal_name"]
+__all__ = ["EmailAddress", "normal_address", "normal_name"]
 
 _MOST: Final = 128  # characters
 _REFUSED: Final = frozenset("/\\:;,?#%\"'<>()[]{}|^`")  # they mean something in a path, a URL, a list or a subject
 _KINDS: Final = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Nd"})  # beyond ASCII: letters, marks, digits
+
+
+_LONGEST_LOCAL: Final = 64  # octets (section 4.5.3.1.1)
+_LONGEST_ADDRESS: Final = 254  # octets (RFC 5321 section 4.5.3.1.3, less the angle brackets)
+
+
+class EmailAddress(NamedTuple):
+    """Hold an address: ``text`` is what mail is sent to, ``key`` the one spelling that it is found by."""
+
+    text: str
+    key: str
+
+
+def normal_address(text: str) -> EmailAddress | None:
+    """Return the address, or None when ``text`` is none (RFC 5321 section 4.1.2, without quoted local parts).
+
+    NFKC throughout; the domain becomes its A-labels in lower case (RFC 5891), the key's local part is case folded.
+    So variants of one address have one key, and mail for a key goes only to the spelling that was confirmed
+    (CVE-2019-19844). Needs the package email-validator, which comes with the server.
+    """
+    if not 0 < len(text) <= _LONGEST_ADDRESS or not text.isprintable():
+        return None
+    from email_validator import EmailNotValidError, validate_email
+
+    try:
+        found = validate_email(
+            unicodedata.normalize("NFKC", text), check_deliverability=False, globally_deliverable=False
+        )
+    except EmailNotValidError:
+        return None
+    local = unicodedata.normalize("NFKC", found.local_part)
+    folded, domain = _folded(local), found.ascii_domain
+    if folded is None or len(local.encode()) > _LONGEST_LOCAL or len(f"{local}@{domain}".encode()) > _LONGEST_ADDRESS:
+        return None
+    return EmailAddress(f"{local}@{domain}", f"{folded}@{domain}")
 
 
 def normal_name(text: str) -> str | None:

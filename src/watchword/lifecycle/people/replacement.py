@@ -1,0 +1,98 @@
+"""Replace a person's password: by one who knows it, or by one who can read their mail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from inspect import isawaitable
+from typing import NamedTuple, Protocol
+
+from watchword.codec.secrets import new_id
+from watchword.lifecycle.people.holdings import LOGINS, act, ended, ending, held, newest
+from watchword.model.credential import Credential, Kind
+from watchword.model.ports import Passwords, Records
+from watchword.model.records import Add, Change, Subject, Swap
+
+__all__ = ["Fault", "Lengths", "PasswordJudge", "Replacement", "encoded", "usable_passwords"]
+
+
+class Fault(NamedTuple):
+    """Say what is wrong with one field of a form: a code for programs, a text for people."""
+
+    field: str
+    code: str
+    text: str
+
+
+class _Complaint(Protocol):
+    @property
+    def code(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+
+
+class PasswordJudge(Protocol):
+    """Say what speaks against a password."""
+
+    def check(self, password: str, *, second_factor: bool = False, about: Iterable[str] = ()) -> Sequence[_Complaint]:
+        """Return the complaints; none is fine."""
+        ...
+
+
+class Lengths:
+    """Judge passwords by their length alone (NIST SP 800-63B-4 section 3.1.1.2)."""
+
+    def check(self, password: str, *, second_factor: bool = False, about: Iterable[str] = ()) -> Sequence[Fault]:
+        """Return whether it is too short: 15 characters, or 8 beside a second factor."""
+        least = 8 if second_factor else 15
+        text = f"Use at least {least} characters."
+        return () if len(password) >= least else (Fault("password", "too_short", text),)
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """Make the changes that give ``subject`` another password and end what the old one began, all in one write.
+
+    The subject's own record is swapped with them, so that of two replacements at once exactly one takes place.
+    """
+
+    records: Records
+    subject: Subject
+    now: float
+
+    async def changes(self, secret: str, *, by: str, why: str, keep: str = "") -> list[Change]:
+        """Return the changes; ``secret`` is the new hash, ``keep`` a session that goes on.
+
+        What the password allows, where it may be used and until when, it takes over from the one before.
+        """
+        now, name = self.now, self.subject.name
+        passwords = await held(self.records, name, Kind.PASSWORD)
+        old = newest([each for each in passwords if each.refusal(now) is None]) or newest(passwords)
+        new = Credential(
+            id=new_id("pwd_"),
+            kind=Kind.PASSWORD,
+            subject=name,
+            created_at=int(now),
+            secret=secret.encode(),
+            scopes=old.scopes if old else frozenset(),
+            networks=old.networks if old else (),
+            limit=old.limit if old else None,
+            expires_at=old.expires_at if old else None,
+            replaces=old.id if old else None,
+        )
+        changes: list[Change] = [Swap(self.subject.changed()), Add(new), act(now, "issue", by, name, new, why)]
+        for each in passwords:
+            if each.revoked_at is None and each.refusal(now) is None:
+                changes += ending(each, now=now, by=by, why=why, replaced_by=new.id)
+        return changes + await ended(self.records, name, LOGINS, now=now, by=by, why=why, keep=keep)
+
+
+async def usable_passwords(records: Records, subject: str, now: float) -> list[Credential]:
+    """Return the passwords that may be used now."""
+    return [each for each in await held(records, subject, Kind.PASSWORD) if each.refusal(now) is None]
+
+
+async def encoded(passwords: Passwords, password: str) -> str:
+    """Return the hash. Raise Unavailable when too many wait to be hashed."""
+    hashed = passwords.hash(password)
+    return await hashed if isawaitable(hashed) else hashed
