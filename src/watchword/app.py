@@ -25,6 +25,10 @@ from watchword.lifecycle.authorization import Authorizations
 from watchword.lifecycle.burn import Burning
 from watchword.lifecycle.families import Families
 from watchword.lifecycle.mint import CA_SUBJECT, Workshop
+from watchword.lifecycle.people.accounts import Accounts
+from watchword.lifecycle.people.desk import Desk
+from watchword.lifecycle.people.links import Links
+from watchword.lifecycle.people.replacement import Lengths
 from watchword.lifecycle.tokens import Tokens
 from watchword.lifecycle.values import networks_of, rate_of
 from watchword.lifecycle.verbs import Lifecycle
@@ -78,6 +82,7 @@ class Watchword:
     meter: Meter
     csrf: Csrf
     lifecycle: Lifecycle
+    accounts: Accounts
     families: Families
     tokens: Tokens
     authorizations: Authorizations
@@ -137,6 +142,8 @@ class Watchword:
         self.lifecycle = Lifecycle(
             Workshop(self.store, self.sealer, self.passwords), told=self.watch.hurry, clock=clock
         )
+        links = Links(self.store, self.sealer, clock)
+        self.accounts = Accounts(Desk(self.store, links, self.passwords, Lengths(), self.watch.hurry, clock))
         self.families = Families(
             self.store, self.lifecycle, lifetime=refresh_lifetime, grace=refresh_grace, clock=clock
         )
