@@ -54,6 +54,7 @@ def load(path: Path | str | None = None) -> Settings:
     named = data.get("root_key")
     variable = named.get("env") if isinstance(named, dict) else None
     clients = [each.client_secret_env for each in settings.introspection] if settings else []
+    clients += [settings.mail.password_env] if settings else []
     stray = stray_names(known, [ROOT_KEY, CONFIG, str(variable or ROOT_KEY), *clients])
     problems = [each for each in problems if each.place not in {name.place for name in stray}] + stray
     if settings is not None:

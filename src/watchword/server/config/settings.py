@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, Pydanti
 from watchword.codec.subject_rule import parse_rule
 from watchword.routes import Rule
 from watchword.server.config.file import NOT_A_TWIN
+from watchword.server.config.people import AccountsTable, MailTable
 from watchword.server.config.values import (
     ClaimRule,
     Duration,
@@ -184,6 +185,8 @@ class Settings(BaseSettings):
     trusted_issuer: Issuers = ()
     introspection: Introspections = ()
     passwords: PasswordsTable = PasswordsTable()
+    accounts: AccountsTable = AccountsTable()
+    mail: MailTable = MailTable()
     _folder: Path = PrivateAttr(default=Path())
 
     @classmethod
