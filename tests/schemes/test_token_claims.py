@@ -18,12 +18,14 @@ from tests.tokens import (
     RS,
     THEIRS,
     Entry,
+    bearer,
     compact,
     entry,
     not_accepted,
     raw_sign,
     refused,
 )
+from watchword.codec.confirmation import certificate_confirmation
 from watchword.model import reason as why
 from watchword.model.ports import Fetched, Unavailable
 from watchword.model.verdict import Principal, Rejection
@@ -152,8 +154,27 @@ def test_an_id_token_is_no_access_token(place: Entry) -> None:
 
 
 def test_a_token_bound_to_a_key_is_no_bearer_token(place: Entry) -> None:
-    for cnf in ({"jkt": "x"}, {"x5t#S256": "x"}, {}, None):
+    for cnf in ({"jkt": "x"}, {"x5t#S256": "x", "jkt": "x"}, {}, None):
         refused(place, place.token(cnf=cnf), why.BAD_TYPE)
+    refused(place, place.token(cnf={"x5t#S256": "x"}), why.UNCONFIRMED)
+
+
+def test_a_token_bound_to_a_certificate_passes_over_its_connection_alone(place: Entry) -> None:
+    token = place.token(cnf=certificate_confirmation(b"der"))
+
+    def over(certificate: bytes | None) -> Principal | Rejection | None:
+        request = bearer(token)
+        request.peer.certificate = certificate
+        credential = place.scheme.read(request)
+        return place.scheme.verify(credential, request)  # type: ignore[no-any-return]
+
+    for _ in range(2):  # who passed before opens the way to nobody
+        assert isinstance(over(b"der"), Principal)
+        assert len(place.verdicts) == 0
+        for other in (None, b"", b"another"):
+            refusal = over(other)
+            assert isinstance(refusal, Rejection)
+            assert refusal.reason is why.UNCONFIRMED
 
 
 def test_ghsa_rp9m_7r4c_75qg_two_tokens_never_share_claims(place: Entry) -> None:

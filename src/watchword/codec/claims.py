@@ -39,8 +39,8 @@ _ALWAYS: Final = frozenset({"exp", "sub"})
 _NAMES: Final = ("sub", "jti", "client_id")
 
 # Claims that mark a token as something else than one to call an API with by its mere possession: id tokens (OpenID
-# Connect Core 1.0 section 3.3.2.11), logout tokens (Back-Channel Logout 1.0 section 2.4), tokens bound to a key.
-_OTHER_TOKENS: Final = frozenset({"nonce", "at_hash", "c_hash", "s_hash", "events", "cnf"})
+# Connect Core 1.0 section 3.3.2.11), logout tokens (Back-Channel Logout 1.0 section 2.4).
+_OTHER_TOKENS: Final = frozenset({"nonce", "at_hash", "c_hash", "s_hash", "events"})
 
 
 def is_name(value: object) -> bool:
@@ -116,12 +116,13 @@ def refusal(
     now: float,
     leeway: float,
     required: Set[str] = _ALWAYS,
+    confirmed: bool = False,
 ) -> Reason | None:
     """Return why the claims are not those of a valid token for us, or None.
 
     ``iss`` and ``aud`` must always be there, and what ``required`` names besides; what there is of ``jti`` and
-    ``client_id`` must be a name. A token bound to a key by ``cnf`` (RFC 7800) is refused: as a bearer token its binding
-    would go unchecked.
+    ``client_id`` must be a name. A token bound to a key by ``cnf`` (RFC 7800) is refused unless the caller has
+    looked at that (``confirmed``): as a bearer token it would go unchecked.
     """
     if claims.get("iss") != issuer:
         return WRONG_ISSUER
@@ -146,6 +147,8 @@ def refusal(
     for name in _NAMES:
         if name in claims and not is_name(claims[name]):
             return BAD_CLAIMS
+    if "cnf" in claims and not confirmed:
+        return BAD_TYPE
     return None if _OTHER_TOKENS.isdisjoint(claims) else BAD_TYPE
 
 

@@ -56,6 +56,7 @@ INACTIVE_TOKEN: Final = _row("inactive_token", _INVALID)
 SKEWED: Final = _row("skewed", _INVALID)
 REPLAYED: Final = _row("replayed", _INVALID)
 UNTRUSTED_CERTIFICATE: Final = _row("untrusted_certificate", _INVALID)
+UNCONFIRMED: Final = _row("unconfirmed", _INVALID)
 SUBJECT_MISMATCH: Final = _row("subject_mismatch", _INVALID)
 PASSWORD_OVER_PLAINTEXT: Final = _row("password_over_plaintext", _INVALID)
 

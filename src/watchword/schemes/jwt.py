@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from watchword.codec.claims import bounds, is_name, moment, outside_name, refusal, scopes, texts
+from watchword.codec.confirmation import unconfirmed
 from watchword.codec.jose import Header, Token, VerificationKey, open_token, peek
 from watchword.keyring import Issuer, OwnKeys
 from watchword.model.ports import Clock, Soon
@@ -113,6 +114,8 @@ class Jwt:
         token = open_token(credential.token, credential.header)
         if isinstance(token, Reason):
             return Rejection(token)
+        if "cnf" in token.claims and (reason := unconfirmed(token.claims["cnf"], request.peer.certificate)) is not None:
+            return Rejection(reason)
         iss = token.claims.get("iss")
         if self._own is not None and iss == self._issuer:
             return self._own_verdict(token, lookup, self._own)
@@ -138,7 +141,13 @@ class Jwt:
         key = own.verification_key(header.kid or "")
         reason = UNKNOWN_KEY if key is None else token.refusal(key)
         reason = reason or refusal(
-            claims, issuer=self._issuer, audience=self._audience, now=now, leeway=self._leeway, required=_OWN
+            claims,
+            issuer=self._issuer,
+            audience=self._audience,
+            now=now,
+            leeway=self._leeway,
+            required=_OWN,
+            confirmed=True,
         )
         if reason is not None:
             return Rejection(reason)
@@ -156,7 +165,9 @@ class Jwt:
     ) -> Principal | Rejection:
         claims, now = token.claims, self._clock()
         reason = UNKNOWN_KEY if key is None else token.refusal(key)
-        reason = reason or refusal(claims, issuer=issuer.iss, audience=issuer.audience, now=now, leeway=self._leeway)
+        reason = reason or refusal(
+            claims, issuer=issuer.iss, audience=issuer.audience, now=now, leeway=self._leeway, confirmed=True
+        )
         if reason is not None:
             return Rejection(reason)
         subject = issuer.subject_of(claims)
@@ -182,7 +193,8 @@ class Jwt:
         authenticated_at = moment(claims.get("auth_time", issued_at))
         if granted is None or factors is None or authenticated_at is None or bound is None:
             return Rejection(BAD_CLAIMS)
-        if self._revocations.token_void(jti, subject, issued_at, credential):
+        client = claims.get("client_id", "")
+        if self._revocations.token_void(jti, subject, issued_at, credential, client):
             return Rejection(REVOKED, credential=credential)
         principal = Principal(
             subject=subject,
@@ -194,7 +206,9 @@ class Jwt:
             claims=MappingProxyType(claims),
             constraints=bound,
         )
-        self._verdicts.put(lookup, principal, until, now, tags=(f"token:{jti}",))
+        if "cnf" not in claims:  # the same token over another connection proves nothing
+            tags = (f"token:{jti}", f"subject:client:{client}") if client else (f"token:{jti}",)
+            self._verdicts.put(lookup, principal, until, now, tags=tags)
         return principal
 
     def challenge(self, rejection: Rejection | None) -> Challenge:

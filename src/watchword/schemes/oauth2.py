@@ -23,6 +23,7 @@ from watchword.codec.claims import (
     texts,
     time_refusal,
 )
+from watchword.codec.confirmation import unconfirmed
 from watchword.codec.jose import Header, Token, VerificationKey, open_token, peek
 from watchword.codec.strict import json_object
 from watchword.keyring import Issuer, OwnKeys, checked_url
@@ -219,6 +220,8 @@ class OAuth2:
         token = open_token(credential.token, credential.header)
         if isinstance(token, Reason):
             return Rejection(token)
+        if "cnf" in token.claims and (reason := unconfirmed(token.claims["cnf"], request.peer.certificate)) is not None:
+            return Rejection(reason)
         iss = token.claims.get("iss")
         if self._own is not None and iss == self._issuer:
             return self._judge(token, lookup, None, self._own.verification_key(token.header.kid or ""))
@@ -242,7 +245,13 @@ class OAuth2:
         iss, audience = (issuer.iss, issuer.audience) if issuer else (self._issuer, self._audience)
         reason = UNKNOWN_KEY if key is None else token.refusal(key)
         reason = reason or refusal(
-            claims, issuer=iss, audience=audience, now=now, leeway=self._leeway, required=_REQUIRED
+            claims,
+            issuer=iss,
+            audience=audience,
+            now=now,
+            leeway=self._leeway,
+            required=_REQUIRED,
+            confirmed=True,
         )
         if reason is not None or key is None:
             return Rejection(reason or UNKNOWN_KEY)
@@ -301,7 +310,8 @@ class OAuth2:
         authenticated_at = moment(claims.get("auth_time", issued_at))
         if subject is None or granted is None or factors is None or authenticated_at is None or bound is None:
             return Rejection(BAD_CLAIMS)
-        if self._revocations.token_void(jti, subject, issued_at, credential):
+        client = claims.get("client_id", "")
+        if self._revocations.token_void(jti, subject, issued_at, credential, client):
             return Rejection(REVOKED, credential=credential)
         principal = Principal(
             subject=subject,
@@ -314,7 +324,8 @@ class OAuth2:
             constraints=bound,
             actor=None if _for_itself(claims) else claims.get("client_id"),
         )
-        self._verdicts.put(lookup, principal, until, now, tags=(f"token:{jti}",))
+        if "cnf" not in claims:  # the same token over another connection proves nothing
+            self._verdicts.put(lookup, principal, until, now, tags=(f"token:{jti}", f"subject:client:{client}"))
         return principal
 
     def challenge(self, rejection: Rejection | None) -> Challenge:
