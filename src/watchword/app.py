@@ -15,6 +15,7 @@ from watchword.audit import Audit
 from watchword.codec.forwarded import TrustedProxies
 from watchword.codec.passwords import Cost
 from watchword.codec.secrets import Sealer, new_root_key
+from watchword.codec.webauthn import Site
 from watchword.codec.x509 import ChainVerifier
 from watchword.gate import Gate, Route
 from watchword.guards.csrf import Csrf
@@ -27,7 +28,9 @@ from watchword.lifecycle.families import Families
 from watchword.lifecycle.mint import CA_SUBJECT, Workshop
 from watchword.lifecycle.people.accounts import Accounts
 from watchword.lifecycle.people.desk import Desk
+from watchword.lifecycle.people.factors import SecondFactors
 from watchword.lifecycle.people.links import Links
+from watchword.lifecycle.people.proving import Proving
 from watchword.lifecycle.people.replacement import Lengths
 from watchword.lifecycle.tokens import Tokens
 from watchword.lifecycle.values import networks_of, rate_of
@@ -58,8 +61,9 @@ class Watchword:
 
     ``store`` is "sqlite:///watchword.db", "postgresql://…", "memory:" or an open store; ``root_key`` is 32 bytes in
     base64url, by default from the environment variable WATCHWORD_ROOT_KEY; ``issuer`` names us in tokens, ``audience``
-    the API (default: the issuer). ``workers`` is how many processes share a SQLite store: 1 counts limits in memory,
-    anything else through a file. Durations are in seconds.
+    the API (default: the issuer), ``site`` whose passkeys are asked for (default: the issuer's host). ``workers`` is
+    how many processes share a SQLite store: 1 counts limits in memory, anything else through a file. Durations are in
+    seconds.
     """
 
     store: Store
@@ -83,6 +87,7 @@ class Watchword:
     csrf: Csrf
     lifecycle: Lifecycle
     accounts: Accounts
+    factors: SecondFactors
     families: Families
     tokens: Tokens
     authorizations: Authorizations
@@ -116,6 +121,7 @@ class Watchword:
         refresh_grace: float = 0.0,
         session_idle: int = 3600,
         session_lifetime: int = 12 * 3600,
+        site: Site | None = None,
         feed_every: float = 0.1,
         feed_bound: float = 30.0,
         workers: int | None = None,
@@ -144,6 +150,10 @@ class Watchword:
         )
         links = Links(self.store, self.sealer, clock)
         self.accounts = Accounts(Desk(self.store, links, self.passwords, Lengths(), self.watch.hurry, clock))
+        site = site or Site.of(self.issuer)
+        self.factors = SecondFactors(
+            Proving(self.store, self.store, self.sealer, self.meter, site, self.watch.hurry, clock)
+        )
         self.families = Families(
             self.store, self.lifecycle, lifetime=refresh_lifetime, grace=refresh_grace, clock=clock
         )
