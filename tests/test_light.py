@@ -9,7 +9,7 @@ from pathlib import Path
 
 BLOCKED = (
     "alembic", "anyio", "asyncpg", "fastapi", "httptools", "httpx", "httpx2", "jinja2", "pydantic",
-    "pydantic_settings", "requests", "rich", "starlette", "typer", "uvicorn", "uvloop", "yaml",
+    "pydantic_settings", "pyotp", "requests", "rich", "segno", "starlette", "typer", "uvicorn", "uvloop", "webauthn", "yaml",
 )  # fmt: skip
 
 BARE = f"""
