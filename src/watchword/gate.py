@@ -60,9 +60,11 @@ class Route:
     checks_after: tuple[_Check, ...] = field(init=False, repr=False)  # of credentials that nothing bounds
     checks_bound: tuple[_Check, ...] = field(init=False, repr=False)  # of all others: every guard
     evaluate: Callable[[Request], Soon[Principal | Rejection | None]] = field(init=False, repr=False)
+    recall: Callable[[Request], Principal | None] = field(init=False, repr=False)
     needs_body: bool = field(init=False)  # whether a scheme here signs the content
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "recall", self.policy.recall)
         object.__setattr__(self, "evaluate", self.policy.evaluate)
         object.__setattr__(self, "needs_body", self.policy.needs_body)
         object.__setattr__(self, "checks_before", tuple(guard.check for guard in self.before))
@@ -115,10 +117,11 @@ class Gate:
                 answer = check(request, None)
                 if answer is not _NOTHING:
                     return self._later(request, route, now, self._before(request, route, now, checks, answer))
-            verdict = route.evaluate(request)
-            # Exactly a Principal: whatever else comes out is looked at slowly.
+            verdict: Any = route.recall(request)
             if verdict.__class__ is not Principal:
-                return self._later(request, route, now, self._judged(request, route, now, (), verdict))
+                verdict = route.evaluate(request)
+                if verdict.__class__ is not Principal:  # exactly: whatever else comes out is looked at slowly
+                    return self._later(request, route, now, self._judged(request, route, now, (), verdict))
             free = verdict.constraints is NO_CONSTRAINTS
             checks = iter(route.checks_after if free else route.checks_bound)
             for check in checks:

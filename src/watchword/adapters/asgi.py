@@ -215,11 +215,11 @@ class WatchwordMiddleware:
         elif kind == "websocket":
             request.body = b""
         who = front.gate.judge(request, route)
-        if isinstance(who, Principal):
+        if who.__class__ is Principal:
             scope[SCOPE_KEY] = who
             await self._app(scope, receive, send)
             return
-        decision = await who
+        decision = await who  # type: ignore[misc]
         if isinstance(decision, Allow):
             scope[SCOPE_KEY] = decision.principal
             await self._app(scope, receive, adding(send, decision.headers) if decision.headers else send)

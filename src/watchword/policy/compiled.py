@@ -11,7 +11,7 @@ from watchword.model.ports import Scheme
 from watchword.model.reason import NO_CREDENTIAL
 from watchword.model.request import Request
 from watchword.model.verdict import Challenge, Rejection
-from watchword.policy.evaluate import Evaluate, evaluator
+from watchword.policy.evaluate import Evaluate, Recall, evaluator, recaller
 from watchword.policy.syntax import parse, unknown
 from watchword.policy.tree import (
     Both,
@@ -43,7 +43,7 @@ class Compiled:
     tells whether any of them reads the content; ``text`` is the canonical policy.
     """
 
-    __slots__ = ("_alternatives", "_schemes", "evaluate", "needs_body", "policy", "public", "schemes", "text")
+    __slots__ = ("_alternatives", "_schemes", "evaluate", "needs_body", "policy", "public", "recall", "schemes", "text")
 
     def __init__(self, policy: Policy, schemes: Mapping[str, Scheme[Any]]) -> None:
         self.policy: Policy = policy
@@ -53,6 +53,7 @@ class Compiled:
         self._schemes = {name: schemes[name] for name in self.schemes}
         self._alternatives = alternatives(policy)
         self.needs_body: bool = any(scheme.needs_body for scheme in self._schemes.values())
+        self.recall: Recall = recaller(self._alternatives, self._schemes)
         self.evaluate: Evaluate = evaluator(self._alternatives, self._schemes, public=self.public)
 
     def __repr__(self) -> str:

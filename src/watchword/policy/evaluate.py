@@ -12,7 +12,7 @@ from watchword.model.verdict import Principal, Rejection
 from watchword.policy.merge import acting, together
 from watchword.policy.tree import Both, Leaf, Policy, Via, names, render
 
-__all__ = ["ABSENT", "Evaluate", "evaluator"]
+__all__ = ["ABSENT", "Evaluate", "Recall", "evaluator", "recaller"]
 
 Read: TypeAlias = Callable[[Request], Any]
 Verify: TypeAlias = Callable[[Any, Request], Any]
@@ -42,6 +42,15 @@ def evaluator(alternatives: Sequence[Policy], schemes: Mapping[str, Scheme[Any]]
     return _first_or(tuple(ways), rest) if ways else rest
 
 
+def recaller(alternatives: Sequence[Policy], schemes: Mapping[str, Scheme[Any]]) -> Recall:
+    """Return what recalls whom a request proves before anything is evaluated: only where a single scheme is asked for.
+
+    With more of them the first one presented decides, so each is read before the next one may recall.
+    """
+    only = alternatives[0] if len(alternatives) == 1 else None
+    return _way(schemes[names(only)[0]])[0] if isinstance(only, Leaf) else _nobody
+
+
 def _way(scheme: Scheme[Any]) -> Way:
     """Return how a scheme recalls, reads and verifies. Not every scheme recalls."""
     recall: Recall = getattr(scheme, "recall", _nobody)
@@ -53,12 +62,9 @@ def _nobody(request: Request) -> None:
 
 
 def _one(way: Way, absent: Rejection | None) -> Evaluate:
-    recall, read, verify = way
+    _, read, verify = way
 
     def evaluate(request: Request) -> Soon[Principal | Rejection | None]:
-        known = recall(request)
-        if known.__class__ is Principal:
-            return known
         credential = read(request)
         if credential is None:
             return absent
