@@ -55,7 +55,8 @@ def load(path: Path | str | None = None) -> Settings:
         problems.append(Problem("the environment", "", "a WATCHWORD_ variable of a whole table is not JSON"))
     named = data.get("root_key")
     variable = named.get("env") if isinstance(named, dict) else None
-    clients = [each.client_secret_env for each in settings.introspection] if settings else []
+    asked = [*settings.introspection, *settings.provider] if settings else []
+    clients = [each.client_secret_env for each in asked if each.client_secret_env]
     clients += [settings.mail.password_env] if settings else []
     stray = stray_names(known, [ROOT_KEY, CONFIG, str(variable or ROOT_KEY), *clients])
     problems = [each for each in problems if each.place not in {name.place for name in stray}] + stray
@@ -94,6 +95,9 @@ def _conflicts(settings: Settings, file: Path | None, lines: dict[Key, int]) -> 
     names = [each.url for each in settings.trusted_issuer]
     if len(names) != len(set(names)):
         found.append((("trusted_issuer",), "an issuer is named twice", "one table for each"))
+    titles = [each.title for each in settings.provider]
+    if len(titles) != len(set(titles)):
+        found.append((("provider",), "a provider is named twice", "give each a name of its own"))
     return [_at(key, message, hint, file, lines) for key, message, hint in found]
 
 

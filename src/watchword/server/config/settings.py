@@ -14,6 +14,7 @@ from watchword.codec.subject_rule import parse_rule
 from watchword.routes import Rule
 from watchword.server.config.file import NOT_A_TWIN
 from watchword.server.config.people import AccountsTable, MailTable, MfaTable, PasswordsTable
+from watchword.server.config.providers import Providers
 from watchword.server.config.values import (
     ClaimRule,
     Duration,
@@ -183,6 +184,7 @@ class Settings(BaseSettings):
     mtls: MtlsTable = MtlsTable()
     trusted_issuer: Issuers = ()
     introspection: Introspections = ()
+    provider: Providers = ()
     passwords: PasswordsTable = PasswordsTable()
     accounts: AccountsTable = AccountsTable()
     mfa: MfaTable = MfaTable()
