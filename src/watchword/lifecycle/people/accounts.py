@@ -132,6 +132,10 @@ class Accounts:
         """Spend a reset link and set the password."""
         return await self._resets.redeem(token, password)
 
+    async def has_password(self, subject: str) -> bool:
+        """Return whether there is a password that may be used now."""
+        return bool(await usable_passwords(self._desk.records, subject, self._desk.clock()))
+
     async def change_password(
         self, subject: str, old: str | None, new: str, *, keep: str = "", by: str | None = None
     ) -> tuple[Fault, ...]:

@@ -1,0 +1,3 @@
+"""Let people sign up, reset and change what is theirs."""
+
+__all__: list[str] = []
