@@ -26,11 +26,12 @@ from watchword.lifecycle.authorization import Authorizations
 from watchword.lifecycle.burn import Burning
 from watchword.lifecycle.families import Families
 from watchword.lifecycle.mint import CA_SUBJECT, Workshop
+from watchword.lifecycle.outside.identities import Identities
+from watchword.lifecycle.people.account.desk import Desk
+from watchword.lifecycle.people.account.links import Links
 from watchword.lifecycle.people.accounts import Accounts
-from watchword.lifecycle.people.desk import Desk
 from watchword.lifecycle.people.factors import SecondFactors
 from watchword.lifecycle.people.hash_work import note_work
-from watchword.lifecycle.people.links import Links
 from watchword.lifecycle.people.password_rules import PasswordRules
 from watchword.lifecycle.people.proving import Proving
 from watchword.lifecycle.signing import KeySchedule
@@ -95,6 +96,7 @@ class Watchword:
     families: Families
     tokens: Tokens
     authorizations: Authorizations
+    identities: Identities
     parts: Parts
     schemes: dict[str, Scheme[Any]]
     gate: Gate
@@ -215,6 +217,7 @@ class Watchword:
             bind=bind,
             clock=self.clock,
         )
+        self.identities = Identities(self.store, told=self.watch.hurry, clock=self.clock)
         self.authorizations = Authorizations(self.store, self.store, self.lifecycle, self.families, clock=self.clock)
 
     def _parts(self, **given: Any) -> Parts:

@@ -9,13 +9,13 @@ from typing import Any, Final
 from watchword.codec.names import normal_address, normal_name
 from watchword.codec.secrets import digest
 from watchword.lifecycle.errors import LifecycleError
-from watchword.lifecycle.people.addresses import Addresses, Moved, Moving
-from watchword.lifecycle.people.desk import Desk
+from watchword.lifecycle.people.account.addresses import Addresses, Moved, Moving
+from watchword.lifecycle.people.account.desk import Desk
+from watchword.lifecycle.people.account.replacement import Fault, Replacement, encoded, usable_passwords
+from watchword.lifecycle.people.account.resets import Reset, Resets
+from watchword.lifecycle.people.account.sign_ups import Invited, Notice, Pending, SignUps, Wanted
+from watchword.lifecycle.people.account.takeout import Takeout
 from watchword.lifecycle.people.holdings import address_lookup, address_of, second_factor
-from watchword.lifecycle.people.replacement import Fault, Replacement, encoded, usable_passwords
-from watchword.lifecycle.people.resets import Reset, Resets
-from watchword.lifecycle.people.sign_ups import Invited, Notice, Pending, SignUps, Wanted
-from watchword.lifecycle.people.takeout import Takeout
 from watchword.model.credential import Credential
 from watchword.model.records import Subject, Swap
 

@@ -8,7 +8,7 @@ from starlette.routing import Route as Endpoint
 
 from watchword.app import Watchword
 from watchword.codec.names import normal_name
-from watchword.lifecycle.people.replacement import Fault
+from watchword.lifecycle.people.account.replacement import Fault
 from watchword.schemes.session import PLAIN_COOKIE
 from watchword.server.account.own import Own
 from watchword.server.account.post import Post

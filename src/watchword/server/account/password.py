@@ -7,7 +7,7 @@ from starlette.responses import Response
 from starlette.routing import Route as Endpoint
 
 from watchword.app import Watchword
-from watchword.lifecycle.people.replacement import Fault
+from watchword.lifecycle.people.account.replacement import Fault
 from watchword.model.reason import RATE_LIMITED
 from watchword.model.verdict import Principal, Rejection
 from watchword.server.account.own import Own

@@ -9,9 +9,9 @@ from functools import partial
 from watchword.app import Watchword
 from watchword.codec.names import normal_address
 from watchword.codec.secrets import digest
-from watchword.lifecycle.people.addresses import Moved, Moving
-from watchword.lifecycle.people.resets import Reset
-from watchword.lifecycle.people.sign_ups import Invited, Wanted
+from watchword.lifecycle.people.account.addresses import Moved, Moving
+from watchword.lifecycle.people.account.resets import Reset
+from watchword.lifecycle.people.account.sign_ups import Invited, Wanted
 from watchword.lifecycle.values import rate_of
 from watchword.model.ports import Allowance
 from watchword.server.account.letters import Letters

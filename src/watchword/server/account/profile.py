@@ -7,7 +7,7 @@ from starlette.responses import Response
 from starlette.routing import Route as Endpoint
 
 from watchword.app import Watchword
-from watchword.lifecycle.people.addresses import Moving
+from watchword.lifecycle.people.account.addresses import Moving
 from watchword.server.account.own import Own
 from watchword.server.account.post import Post
 from watchword.server.account.visit import Visits, locale_of

@@ -7,8 +7,8 @@ from starlette.responses import Response
 from starlette.routing import Route as Endpoint
 
 from watchword.app import Watchword
-from watchword.lifecycle.people.replacement import Fault
-from watchword.lifecycle.people.resets import SPENT, Reset
+from watchword.lifecycle.people.account.replacement import Fault
+from watchword.lifecycle.people.account.resets import SPENT, Reset
 from watchword.server.account.post import Post
 from watchword.server.account.visit import Visits
 

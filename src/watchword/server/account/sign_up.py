@@ -7,9 +7,9 @@ from starlette.responses import Response
 from starlette.routing import Route as Endpoint
 
 from watchword.app import Watchword
-from watchword.lifecycle.people.addresses import Moved
-from watchword.lifecycle.people.resets import SPENT
-from watchword.lifecycle.people.sign_ups import Wanted
+from watchword.lifecycle.people.account.addresses import Moved
+from watchword.lifecycle.people.account.resets import SPENT
+from watchword.lifecycle.people.account.sign_ups import Wanted
 from watchword.model.records import Subject
 from watchword.server.account.post import Post
 from watchword.server.account.visit import Visit, Visits, browser_of, locale_of

@@ -19,9 +19,9 @@ from watchword.codec.addresses import parsed
 from watchword.codec.fields import read_cookie
 from watchword.codec.secrets import digest, new_id
 from watchword.codec.strict import json_object
+from watchword.lifecycle.people.account.replacement import Fault
+from watchword.lifecycle.people.account.resets import SPENT
 from watchword.lifecycle.people.accounts import LOCALES
-from watchword.lifecycle.people.replacement import Fault
-from watchword.lifecycle.people.resets import SPENT
 from watchword.lifecycle.values import rate_of
 from watchword.model.ports import Allowance
 from watchword.model.reason import (
