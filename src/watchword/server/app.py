@@ -24,6 +24,7 @@ from watchword.server.check import CHECK, Check
 from watchword.server.config.settings import Settings
 from watchword.server.login.attempts import Attempts
 from watchword.server.login.entry import Login
+from watchword.server.login.outside import Outside
 from watchword.server.oauth.authorize import Authorize
 from watchword.server.oauth.discovery import Discovery
 from watchword.server.oauth.token import TokenEndpoint
@@ -75,8 +76,10 @@ class ServerApp:
         self._check = check.answer
         self.at_once: Callable[[Scope], Answer | Coroutine[Any, Any, Answer] | None] = check.at_once
         pages, attempts = Pages(), Attempts(watchword, settings)
+        login = Login(watchword, attempts, pages)
         routes = [
-            *Login(watchword, attempts, pages).routes(),
+            *login.routes(),
+            *Outside(watchword, settings, login, attempts, pages).routes(),
             *Authorize(watchword, pages).routes(),
             *TokenEndpoint(watchword, attempts, settings).routes(),
             *Userinfo(watchword).routes(),
