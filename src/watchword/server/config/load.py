@@ -192,6 +192,7 @@ def _arguments(settings: Settings, client_ca: bytes | None) -> dict[str, Any]:
         "session_idle": settings.sessions.idle,
         "session_lifetime": settings.sessions.absolute,
         "site": settings.mfa.site(settings.issuer_url),
+        "mfa": settings.mfa.required,
         **_providers(settings),
     }
 
