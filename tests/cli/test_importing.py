@@ -117,5 +117,12 @@ def test_a_csv_line_of_another_length_is_refused(desk: Desk) -> None:
     assert [each["line"] for each in value.json["problems"]] == [2, 4]
 
 
+def test_on_a_terminal_it_says_how_far_it_is(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.cli.desk._Stream.isatty", lambda self: True)
+    (desk.folder / "users.jsonl").write_text(lines(*({"username": f"u{n}", "password_hash": ""} for n in range(250))))
+    err = desk.done("user", "import", "users.jsonl").err
+    assert [part for part in err.split("\r") if part.endswith("lines")] == ["100 lines", "200 lines", "250 lines"]
+
+
 def test_nothing_left_is_said(desk: Desk) -> None:
     assert "every password is hashed as the settings say" in desk.done("user", "imported").err
