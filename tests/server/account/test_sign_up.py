@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from tests.server.account.town import OTHER, PASSWORD, Town, link_in, token_in, town
 from tests.server.live import live
+
 from watchword.model.credential import Kind
 
 
@@ -132,8 +132,7 @@ def test_letters_come_in_the_browsers_language(open_town: Town) -> None:
 def test_who_is_invited_chooses_name_and_password(open_town: Town) -> None:
     watchword = open_town.watchword
     invited = open_town.do(watchword.accounts.invite("carol@example.com", scopes=["orders:write"], by="cli:op"))
-    link, _ = open_town.app.post.invitation(invited)
-    path = link.removeprefix(watchword.issuer)
+    path = link_in(open_town.app.post.invitation(invited))
     browser = open_town.browser()
     assert "carol@example.com" in browser.get(path).text
     taken = browser.submit(path, username="known", password=PASSWORD)

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-
 from tests.server.live import PASSWORD, Live
+
 from watchword.server.account.mail import Letter
 
 __all__ = ["OTHER", "PASSWORD", "Town", "town"]

@@ -30,7 +30,7 @@ _HERE: Final = Path(__file__).parent.parent / "templates" / "mail"
 
 
 class Letters:
-    """Fill in the letters. Links lead to the configured issuer, whatever Host a request named."""
+    """Fill in the letters."""
 
     def __init__(self, issuer: str) -> None:
         self._issuer = issuer
@@ -50,7 +50,3 @@ class Letters:
         text = template.render(service=self._service, issuer=self._issuer, **values)
         subject, _, body = text.partition("\n")
         return Letter(to, subject, body.lstrip("\n"))
-
-    def link(self, path: str, token: str) -> str:
-        """Return the address of a page of ours that takes the token."""
-        return f"{self._issuer}{path}?token={token}"

@@ -35,7 +35,7 @@ class PasswordPages:
         return [Endpoint("/account/password", self.change, methods=["GET", "POST"])]
 
     async def change(self, http: HttpRequest) -> Response:
-        """Take the current password and another; all other sessions and tokens end.
+        """Take the current password and another; all other sessions and all tokens end.
 
         Guesses at the current one count as those at the login do. Who has none sets one, soon after a login.
         """
@@ -61,7 +61,8 @@ class PasswordPages:
                 return self._visits.refuse(visit, proved, password=has)
             if not isinstance(proved, Principal) or proved.subject != who.subject:
                 return self._visits.faulty(visit, (_WRONG,), password=has)
-        faults = await self._accounts.change_password(who.subject, None, visit.text("password"), keep=who.credential)
+        keep = who.credential if who.credential.startswith("ses_") else ""  # a refresh token ends with its password
+        faults = await self._accounts.change_password(who.subject, None, visit.text("password"), keep=keep)
         if faults:
             return self._visits.faulty(visit, faults, password=has)
         self._post.password_changed(who.subject)

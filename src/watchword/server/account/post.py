@@ -14,17 +14,14 @@ from watchword.lifecycle.people.account.resets import Reset
 from watchword.lifecycle.people.account.sign_ups import Invited, Wanted
 from watchword.lifecycle.values import rate_of
 from watchword.model.ports import Allowance
+from watchword.server.account import CONFIRM, INVITATION, NEW_PASSWORD, link
 from watchword.server.account.letters import Letters
 from watchword.server.account.mail import Letter, Outbox, Send, sender_of
 from watchword.server.config.settings import Settings
 
-__all__ = ["CONFIRM", "INVITATION", "NEW_PASSWORD", "Post"]
+__all__ = ["Post"]
 
 logger: logging.Logger = logging.getLogger("watchword")
-
-CONFIRM = "/confirm"
-INVITATION = "/invitation"
-NEW_PASSWORD = "/reset/new"  # noqa: S105 - a path
 
 
 class Post:
@@ -34,6 +31,7 @@ class Post:
         self._accounts = watchword.accounts
         self._meter = watchword.meter
         self._rate = rate_of(settings.accounts.mails) if settings.accounts.mails else None
+        self._issuer = watchword.issuer
         self._letters = Letters(watchword.issuer)
         self._send = send or sender_of(settings.mail, settings.place)
         self.outbox: Outbox = Outbox(self._send, queue=settings.mail.queue)
@@ -52,8 +50,8 @@ class Post:
 
     def moving(self, moving: Moving, locale: str) -> bool:
         """Send what a new address is told."""
-        link = self._letters.link(CONFIRM, moving.token)
-        return self._queue(self._letters.write(moving.letter, moving.address, locale, link=link))
+        where = link(self._issuer, CONFIRM, moving.token)
+        return self._queue(self._letters.write(moving.letter, moving.address, locale, link=where))
 
     def moved(self, moved: Moved) -> bool:
         """Tell the address of before that it is no longer used."""
@@ -63,15 +61,15 @@ class Post:
         """Tell who left that they did."""
         return self._queue(self._letters.write("account-deleted", address, locale))
 
-    def invitation(self, invited: Invited, locale: str = "") -> tuple[str, Letter]:
-        """Return the link of an invitation, and the letter with it."""
-        link = self._letters.link(INVITATION, invited.token)
-        return link, self._letters.write("invitation", invited.address, locale, link=link)
+    def invitation(self, invited: Invited, locale: str = "") -> Letter:
+        """Return the letter of an invitation."""
+        where = link(self._issuer, INVITATION, invited.token)
+        return self._letters.write("invitation", invited.address, locale, link=where)
 
-    def new_password(self, reset: Reset) -> tuple[str, Letter]:
-        """Return the link that sets a password, and the letter with it."""
-        link = self._letters.link(NEW_PASSWORD, reset.token)
-        return link, self._letters.write("reset", reset.address, reset.locale, link=link)
+    def new_password(self, reset: Reset) -> Letter:
+        """Return the letter with which a password is set."""
+        where = link(self._issuer, NEW_PASSWORD, reset.token)
+        return self._letters.write("reset", reset.address, reset.locale, link=where)
 
     async def deliver(self, letter: Letter) -> None:
         """Send a letter now. Raise Undeliverable."""
@@ -82,12 +80,12 @@ class Post:
 
     async def _signing_up(self, wanted: Wanted) -> Iterable[Letter]:
         notice = await self._accounts.begin_sign_up(wanted)
-        link = self._letters.link(CONFIRM, notice.token)
-        return await self._bounded([self._letters.write(notice.letter, notice.address, notice.locale, link=link)])
+        where = link(self._issuer, CONFIRM, notice.token)
+        return await self._bounded([self._letters.write(notice.letter, notice.address, notice.locale, link=where)])
 
     async def _resetting(self, login: str) -> Iterable[Letter]:
         reset = await self._accounts.request_reset(login)
-        return [] if reset is None else await self._bounded([self.new_password(reset)[1]])
+        return [] if reset is None else await self._bounded([self.new_password(reset)])
 
     async def _telling(self, letter: str, subject: str) -> Iterable[Letter]:
         profile = await self._accounts.profile(subject)
