@@ -521,7 +521,7 @@ def test_github_reads_only_addresses_that_are_verified(http: httpx2.Client, fake
     assert "eve" in page
 
 
-# --- a second Watchword -------------------------------------------------------------------------------------------------
+# --- a second Watchword -----------------------------------------------------------------------------------------------
 
 
 def test_log_in_with_another_watchword(tmp_path: Path) -> None:
