@@ -551,6 +551,7 @@ def test_log_in_with_another_watchword(tmp_path: Path) -> None:
             made = post(http, "/login/outside", {**form_of(http.get("/login/outside")), "do": "create"})
             assert made.headers["location"] == "/"
             assert whoami(http)["factors"] == ["fed"]
+            assert whoami(http)["subject"] == "user:alice"  # as userinfo calls her; another account than there
         patch.undo()
 
 
