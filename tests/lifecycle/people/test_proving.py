@@ -174,5 +174,8 @@ def test_owners() -> None:
         assert (await proving.owner("user:Alice")).name == ALICE
         with pytest.raises(LifecycleError):
             await proving.owner("user:nobody")
+        await opened.watchword.lifecycle.add_subject("service:billing", by="x")
+        with pytest.raises(LifecycleError, match="no person"):
+            await proving.owner("service:billing")
 
     play(test)

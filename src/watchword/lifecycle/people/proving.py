@@ -58,6 +58,8 @@ class Proving:
 
     async def owner(self, name: str) -> Subject:
         """Return an enabled user. Raise LifecycleError."""
+        if not subject_of(name).startswith("user:"):
+            raise LifecycleError(f"{name[:80]} is no person", "machines prove themselves by keys and certificates")
         found = await self.records.subject(subject_of(name))
         if found is None:
             raise LifecycleError(f"there is no {subject_of(name)}", "`watchword user list` shows who there is")
