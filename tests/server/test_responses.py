@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from watchword.model.reason import NOT_FOUND
-from watchword.server.responses import Pages, Sent, broken, cookie, json_answer, refusal
+from watchword.server.pages.rendering import Pages
+from watchword.server.responses import Sent, broken, cookie, json_answer, refusal
 
 
 def sent_by(headers: list[tuple[bytes, bytes]], *, tls: bool) -> dict[bytes, bytes]:

@@ -33,9 +33,10 @@ from watchword.server.oauth.authorize import Authorize
 from watchword.server.oauth.discovery import Discovery
 from watchword.server.oauth.token import TokenEndpoint
 from watchword.server.oauth.userinfo import Userinfo
+from watchword.server.pages.language import Spoken
+from watchword.server.pages.rendering import pages_of
 from watchword.server.responses import (
     Answer,
-    Pages,
     Sent,
     broken,
     json_answer,
@@ -79,7 +80,7 @@ class ServerApp:
         check = Check(watchword, settings, self._anyone)
         self._check = check.answer
         self.at_once: Callable[[Scope], Answer | Coroutine[Any, Any, Answer] | None] = check.at_once
-        pages, attempts = Pages(), Attempts(watchword, settings)
+        pages, attempts = pages_of(settings), Attempts(watchword, settings)
         entrance = Entrance(watchword, attempts, pages)
         login = Login(entrance, pages)
         routes = [
@@ -96,7 +97,7 @@ class ServerApp:
             *pages.routes(),
         ]
         # Not the Starlette class: its error middleware would answer what breaks with a 500 of its own.
-        self._rest = ExceptionMiddleware(Router(routes, redirect_slashes=False), {HTTPException: _http_error})
+        self._rest = ExceptionMiddleware(Spoken(Router(routes, redirect_slashes=False)), {HTTPException: _http_error})
         self._hot: dict[str, Callable[[Scope, Receive], Awaitable[Answer]]] = {"/whoami": self._whoami}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

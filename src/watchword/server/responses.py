@@ -1,7 +1,4 @@
-"""Write responses: JSON, problems, cookies, pages, and the fields that every response carries.
-
-Pages are rendered here: no script, no inline style, no build step.
-"""
+"""Write responses: JSON, problems, cookies, and the fields that every response carries."""
 
 from __future__ import annotations
 
@@ -9,13 +6,9 @@ import json
 import logging
 import secrets
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from jinja2 import Environment, FileSystemLoader, select_autoescape
-from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from watchword.adapters.problem import problem
 from watchword.model.reason import BROKEN, Reason
@@ -25,7 +18,6 @@ __all__ = [
     "CSP",
     "SECURITY",
     "Answer",
-    "Pages",
     "Sent",
     "broken",
     "cookie",
@@ -48,9 +40,6 @@ SECURITY: Final[Headers] = (
     (b"referrer-policy", b"no-referrer"),
     (b"content-security-policy", CSP),
 )
-_HERE: Final = Path(__file__).parent
-_PAGE_CSP: Final = b"default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-_SCRIPT_CSP: Final = b"; script-src 'self'; connect-src 'self'"  # only where a passkey is asked for
 _HSTS: Final = (b"strict-transport-security", b"max-age=63072000")
 _NO_STORE: Final = (b"cache-control", b"no-store")
 
@@ -135,38 +124,3 @@ def redirect(place: str, headers: Headers = ()) -> Response:
     """Return 303 (RFC 9700 section 4.12) to a place that was judged before: ours, or a client's, or a provider's."""
     fields = [(b"location", place.encode("ascii")), (b"cache-control", b"no-store"), (b"content-length", b"0")]
     return _response((303, [*fields, *headers], b""))
-
-
-class Pages:
-    """Hold the templates and the one stylesheet."""
-
-    def __init__(self) -> None:
-        self._templates = Environment(
-            loader=FileSystemLoader(_HERE / "templates"), autoescape=select_autoescape(), auto_reload=False
-        )
-        self._script = (_HERE / "static" / "webauthn.js").read_bytes()
-        self._style = (_HERE / "static" / "watchword.css").read_bytes()
-
-    def routes(self) -> list[Route]:
-        """Return the endpoint of the stylesheet."""
-        return [Route("/static/watchword.css", self.style), Route("/static/webauthn.js", self.script)]
-
-    async def script(self, request: Request) -> Response:
-        """Return the script that asks browsers for passkeys."""
-        kind, kept = b"text/javascript; charset=utf-8", [(b"cache-control", b"public, max-age=3600")]
-        return _content(self._script, 200, kind, kept)
-
-    async def style(self, request: Request) -> Response:
-        """Return the stylesheet."""
-        return _content(self._style, 200, b"text/css; charset=utf-8", [(b"cache-control", b"public, max-age=3600")])
-
-    def page(self, name: str, status: int = 200, headers: Headers = (), **values: Any) -> Response:
-        """Return a page, which nobody may store."""
-        body = self._templates.get_template(name).render(values).encode()
-        policy = _PAGE_CSP + _SCRIPT_CSP if values.get("script") else _PAGE_CSP
-        fields = [(b"cache-control", b"no-store"), (b"content-security-policy", policy), *headers]
-        return _content(body, status, b"text/html; charset=utf-8", fields)
-
-
-def _content(body: bytes, status: int, kind: bytes, fields: list[tuple[bytes, bytes]]) -> Response:
-    return _response((status, [(b"content-type", kind), (b"content-length", b"%d" % len(body)), *fields], body))

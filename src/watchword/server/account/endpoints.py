@@ -15,7 +15,7 @@ from watchword.server.account.sign_up import SignUp
 from watchword.server.account.visit import Visits
 from watchword.server.config.settings import Settings
 from watchword.server.login.attempts import Attempts
-from watchword.server.responses import Pages
+from watchword.server.pages.rendering import Pages
 
 __all__ = ["account_endpoints"]
 

@@ -40,7 +40,8 @@ from watchword.server.config.settings import Settings
 from watchword.server.forms import FORM, JSON, form_of, media_type
 from watchword.server.login.attempts import confidential
 from watchword.server.login.entry import read_request
-from watchword.server.responses import Pages, cookie, json_response, problem_answer, problem_response, refusal
+from watchword.server.pages.rendering import Pages
+from watchword.server.responses import cookie, json_response, problem_answer, problem_response, refusal
 
 __all__ = ["Visit", "Visits", "browser_of", "faulty", "locale_of"]
 

@@ -11,7 +11,7 @@ from watchword.codec.webauthn import Site
 from watchword.server.config.values import Duration, RateText, Scopes, Table, Variable, Words, checked
 from watchword.server.config.values import address_of as place_of
 
-__all__ = ["AccountsTable", "MailTable", "MfaTable", "PasswordsTable"]
+__all__ = ["AccountsTable", "MailTable", "MfaTable", "PagesTable", "PasswordsTable"]
 
 
 def _sender(text: str) -> None:
@@ -93,3 +93,10 @@ class MfaTable(Table):
     def site(self, issuer: str) -> Site:
         """Return the site that passkeys are for: the issuer's, where nothing else is said."""
         return Site.of(issuer, rp_id=self.rp_id, name=self.rp_name, origins=self.origins)
+
+
+class PagesTable(Table):
+    """Hold ``[pages]``."""
+
+    name: str = Field(default="Watchword", min_length=1, max_length=64)
+    theme: str = ""

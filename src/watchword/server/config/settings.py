@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, Pydanti
 from watchword.codec.subject_rule import parse_rule
 from watchword.routes import Rule
 from watchword.server.config.file import NOT_A_TWIN
-from watchword.server.config.people import AccountsTable, MailTable, MfaTable, PasswordsTable
+from watchword.server.config.people import AccountsTable, MailTable, MfaTable, PagesTable, PasswordsTable
 from watchword.server.config.providers import Providers
 from watchword.server.config.values import (
     ClaimRule,
@@ -190,6 +190,7 @@ class Settings(BaseSettings):
     accounts: AccountsTable = AccountsTable()
     mfa: MfaTable = MfaTable()
     mail: MailTable = MailTable()
+    pages: PagesTable = PagesTable()
     _folder: Path = PrivateAttr(default=Path())
 
     @classmethod

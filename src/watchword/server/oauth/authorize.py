@@ -19,7 +19,8 @@ from watchword.model.request import Request
 from watchword.model.verdict import Deny, Principal, Rejection
 from watchword.server.forms import fields_of, form_of
 from watchword.server.login.entrance import read_request
-from watchword.server.responses import Pages, problem_response, redirect
+from watchword.server.pages.rendering import Pages
+from watchword.server.responses import problem_response, redirect
 
 __all__ = ["Authorize"]
 

@@ -1,0 +1,1 @@
+"""Render the pages: templates, languages, the look."""
