@@ -8,12 +8,12 @@ import os
 import threading
 import time
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from watchword.assembly import Guards, Parts, schemes_of
 from watchword.audit import Audit
 from watchword.codec.forwarded import TrustedProxies
-from watchword.codec.passwords import Cost
+from watchword.codec.passwords import Cost, dummy, work
 from watchword.codec.secrets import Sealer, new_root_key
 from watchword.codec.webauthn import Site
 from watchword.codec.x509 import ChainVerifier
@@ -29,9 +29,10 @@ from watchword.lifecycle.mint import CA_SUBJECT, Workshop
 from watchword.lifecycle.people.accounts import Accounts
 from watchword.lifecycle.people.desk import Desk
 from watchword.lifecycle.people.factors import SecondFactors
+from watchword.lifecycle.people.hash_work import note_work
 from watchword.lifecycle.people.links import Links
+from watchword.lifecycle.people.password_rules import PasswordRules
 from watchword.lifecycle.people.proving import Proving
-from watchword.lifecycle.people.replacement import Lengths
 from watchword.lifecycle.tokens import Tokens
 from watchword.lifecycle.values import networks_of, rate_of
 from watchword.lifecycle.verbs import Lifecycle
@@ -86,6 +87,7 @@ class Watchword:
     meter: Meter
     csrf: Csrf
     lifecycle: Lifecycle
+    password_rules: PasswordRules
     accounts: Accounts
     factors: SecondFactors
     families: Families
@@ -116,14 +118,17 @@ class Watchword:
         burn: bool = True,
         plaintext_passwords: bool = False,
         password_cost: Cost | None = None,
+        password_rules: PasswordRules | None = None,
         access_lifetime: int = 600,
         refresh_lifetime: int = 30 * 86400,
-        refresh_grace: float = 0.0,
+        refresh_grace: float = 5.0,
+        bind_tokens: bool = False,
         session_idle: int = 3600,
         session_lifetime: int = 12 * 3600,
         site: Site | None = None,
         feed_every: float = 0.1,
         feed_bound: float = 30.0,
+        stale_feed: Literal["refuse", "accept"] = "refuse",
         workers: int | None = None,
         inline: bool = False,
         clock: Clock = time.time,
@@ -138,7 +143,14 @@ class Watchword:
         self.client_ca = client_ca
         self.proxies = TrustedProxies(_networks(trusted_proxies)) if trusted_proxies else None
         self.verdicts, self.revocations = Verdicts(), Revocations()
-        self.watch = FeedWatch(self.store, self.verdicts, self.revocations, every=feed_every, bound=feed_bound)
+        self.watch = FeedWatch(
+            self.store,
+            self.verdicts,
+            self.revocations,
+            every=feed_every,
+            bound=feed_bound,
+            refuse=stale_feed == "refuse",
+        )
         self.watch.listen(self._heard)
         self.audit = Audit(self.store, self.store)
         self.passwords = InlineHashing(password_cost) if inline else HashingPool(password_cost)
@@ -148,17 +160,30 @@ class Watchword:
         self.lifecycle = Lifecycle(
             Workshop(self.store, self.sealer, self.passwords), told=self.watch.hurry, clock=clock
         )
+        self.password_rules = password_rules or PasswordRules()
         links = Links(self.store, self.sealer, clock)
-        self.accounts = Accounts(Desk(self.store, links, self.passwords, Lengths(), self.watch.hurry, clock))
+        self.accounts = Accounts(Desk(self.store, links, self.passwords, self.password_rules, self.watch.hurry, clock))
         site = site or Site.of(self.issuer)
         self.factors = SecondFactors(
             Proving(self.store, self.store, self.sealer, self.meter, site, self.watch.hurry, clock)
         )
         self.families = Families(
-            self.store, self.lifecycle, lifetime=refresh_lifetime, grace=refresh_grace, clock=clock
+            self.store,
+            self.lifecycle,
+            key=self.sealer.derive("refresh"),
+            lifetime=refresh_lifetime,
+            grace=refresh_grace,
+            bind=bind_tokens,
+            clock=clock,
         )
         self.tokens = Tokens(
-            self.keys, issuer=self.issuer, audience=self.audience, lifetime=access_lifetime, clock=clock
+            self.keys,
+            issuer=self.issuer,
+            audience=self.audience,
+            lifetime=access_lifetime,
+            revocations=self.revocations,
+            bind=bind_tokens,
+            clock=clock,
         )
         self.authorizations = Authorizations(self.store, self.store, self.lifecycle, self.families, clock=clock)
         self.parts = self._parts(
@@ -233,6 +258,7 @@ class Watchword:
 
     async def _prepare(self) -> None:
         await self.lifecycle.provide(by=CA_SUBJECT)
+        await note_work(self.store, (work(dummy(self.passwords.cost)),) * 2)
         await self.keys.load()
         try:
             self.keys.signing_key()

@@ -156,8 +156,8 @@ class Revocations:
 
     def replace(self, tag: str, at: int, until: int) -> None:
         """Void likewise, but what was said of the tag before no longer counts: an enabled subject may come again."""
-        self._void.pop(tag, None)
-        self.add(tag, at, until)
+        before = self._void.pop(tag, _NOTHING)
+        self.add(tag, at, max(until, before[1]))
 
     def forget(self, now: float) -> None:
         """Drop what ended."""

@@ -14,10 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.house import House, bearing, house, reason
-from watchword import Allow, Principal, Rejection, run_sync
+from watchword import Allow, Deny, Principal, Rejection, Watchword, run_sync
 from watchword.codec.secrets import new_root_key, new_secret
 from watchword.lifecycle.families import Refreshed
+from watchword.model.credential import Kind
 from watchword.model.ports import Unavailable
+from watchword.model.records import Swap
+from watchword.model.verdict import Rate
 
 WHO = Principal("user:alice", "session", "ses_1", frozenset({"a", "b"}), ("pwd", "otp"), 1000)
 
@@ -71,9 +74,12 @@ def test_cve_2026_1035_a_hundred_concurrent_uses_have_one_winner(url: str) -> No
 
         with ThreadPoolExecutor(10) as pool:
             outcomes = [each for share in pool.map(run, range(10)) for each in share]
-        assert sum(isinstance(each, Refreshed) for each in outcomes) == 1
-        codes = {reason(each) for each in outcomes if isinstance(each, Rejection)}
-        assert codes <= {"replayed", "revoked"}
+        winners = [each for each in outcomes if isinstance(each, Refreshed)]
+        assert len(winners) == 1
+        assert {reason(each) for each in outcomes if isinstance(each, Rejection)} == {"replayed"}
+        second = won(await opened.watchword.families.redeem(winners[0].token))  # the race did no harm
+        assert reason(await opened.watchword.families.redeem(token)) == "replayed"
+        assert reason(await opened.watchword.families.redeem(second.token)) == "revoked"
 
     play(test, url)
 
@@ -134,8 +140,6 @@ def test_any_text_is_refused_and_breaks_nothing(text: str) -> None:
         assert isinstance(await families.redeem(text), Rejection)
         assert await families.holder(text) is None
 
-    from watchword.app import Watchword
-
     families = Watchword(inline=True).families
     run_sync(run())
 
@@ -156,30 +160,167 @@ def test_hostile_characters_beside_a_real_family_break_nothing(spoilt: str) -> N
     play(test)
 
 
-def test_dot_1816_a_grace_spares_the_predecessor_and_revives_nothing() -> None:
+def test_a_client_that_lost_the_answer_gets_the_same_one_again(url: str) -> None:
     async def test(opened: House) -> None:
         families = opened.watchword.families
         start = await families.start(WHO, by="x")
         second = won(await families.redeem(start.token))
-        opened.clock.now += 4
-        assert reason(await families.redeem(start.token)) == "replayed"  # within grace: refused, not punished
+        for age in (1.0, 2.5, 4.9):
+            opened.clock.now = float(second.family.detail["rotated_at"]) + age
+            again = won(await families.redeem(start.token))
+            assert again.token == second.token
+            assert again.family.version == second.family.version
         third = won(await families.redeem(second.token))
-        assert reason(await families.redeem(start.token)) == "replayed"  # a grandparent has no grace
+        assert third.token != second.token
+        acts = [(e.action, e.detail) for e in await opened.events() if e.credential == start.family.id]
+        assert acts == [("issue", ""), ("refresh", ""), *[("refresh", "the same successor again")] * 3, ("refresh", "")]
+
+    play(test, url, refresh_grace=5.0)
+
+
+def test_who_comes_within_a_second_of_the_winner_is_told_to_come_again(url: str) -> None:
+    async def test(opened: House) -> None:
+        families = opened.watchword.families
+        start = await families.start(WHO, by="x")
+        second = won(await families.redeem(start.token))
+        for age in (-0.5, 0.0, 0.99):
+            opened.clock.now = float(second.family.detail["rotated_at"]) + age
+            loser = await families.redeem(start.token)
+            assert reason(loser) == "replayed"
+            assert isinstance(loser, Rejection)
+            assert loser.headers == ((b"retry-after", b"1"),)
+        opened.clock.now += 1
+        assert won(await families.redeem(start.token)).token == second.token
+
+    play(test, url, refresh_grace=5.0)
+
+
+def test_after_the_grace_the_predecessor_ends_the_family(url: str) -> None:
+    async def test(opened: House) -> None:
+        for age in (5.0, 60.0, -5.1):  # the last: a clock that was set back
+            start = await opened.watchword.families.start(WHO, by="x")
+            newest = won(await opened.watchword.families.redeem(start.token))
+            opened.clock.now += age
+            assert reason(await opened.watchword.families.redeem(start.token)) == "replayed"
+            assert reason(await opened.watchword.families.redeem(newest.token)) == "revoked"
+
+    play(test, url, refresh_grace=5.0)
+
+
+def test_dot_1617_a_grandparent_has_no_grace() -> None:
+    async def test(opened: House) -> None:
+        families = opened.watchword.families
+        start = await families.start(WHO, by="x")
+        second = won(await families.redeem(start.token))
+        third = won(await families.redeem(second.token))
+        opened.clock.now += 2  # the grace of both has not ended
+        assert reason(await families.redeem(start.token)) == "replayed"
         assert reason(await families.redeem(third.token)) == "revoked"
-
-        other = await families.start(WHO, by="x")
-        after = won(await families.redeem(other.token))
-        await opened.watchword.lifecycle.revoke(other.family.id, reason="r", by="x")
-        assert reason(await families.redeem(other.token)) == "revoked"
-        assert reason(await families.redeem(after.token)) == "revoked"
-
-        late = await families.start(WHO, by="x")
-        newest = won(await families.redeem(late.token))
-        opened.clock.now += 5
-        assert reason(await families.redeem(late.token)) == "replayed"
-        assert reason(await families.redeem(newest.token)) == "revoked"
+        assert reason(await families.redeem(second.token)) == "revoked"
 
     play(test, refresh_grace=5.0)
+
+
+def test_dot_1816_a_grace_revives_nothing() -> None:
+    async def test(opened: House) -> None:
+        families, lifecycle = opened.watchword.families, opened.watchword.lifecycle
+
+        async def rotated(**more: Any) -> tuple[str, str, str]:
+            start = await families.start(WHO, by="x", **more)
+            second = won(await families.redeem(start.token))
+            opened.clock.now += 2
+            assert won(await families.redeem(start.token)).token == second.token
+            return start.family.id, start.token, second.token
+
+        family, before, after = await rotated()
+        await lifecycle.revoke(family, reason="logged out", by="x")
+        assert reason(await families.redeem(before)) == "revoked"
+        assert reason(await families.redeem(after)) == "revoked"
+
+        login = await opened.issue(Kind.PASSWORD, "user:alice", options={"password": "correct horse battery staple"})
+        _, before, after = await rotated(more={"login": login.credential.id})
+        await lifecycle.revoke(login.credential.id, reason="stolen", by="x")
+        assert {reason(await families.redeem(before)), reason(await families.redeem(after))} == {"revoked"}
+
+        _, before, after = await rotated()
+        await lifecycle.set_enabled("user:alice", False, by="x")
+        assert {reason(await families.redeem(before)), reason(await families.redeem(after))} == {"subject_disabled"}
+
+    play(test, refresh_grace=5.0)
+
+
+def test_a_grace_ends_with_the_family() -> None:
+    async def test(opened: House) -> None:
+        start = await opened.watchword.families.start(WHO, by="x")
+        opened.clock.now += 98
+        won(await opened.watchword.families.redeem(start.token))
+        opened.clock.now += 2
+        assert reason(await opened.watchword.families.redeem(start.token)) == "expired"
+
+    play(test, refresh_grace=5.0, refresh_lifetime=100)
+
+
+def test_without_a_grace_any_second_use_ends_the_family() -> None:
+    async def test(opened: House) -> None:
+        start = await opened.watchword.families.start(WHO, by="x")
+        second = won(await opened.watchword.families.redeem(start.token))
+        assert reason(await opened.watchword.families.redeem(start.token)) == "replayed"
+        assert reason(await opened.watchword.families.redeem(second.token)) == "revoked"
+
+    play(test, refresh_grace=0.0)
+
+
+def test_whoever_reads_the_record_cannot_make_the_successor() -> None:
+    async def test(opened: House) -> None:
+        start = await opened.watchword.families.start(WHO, by="x")
+        second = won(await opened.watchword.families.redeem(start.token))
+        record = repr(second.family.detail) + repr(second.family.secret)
+        for token in (start.token, second.token):
+            assert token.rpartition(".")[2] not in record
+        # the salt is on record, the token before is stolen: without the key it is another one
+        other = Watchword(inline=True, root_key=new_root_key()).families
+        detail = second.family.detail
+        assert other._successor(start.family.id, start.token, 1, detail["salt"]) != second.token
+        assert opened.watchword.families._successor(start.family.id, start.token, 1, detail["salt"]) == second.token
+
+    play(test)
+
+
+def test_another_change_of_the_record_is_no_race(url: str) -> None:
+    async def test(opened: House) -> None:
+        store, families = opened.watchword.store, opened.watchword.families
+        start = await families.start(WHO, by="x")
+        write, before = store.write, []
+
+        async def interfered(*changes: Any) -> bool:
+            if not before:
+                before.append(1)
+                assert await write(Swap(start.family.changed(limit=Rate(1, 60))))
+            return await write(*changes)
+
+        store.write = interfered  # type: ignore[method-assign]
+        second = won(await families.redeem(start.token))
+        assert second.family.limit == Rate(1, 60)
+
+    play(test, url)
+
+
+def test_a_family_bound_to_a_certificate_is_refreshed_over_its_connection_alone() -> None:
+    async def test(opened: House) -> None:
+        families, tokens = opened.watchword.families, opened.watchword.tokens
+        start = await families.start(WHO, by="x", certificate=b"der")
+        for other in (None, b"", b"another"):
+            assert reason(await families.redeem(start.token, certificate=other)) == "unconfirmed"
+        second = won(await families.redeem(start.token, certificate=b"der"))
+        access = b"Bearer " + tokens.for_family(second.family).text.encode()
+        for certificate, expected in ((b"der", Allow), (None, Deny), (b"another", Deny), (b"der", Allow)):
+            assert isinstance(await opened.decide("jwt", bearing(access, certificate=certificate)), expected)
+        opened.clock.now += 2  # a lost answer is given again to nobody else
+        assert reason(await families.redeem(start.token)) == "unconfirmed"
+        unbound = await families.start(WHO, by="x")
+        assert isinstance(await families.redeem(unbound.token, certificate=b"der"), Refreshed)
+
+    play(test, bind_tokens=True)
 
 
 def test_a_family_ends_whatever_happens() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.house import House, accepted, bearing, played, reason
-from watchword import Principal, Watchword
+from watchword import Allow, Principal, Watchword
 from watchword.lifecycle.verbs import REMEMBERED
 from watchword.model.credential import Kind
 from watchword.model.verdict import Constraints, Rate
@@ -48,7 +48,9 @@ async def test_a_persons_token_says_how_and_when_they_proved_themselves(opened: 
         "sid": origin.id,
         "scope": "a b",
         "amr": ["pwd", "otp"],
+        "acr": "aal1",
         "auth_time": 1000,
+        "proved": {"pwd": 1000, "otp": 1000},
     }
     assert token.expires_in == 600
     assert token.text not in repr(token)
@@ -140,3 +142,35 @@ async def test_a_persons_token_is_bound_as_their_password(opened: House) -> None
     assert reason(await opened.decide("jwt", bearing(b"Bearer " + token, address="198.51.100.1"))) == (
         "network_not_allowed"
     )
+
+
+@played
+async def test_a_token_says_when_each_factor_was_proven_and_how_strong_that_is(opened: House) -> None:
+    await opened.watchword.lifecycle.add_subject("user:alice", by="x")
+    who = Principal("user:alice", "session", "ses_1", frozenset(), ("pwd", "webauthn", "mfa"), 1000)
+    more = {"proved": {"pwd": 900, "webauthn": 1000}}
+    family = (await opened.watchword.families.start(who, by="x", more=more)).family
+    _, body = claims(opened.watchword.tokens.for_family(family).text)
+    assert (body["acr"], body["amr"], body["proved"]) == ("aal2", ["pwd", "webauthn", "mfa"], more["proved"])
+
+
+@played
+async def test_whoever_logs_in_right_after_everything_was_taken_back_has_a_token_that_holds(opened: House) -> None:
+    watchword, origin = opened.watchword, await family(opened)
+    before = bearing(b"Bearer " + watchword.tokens.for_family(origin).text.encode())
+    assert isinstance(await opened.decide("jwt", before), Allow)
+    await watchword.lifecycle.revoke_tokens("user:alice", reason="lost laptop", by="x")
+    assert reason(await opened.decide("jwt", before)) == "revoked"
+    fresh = bearing(b"Bearer " + watchword.tokens.for_family(await family(opened)).text.encode())
+    accepted(await opened.decide("jwt", fresh))  # in the very same second
+    assert reason(await opened.decide("jwt", before)) == "revoked"
+
+
+@played
+async def test_a_clients_token_can_be_bound_to_its_certificate(opened: House) -> None:
+    client = await opened.issue(Kind.OAUTH_CLIENT)
+    bound = Watchword(opened.watchword.store, root_key=None, inline=True, bind_tokens=True)
+    bound.tokens._keys = opened.watchword.keys
+    for certificate, cnf in ((b"der", True), (None, False)):
+        _, body = claims(bound.tokens.for_client(client.credential, frozenset(), certificate).text)
+        assert ("cnf" in body) is cnf

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import os
 import secrets
 import zlib
@@ -13,7 +14,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-__all__ = ["Sealer", "SealingError", "digest", "new_id", "new_root_key", "new_secret", "well_formed"]
+__all__ = ["Sealer", "SealingError", "derived_secret", "digest", "new_id", "new_root_key", "new_secret", "well_formed"]
 
 _ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _RANDOM: Final = 30  # base62 characters: 178 bits
@@ -41,6 +42,13 @@ def new_secret(prefix: str) -> str:
     return body + _checksum(body.encode())
 
 
+def derived_secret(key: bytes, text: bytes, prefix: str = "") -> str:
+    """Return the secret, of the form of ``new_secret``, that ``key`` makes of ``text`` every time (HMAC-SHA256)."""
+    value = int.from_bytes(hmac.digest(key, text, "sha256"), "big")
+    body = prefix + _base62(value % len(_ALPHABET) ** _RANDOM, _RANDOM)
+    return body + _checksum(body.encode())
+
+
 def well_formed(text: str | bytes, prefix: str | bytes) -> bool:
     """Return whether ``text`` is a whole secret of this prefix with a right checksum."""
     raw = text.encode("utf-8", "replace") if isinstance(text, str) else text
@@ -60,9 +68,12 @@ def _random(length: int) -> str:
 
 
 def _checksum(raw: bytes) -> str:
-    value = zlib.crc32(raw)
+    return _base62(zlib.crc32(raw), _CHECK)
+
+
+def _base62(value: int, length: int) -> str:
     digits = []
-    for _ in range(_CHECK):
+    for _ in range(length):
         value, rest = divmod(value, 62)
         digits.append(_ALPHABET[rest])
     return "".join(reversed(digits))

@@ -7,7 +7,7 @@ are judged here, so that a refusal has its reason, and judged again with everyth
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -25,6 +25,7 @@ _FORMATS: Final = ("none", "packed")
 _CREATE: Final = "webauthn.create"
 _GET: Final = "webauthn.get"
 _MULTI: Final = "multi_device"
+_AAGUID: Final = "1.3.6.1.4.1.45724.1.1.4"  # the model that a certificate vouches for, an OCTET STRING (section 8.2.1)
 _LONGEST: Final[Mapping[str, int]] = {  # characters of base64url
     "id": 1364,  # 1023 bytes, section 4
     "clientDataJSON": 4096,
@@ -92,16 +93,36 @@ def registration_of(response: Mapping[str, Any], challenge: bytes, site: Site) -
 
     Attestations "none" and "packed" are read and must hold in themselves; which maker vouches is not asked.
     """
-    from webauthn import verify_registration_response
-    from webauthn.helpers import decode_credential_public_key, decoded_public_key_to_cryptography
-    from webauthn.helpers.cose import COSEAlgorithmIdentifier
-
     answer = _answer_of(response, ("clientDataJSON", "attestationObject"))
     if answer is None:
         return Rejection(MALFORMED_CREDENTIAL, "passkey registration")
     refused = _judged(answer, _CREATE, challenge, site)
     if refused is not None:
         return refused
+    from webauthn.helpers import parse_attestation_object
+
+    try:
+        attested = parse_attestation_object(from_base64url(answer["response"]["attestationObject"].encode()))
+        kind, chain = attested.fmt, attested.att_stmt.x5c
+        data = attested.auth_data.attested_credential_data
+    except Exception:  # it raises its own kinds and whatever its parsers raise; their texts quote what was sent
+        return Rejection(MALFORMED_CREDENTIAL, "attestation object")
+    if kind not in _FORMATS:
+        return Rejection(BAD_TYPE, "attestation format")
+    if data is None or text_of(data.credential_id) != answer["id"] or len(data.credential_public_key) > _LONGEST_KEY:
+        return Rejection(BAD_CLAIMS, "attested credential data")
+    if chain is not None and not _vouches(chain, data.aaguid):
+        return Rejection(BAD_SIGNATURE, "attestation certificate")
+    return _registered(answer, challenge, site, kind, _transports(response))
+
+
+def _registered(
+    answer: dict[str, Any], challenge: bytes, site: Site, kind: str, transports: tuple[str, ...]
+) -> Registered | Rejection:
+    from webauthn import verify_registration_response
+    from webauthn.helpers import decode_credential_public_key, decoded_public_key_to_cryptography
+    from webauthn.helpers.cose import COSEAlgorithmIdentifier
+
     try:
         verified = verify_registration_response(
             credential=answer,
@@ -112,24 +133,36 @@ def registration_of(response: Mapping[str, Any], challenge: bytes, site: Site) -
         )
         # "none" proves no possession, so that a key that is none would be found only at the first login.
         decoded_public_key_to_cryptography(decode_credential_public_key(verified.credential_public_key))
-    except Exception:  # it raises its own kinds and whatever its parsers raise; their texts quote what was sent
+    except Exception:  # as above
         return Rejection(BAD_SIGNATURE, "passkey registration")
-    eligible = verified.credential_device_type == _MULTI
-    if verified.fmt not in _FORMATS or len(verified.credential_public_key) > _LONGEST_KEY:
-        return Rejection(BAD_TYPE, "attestation format")
-    if text_of(verified.credential_id) != answer["id"]:
-        return Rejection(BAD_CLAIMS, "the attested id is another")
     return Registered(
         credential_id=verified.credential_id,
         public_key=verified.credential_public_key,
         sign_count=verified.sign_count,
         aaguid=verified.aaguid,
-        format=str(verified.fmt.value if hasattr(verified.fmt, "value") else verified.fmt),
+        format=kind,
         user_verified=verified.user_verified,
-        backup_eligible=eligible,
+        backup_eligible=verified.credential_device_type == _MULTI,
         backed_up=verified.credential_backed_up,
-        transports=_transports(response),
+        transports=transports,
     )
+
+
+def _vouches(chain: Sequence[bytes], aaguid: bytes) -> bool:
+    """Return whether the first certificate is one that attestations are made with (section 8.2.1)."""
+    from cryptography import x509
+    from cryptography.x509.oid import NameOID
+
+    try:
+        certificate = x509.load_der_x509_certificate(chain[0])
+        units = certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)
+        authority = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+        models = [each.value for each in certificate.extensions if each.oid.dotted_string == _AAGUID]
+    except Exception:  # whatever the parser raises
+        return False
+    right = [each.value for each in units] == ["Authenticator Attestation"]
+    same = all(isinstance(each, x509.UnrecognizedExtension) and each.value[2:] == aaguid for each in models)
+    return certificate.version is x509.Version.v3 and right and not authority and same
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,10 +219,12 @@ def assertion_of(response: Mapping[str, Any]) -> Assertion | Rejection:
     return Assertion(from_base64url(answer["id"].encode()), raw, answer)
 
 
-def _answer_of(response: Mapping[str, Any], members: tuple[str, ...]) -> dict[str, Any] | None:
+def _answer_of(response: object, members: tuple[str, ...]) -> dict[str, Any] | None:
     """Return the members that are needed, each well formed; None when one is not."""
-    inner = response.get("response") if isinstance(response, Mapping) else None
-    if not isinstance(inner, Mapping) or response.get("type") != "public-key":
+    if not isinstance(response, Mapping) or response.get("type") != "public-key":
+        return None
+    inner = response.get("response")
+    if not isinstance(inner, Mapping):
         return None
     id = response.get("id")
     if not _bytes_of(id, "id") or response.get("rawId") != id:

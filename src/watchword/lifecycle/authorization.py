@@ -88,6 +88,8 @@ def registered(uri: str, known: tuple[str, ...]) -> bool:
 
     Only the port of a loopback address may differ (RFC 8252 section 7.3), since a native app takes whichever is free.
     """
+    if not uri.isascii() or not uri.isprintable():
+        return False
     if uri in known:
         return True
     asked = _LOOPBACK.fullmatch(uri)

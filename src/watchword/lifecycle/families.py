@@ -1,14 +1,20 @@
-"""Refresh token families: every use replaces the token, a second use ends the family (RFC 9700 section 4.14)."""
+"""Refresh token families: every use replaces the token, a second use ends the family (RFC 9700 section 4.14).
+
+A client whose network lost the answer would be locked out by that, so for a short grace the token before the current
+one is answered again: with the very same successor, and only while nobody has used that. There is never a second one.
+"""
 
 from __future__ import annotations
 
 import hmac
+import os
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from watchword.codec.secrets import digest, new_id, new_secret
+from watchword.codec.confirmation import certificate_confirmation, unconfirmed
+from watchword.codec.secrets import derived_secret, digest, new_id, new_secret
 from watchword.lifecycle.verbs import Lifecycle
 from watchword.model.credential import Credential, Kind
 from watchword.model.ports import Clock, Records
@@ -22,6 +28,10 @@ __all__ = ["Families", "Refreshed"]
 _PARTS: Final = 4
 _DIGITS: Final = 10
 _LONGEST: Final = 256
+_TRIES: Final = 8
+_RACE: Final = 1.0  # seconds in which a second use is a race: it is told to come again, and gets nothing yet
+_AGAIN: Final = ((b"retry-after", b"1"),)
+_BY: Final = "service:watchword"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +46,8 @@ class Families:
     """Start and continue families. A token reads ``rt_FAMILY.PROOF.GENERATION.SECRET``.
 
     PROOF is the same in all tokens of a family: only who once held one of them can name an ancestor, so a stranger who
-    knows a family's public id cannot end it.
+    knows a family's public id cannot end it. A successor's SECRET follows from the token before it, a salt in the
+    record and ``key``: whoever has but two of them cannot make it, and the record holds no token.
     """
 
     def __init__(
@@ -44,10 +55,18 @@ class Families:
         records: Records,
         lifecycle: Lifecycle,
         *,
+        key: bytes,
         lifetime: int = 30 * 86400,
-        grace: float = 0.0,
+        grace: float = 5.0,
+        bind: bool = False,
         clock: Clock = time.time,
     ) -> None:
+        """Keep families for ``lifetime`` seconds; answer a lost token again for ``grace``.
+
+        ``bind``: a family begun over a connection with a client certificate belongs to that certificate.
+        """
+        self._key = key
+        self._bind = bind
         self._records = records
         self._lifecycle = lifecycle
         self._lifetime = lifetime
@@ -62,15 +81,17 @@ class Families:
         scopes: Iterable[str] | None = None,
         id: str = "",
         more: Mapping[str, Any] | None = None,
+        certificate: bytes | None = None,
     ) -> Refreshed:
         """Start a family for who has just proved themselves; it ends after ``lifetime`` seconds, whatever happens.
 
-        ``id`` names it where its name had to be known before; ``more`` goes into its detail, such as the ``client`` that
-        alone may refresh it.
+        ``id`` names it where its name had to be known before; ``more`` goes into its detail, such as the ``client``
+        that alone may refresh it, ``proved`` (when each factor was proven, Unix seconds) or ``cnf``. ``certificate``
+        is the one on the caller's connection (DER).
         """
         now = int(self._clock())
         id, proof = id or new_id("fam_"), new_secret("")
-        token = _token(id, proof, 0)
+        token = _token(id, proof, 0, new_secret(""))
         family = Credential(
             id=id,
             kind=Kind.REFRESH,
@@ -87,6 +108,8 @@ class Families:
                 "factors": list(who.factors),
                 "authenticated_at": who.authenticated_at,
                 "login": who.credential,
+                "proved": {factor: who.authenticated_at for factor in who.factors if factor != "mfa"},
+                **({"cnf": certificate_confirmation(certificate)} if self._bind and certificate else {}),
                 **(more or {}),
             },
         )
@@ -95,16 +118,42 @@ class Families:
             raise RuntimeError("a new family's id was taken")
         return Refreshed(family, token)
 
-    async def redeem(self, token: str, *, client: str | None = None) -> Refreshed | Rejection:
+    async def redeem(
+        self, token: str, *, client: str | None = None, certificate: bytes | None = None
+    ) -> Refreshed | Rejection:
         """Replace ``token``: exactly one of any number of concurrent uses wins.
 
-        A family begun by an OAuth client is refreshed by that ``client`` alone, one begun by a login by none.
+        A family begun by an OAuth client is refreshed by that ``client`` alone, one begun by a login by none; one that
+        is bound to a certificate over a connection with that ``certificate`` (DER). Whoever loses a race within a
+        second of the winner is refused and told to come again; from then to the end of the grace the same token gets
+        the winner's answer again. Any other second use ends the family.
         """
         parts = _parts(token)
         if parts is None:
             return Rejection(MALFORMED_CREDENTIAL, "refresh token")
         id, proof, generation = parts
-        now = self._clock()
+        for tries in range(_TRIES):
+            now = self._clock()
+            family = await self._usable(id, proof, now)
+            if isinstance(family, Rejection):
+                return family
+            if family.detail.get("client") != client:
+                return Rejection(UNKNOWN_CREDENTIAL, "another client's", credential=id)
+            unbound = unconfirmed(family.detail["cnf"], certificate) if "cnf" in family.detail else None
+            if unbound is not None:
+                return Rejection(unbound, "refresh token", credential=id)
+            if not hmac.compare_digest(family.secret, digest(token)):
+                if generation >= family.detail["generation"]:
+                    return Rejection(UNKNOWN_CREDENTIAL, "generation", credential=id)
+                return await self._used_before(family, token, now, raced=tries > 0)
+            following, successor = self._following(family, token, now)
+            event = Event(now, "refresh", "done", scheme=family.kind, credential=id, subject=family.subject)
+            if await self._records.write(Swap(following), event):
+                return Refreshed(following, successor)
+        return Rejection(REPLAYED, "the family keeps changing", _AGAIN, credential=id)
+
+    async def _usable(self, id: str, proof: str, now: float) -> Credential | Rejection:
+        """Return the family that the proof is of, if it may be refreshed at all: no grace is asked before this."""
         family = await self._records.credential(id)
         refused = await standing(self._records, family, Kind.REFRESH, now)
         if refused is not None or family is None:
@@ -114,13 +163,7 @@ class Families:
             return Rejection(REVOKED, "its login", credential=id)
         if not hmac.compare_digest(family.detail["proof"], digest(proof).hex()):
             return Rejection(UNKNOWN_CREDENTIAL, "proof", credential=id)
-        if family.detail.get("client") != client:
-            return Rejection(UNKNOWN_CREDENTIAL, "another client's", credential=id)
-        if hmac.compare_digest(family.secret, digest(token)):
-            return await self._continue(family, proof, now)
-        if generation < family.detail["generation"]:
-            return await self._reused(family, digest(token), now)
-        return Rejection(UNKNOWN_CREDENTIAL, "generation", credential=id)
+        return family
 
     async def holder(self, token: str) -> Credential | None:
         """Return the family that the token is or once was of, None when it proves none."""
@@ -130,27 +173,36 @@ class Families:
             return None
         return family if hmac.compare_digest(family.detail["proof"], digest(parts[1]).hex()) else None
 
-    async def _continue(self, family: Credential, proof: str, now: float) -> Refreshed | Rejection:
-        generation = family.detail["generation"] + 1
-        token = _token(family.id, proof, generation)
-        detail = {**family.detail, "generation": generation, "previous": family.secret.hex(), "rotated_at": now}
-        following = family.changed(secret=digest(token), detail=detail, last_used_at=int(now))
-        event = Event(now, "refresh", "done", scheme=family.kind, credential=family.id, subject=family.subject)
-        if await self._records.write(Swap(following), event):
-            return Refreshed(following, token)
-        # Another use of the same token won while this one ran: that is a race, not yet a theft.
-        return Rejection(REPLAYED, "lost the race", credential=family.id)
+    def _following(self, family: Credential, token: str, now: float) -> tuple[Credential, str]:
+        """Return the family with the token's successor in its place, and that successor."""
+        salt, generation = os.urandom(16).hex(), family.detail["generation"] + 1
+        successor = self._successor(family.id, token, generation, salt)
+        rotated = {"generation": generation, "previous": family.secret.hex(), "rotated_at": now, "salt": salt}
+        detail = {**family.detail, **rotated}
+        return family.changed(secret=digest(successor), detail=detail, last_used_at=int(now)), successor
 
-    async def _reused(self, family: Credential, used: bytes, now: float) -> Rejection:
-        previous = hmac.compare_digest(str(family.detail.get("previous", "")), used.hex())
-        if previous and now - family.detail["rotated_at"] < self._grace:
-            return Rejection(REPLAYED, "within grace", credential=family.id)
-        await self._lifecycle.revoke(family.id, reason="a refresh token was used twice", by="service:watchword")
+    def _successor(self, id: str, token: str, generation: int, salt: str) -> str:
+        proof = token.split(".")[1]
+        return _token(id, proof, generation, derived_secret(self._key, f"{salt}\n{token}".encode()))
+
+    async def _used_before(self, family: Credential, token: str, now: float, *, raced: bool) -> Refreshed | Rejection:
+        """Judge a token that has a successor: a race, a lost answer, or a theft."""
+        detail = family.detail
+        if hmac.compare_digest(str(detail.get("previous", "")), digest(token).hex()):
+            age = now - detail["rotated_at"]
+            if raced or -self._grace <= age < min(self._grace, _RACE):
+                return Rejection(REPLAYED, "lost the race", _AGAIN if self._grace > _RACE else (), credential=family.id)
+            if _RACE <= age < self._grace and "salt" in detail:
+                successor = self._successor(family.id, token, detail["generation"], detail["salt"])
+                event = Event(now, "refresh", "done", scheme=family.kind, credential=family.id, subject=family.subject)
+                if await self._records.write(event._replace(detail="the same successor again")):
+                    return Refreshed(family, successor)
+        await self._lifecycle.revoke(family.id, reason="a refresh token was used twice", by=_BY)
         return Rejection(REPLAYED, "the family is revoked", credential=family.id)
 
 
-def _token(family: str, proof: str, generation: int) -> str:
-    return f"rt_{family.removeprefix('fam_')}.{proof}.{generation}.{new_secret('')}"
+def _token(family: str, proof: str, generation: int, secret: str) -> str:
+    return f"rt_{family.removeprefix('fam_')}.{proof}.{generation}.{secret}"
 
 
 def _parts(token: str) -> tuple[str, str, int] | None:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.mint import CA_SUBJECT, MINTS, Draft, Minted, Workshop
+from watchword.lifecycle.signing import LONGEST_LIFE, begin_signing, instead_of
 from watchword.lifecycle.values import networks_of, scopes_of, subject_of
 from watchword.model.credential import Credential, Kind, State
 from watchword.model.ports import Clock
@@ -18,7 +19,7 @@ from watchword.model.verdict import Rate
 
 __all__ = ["REMEMBERED", "Issued", "Lifecycle"]
 
-REMEMBERED: Final = 2 * 86400
+REMEMBERED: Final = LONGEST_LIFE
 """Seconds that a revocation stays in the feed: no access token may live longer."""
 _ALWAYS: Final = 253_402_300_799
 """The last second of the year 9999: a disabled subject's tokens are void whenever they were or will be issued."""
@@ -59,10 +60,10 @@ class Lifecycle:
         """Make the server's own subject, signing key and certificate authority where there are none yet."""
         if await self._records.subject(CA_SUBJECT) is None:
             await self._commit(Add(Subject(CA_SUBJECT, int(self._clock()))))
-        for kind in (Kind.SIGNING_KEY, Kind.CA):
-            held = await self._records.credentials(kind=kind, limit=1000)
-            if not any(record.refusal(self._clock()) is None for record in held):
-                await self.issue(kind, CA_SUBJECT, by=by)
+        await begin_signing(self._workshop, by=by, now=self._clock())
+        held = await self._records.credentials(kind=Kind.CA, limit=1000)
+        if not any(record.refusal(self._clock()) is None for record in held):
+            await self.issue(Kind.CA, CA_SUBJECT, by=by)
 
     async def set_enabled(self, name: str, enabled: bool, *, by: str) -> Subject:
         """Enable or disable a subject; disabling voids every token that it holds or is given until it is enabled."""
@@ -164,8 +165,9 @@ class Lifecycle:
     async def revoke(self, id: str, *, reason: str, by: str, leaked: bool = False) -> Credential:
         """Revoke now and for good: what is cached is evicted, tokens that came from it are void. Idempotent.
 
-        With a password end its owner's sessions and refresh tokens: whoever knew it may hold some. The successor from a
-        rotation is another credential, and stays.
+        With a password end its owner's sessions and refresh tokens: whoever knew it may hold some. For the signing key
+        in use comes another, and what the revoked one signed is void. The successor from a rotation is another
+        credential, and stays.
         """
         for _ in range(_TRIES):
             now = self._clock()
@@ -177,20 +179,23 @@ class Lifecycle:
             )
             event = _event(now, "leaked" if leaked else "revoke", by, record, reason)
             voids = [_void(Topic.CREDENTIAL, id, now), *_keys(record, now)]
-            ended = await self._ended_with(record, by, now)
+            ended: list[Change] = []
+            if record.kind is Kind.PASSWORD:
+                ended = await self._ended(record.subject, f"{record.id} was revoked", by, now)
+            elif record.kind is Kind.SIGNING_KEY:
+                ended = await instead_of(record, self._workshop, by, now)
             if await self._commit(Swap(changed), *voids, event, *ended):
                 return changed
         raise LifecycleError(f"{id} keeps changing", "try again")
 
-    async def _ended_with(self, record: Credential, by: str, now: float) -> list[Change]:
-        """Return what ends what was begun with a password."""
+    async def _ended(self, subject: str, why: str, by: str, now: float) -> list[Change]:
+        """Return what ends the subject's sessions and refresh families."""
         changes: list[Change] = []
-        for kind in (Kind.SESSION, Kind.REFRESH) if record.kind is Kind.PASSWORD else ():
+        for kind in (Kind.SESSION, Kind.REFRESH):
             after = ""
-            while page := await self._records.credentials(kind=kind, subject=record.subject, after=after):
+            while page := await self._records.credentials(kind=kind, subject=subject, after=after):
                 for each in page:
                     if each.refusal(now) is None:
-                        why = f"{record.id} was revoked"
                         gone = each.changed(revoked_at=int(now), revoked_by=by, revoke_reason=why)
                         changes += [Swap(gone), _void(Topic.CREDENTIAL, each.id, now)]
                         changes.append(_event(now, "revoke", by, each, why))
@@ -202,6 +207,38 @@ class Lifecycle:
         now = self._clock()
         event = _event(now, "revoke", by, subject=subject, detail=f"token {jti}: {reason}")
         await self._write(Publish(Topic.TOKEN, jti, int(now), until), event)
+
+    async def revoke_tokens(self, subject: str, *, reason: str, by: str, everything: bool = False) -> Subject:
+        """Void every access token that the subject was given before now.
+
+        ``everything`` ends sessions and refresh tokens, too. Outside issuers' tokens are void as well, for as long as
+        ``REMEMBERED`` (two days).
+        """
+        for _ in range(_TRIES):
+            now = self._clock()
+            owner = await self.subject(subject)
+            event = _event(now, "revoke", by, subject=owner.name, detail=f"tokens issued before now: {reason}")
+            changes: list[Change] = [
+                Swap(owner.changed()),
+                event,
+            ]  # never beside a disabling, which voids more than this
+            if owner.disabled_at is None:
+                changes.append(_void(Topic.SUBJECT, owner.name, now))
+            if everything:
+                changes += await self._ended(owner.name, reason, by, now)
+            if await self._commit(*changes):
+                return owner
+        raise LifecycleError(f"{subject} keeps changing", "try again")
+
+    async def revoke_client_tokens(self, client_id: str, *, reason: str, by: str) -> Credential:
+        """Void every access token that an OAuth client was given before now, for itself or for a person."""
+        client = await self.show(client_id)
+        if client.kind is not Kind.OAUTH_CLIENT:
+            raise LifecycleError(f"{client_id} is a {client.kind}", "an OAuth client's id starts with cli_")
+        now, name = self._clock(), str(client.detail["client_id"])
+        event = _event(now, "revoke", by, client, f"tokens issued before now: {reason}")
+        await self._write(_void(Topic.SUBJECT, f"client:{name}", now), event)
+        return client
 
     async def _mint(self, draft: Draft) -> Minted:
         mint = MINTS.get(draft.kind)

@@ -91,6 +91,8 @@ INSUFFICIENT_AUTHENTICATION: Final = Reason(
     "insufficient_user_authentication",
 )
 REFUSED_GRANT: Final = Reason("refused_grant", 400, "invalid_grant", "The grant is refused", "invalid_grant")
+INVALID_FIELDS: Final = Reason("invalid_fields", 422, "invalid_fields", "Some fields cannot be accepted")
+SPENT_LINK: Final = Reason("spent_link", 400, "spent_link", "The link was used already, or is too old")
 
 RATE_LIMITED: Final = Reason("rate_limited", 429, "rate_limited", "Too many requests")
 ADDRESS_LIMITED: Final = Reason("address_limited", 429, "rate_limited", "Too many requests")

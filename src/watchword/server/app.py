@@ -21,8 +21,10 @@ from watchword.server.check import CHECK, Check
 from watchword.server.config.settings import Settings
 from watchword.server.login.attempts import Attempts
 from watchword.server.login.entry import Login
+from watchword.server.oauth.authorize import Authorize
 from watchword.server.oauth.discovery import Discovery
 from watchword.server.oauth.token import TokenEndpoint
+from watchword.server.oauth.userinfo import Userinfo
 from watchword.server.responses import (
     Answer,
     Pages,
@@ -66,7 +68,9 @@ class ServerApp:
         pages, attempts = Pages(), Attempts(watchword, settings)
         routes = [
             *Login(watchword, attempts, pages).routes(),
+            *Authorize(watchword, pages).routes(),
             *TokenEndpoint(watchword, attempts, settings).routes(),
+            *Userinfo(watchword).routes(),
             *Discovery(watchword).routes(),
             *pages.routes(),
         ]

@@ -10,7 +10,7 @@ from watchword.model.reason import MALFORMED_REQUEST, UNSUPPORTED_MEDIA
 from watchword.model.request import Request
 from watchword.model.verdict import Rejection
 
-__all__ = ["FORM", "JSON", "decoded", "form_of", "local_path", "media_type"]
+__all__ = ["FORM", "JSON", "decoded", "fields_of", "form_of", "local_path", "media_type"]
 
 JSON: Final = "application/json"
 FORM: Final = "application/x-www-form-urlencoded"
@@ -42,15 +42,20 @@ def form_of(request: Request) -> dict[str, str] | Rejection:
     """Return the fields of a urlencoded form; a field that came twice is refused (RFC 6749 section 3.2)."""
     if media_type(request) != FORM:
         return Rejection(UNSUPPORTED_MEDIA)
-    raw = request.body or b""
+    form = fields_of(request.body or b"")
+    return Rejection(MALFORMED_REQUEST, "form") if form is None else form
+
+
+def fields_of(raw: bytes) -> dict[str, str] | None:
+    """Return the fields of a form or a query; None when malformed, or when one came twice (RFC 6749 section 3.1)."""
     if not raw.isascii() or raw.count(b"&") >= _MOST_FIELDS:
-        return Rejection(MALFORMED_REQUEST, "form")
+        return None
     form: dict[str, str] = {}
     for pair in filter(None, raw.decode("ascii").split("&")):
         name, _, value = pair.partition("=")
         key, text = decoded(name), decoded(value)
         if key is None or text is None or key in form:
-            return Rejection(MALFORMED_REQUEST, "form")
+            return None
         form[key] = text
     return form
 

@@ -33,6 +33,7 @@ __all__ = [
     "json_response",
     "problem_answer",
     "problem_response",
+    "redirect",
     "refusal",
 ]
 
@@ -127,6 +128,12 @@ def cookie(name: str, value: str, *, tls: bool, age: int | None = None, hidden: 
     parts = [f"{'__Host-' if tls else ''}{name}={value}", "Path=/", "SameSite=Lax"]
     parts += [f"Max-Age={age}"] * (age is not None) + ["HttpOnly"] * hidden + ["Secure"] * tls
     return b"set-cookie", "; ".join(parts).encode("ascii")
+
+
+def redirect(place: str, headers: Headers = ()) -> Response:
+    """Return 303 (RFC 9700 section 4.12) to a place that was judged before: ours, or a client's, or a provider's."""
+    fields = [(b"location", place.encode("ascii")), (b"cache-control", b"no-store"), (b"content-length", b"0")]
+    return _response((303, [*fields, *headers], b""))
 
 
 class Pages:

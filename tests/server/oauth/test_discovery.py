@@ -33,7 +33,10 @@ def test_rfc8414_metadata(http: httpx2.Client, place: str) -> None:
     said = answer.json()
     assert said["issuer"] == "https://auth.example.com"
     assert said["token_endpoint"] == "https://auth.example.com/oauth/token"
-    assert said["response_types_supported"] == []
+    assert said["response_types_supported"] == ["code"]
+    assert said["code_challenge_methods_supported"] == ["S256"]
+    assert said["authorization_response_iss_parameter_supported"] is True
+    assert said["request_uri_parameter_supported"] is False
     assert "max-age=300" in answer.headers["cache-control"]
 
 

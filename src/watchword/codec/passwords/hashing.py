@@ -17,6 +17,7 @@ from watchword.model.ports import Unavailable
 
 __all__ = [
     "ALONE",
+    "MOST_BYTES",
     "WITH_SECOND_FACTOR",
     "Cost",
     "Overloaded",
@@ -33,7 +34,8 @@ __all__ = [
 
 ALONE: Final = 15  # characters at least (NIST SP 800-63B-4 section 3.1.1.2)
 WITH_SECOND_FACTOR: Final = 8
-_MOST_BYTES: Final = 1024
+MOST_BYTES: Final = 1024
+"""Bytes of the longest password; none is cut off."""
 _SALT: Final = 16  # bytes
 _HASH: Final = 32
 _ARGON2: Final = "$argon2"
@@ -68,7 +70,7 @@ def prepared(password: str) -> bytes | None:
     None when it cannot be a password: empty, over 1,024 bytes (never cut off), or with control characters
     (RFC 7617 section 2 forbids them) or lone surrogates.
     """
-    if not 0 < len(password) <= _MOST_BYTES:
+    if not 0 < len(password) <= MOST_BYTES:
         return None
     if password.isascii():
         return password.encode() if password.isprintable() else None
@@ -76,7 +78,7 @@ def prepared(password: str) -> bytes | None:
     if any(unicodedata.category(char) in {"Cc", "Cs"} for char in mapped):
         return None
     raw = unicodedata.normalize("NFC", mapped).encode()
-    return raw if len(raw) <= _MOST_BYTES else None
+    return raw if len(raw) <= MOST_BYTES else None
 
 
 @lru_cache(maxsize=16)

@@ -11,13 +11,36 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from watchword.app import Watchword
+from watchword.lifecycle.authorization import OPENID_SCOPES
 from watchword.model.reason import OVERLOADED
+from watchword.server.oauth.grants import GRANTS
 from watchword.server.responses import json_response, problem_response, refusal
 
 __all__ = ["Discovery"]
 
 _FRESH: Final = (b"cache-control", b"public, max-age=300")
 _STUCK: Final = 10_000  # events that wait for the audit log
+
+_CAPABILITIES: Final[dict[str, Any]] = {
+    "response_types_supported": ["code"],
+    "response_modes_supported": ["query"],
+    "grant_types_supported": list(GRANTS),
+    "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+    "code_challenge_methods_supported": ["S256"],
+    "authorization_response_iss_parameter_supported": True,
+    "scopes_supported": sorted(OPENID_SCOPES),
+    "subject_types_supported": ["public"],
+    "id_token_signing_alg_values_supported": ["EdDSA"],
+    "acr_values_supported": ["aal1", "aal2"],
+    "prompt_values_supported": ["none", "login", "select_account"],
+    "claims_supported": [
+        *("iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "amr", "acr", "at_hash"),
+        *("name", "preferred_username", "locale", "email", "email_verified"),
+    ],
+    "claims_parameter_supported": False,
+    "request_parameter_supported": False,
+    "request_uri_parameter_supported": False,
+}
 
 
 class Discovery:
@@ -38,16 +61,16 @@ class Discovery:
         ]
 
     async def authorization_server(self, request: Request) -> Response:
-        """Return the metadata of RFC 8414 section 2: only what exists."""
+        """Return the metadata of RFC 8414 section 2 and OpenID Connect Discovery 1.0 section 3: only what exists."""
         issuer = self._watchword.issuer
         return _public(
             {
                 "issuer": issuer,
+                "authorization_endpoint": f"{issuer}/oauth/authorize",
                 "token_endpoint": f"{issuer}/oauth/token",
+                "userinfo_endpoint": f"{issuer}/oauth/userinfo",
                 "jwks_uri": f"{issuer}/oauth/jwks",
-                "response_types_supported": [],
-                "grant_types_supported": ["client_credentials"],
-                "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+                **_CAPABILITIES,
             }
         )
 

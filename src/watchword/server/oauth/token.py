@@ -1,4 +1,4 @@
-"""The token endpoint (RFC 6749 section 3.2): client credentials for now."""
+"""The token endpoint (RFC 6749 section 3.2): who the client is, and how refusals read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from base64 import b64decode
 from binascii import Error
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
@@ -23,7 +23,6 @@ from watchword.model.reason import (
     MALFORMED_REQUEST,
     NO_CREDENTIAL,
     PASSWORD_OVER_PLAINTEXT,
-    REFUSED_GRANT,
 )
 from watchword.model.request import Request
 from watchword.model.verdict import Deny, Rejection
@@ -31,12 +30,12 @@ from watchword.server.config.settings import Settings
 from watchword.server.forms import decoded, form_of
 from watchword.server.login.attempts import Attempts, confidential
 from watchword.server.login.entry import read_request
+from watchword.server.oauth.grants import Grants, Refused
 from watchword.server.responses import json_response, problem_response
 from watchword.standing import principal_of, standing
 
 __all__ = ["TokenEndpoint"]
 
-_GRANT: Final = "client_credentials"
 _SCHEME: Final = "oauth-client"
 _LONGEST: Final = 256  # characters of an id or a secret
 _PRAGMA: Final = (b"pragma", b"no-cache")  # RFC 6749 section 5.1
@@ -51,13 +50,14 @@ class TokenEndpoint:
         self._front = watchword.route("public")
         self._plaintext = settings.passwords.plaintext
         self._networks = Networks()
+        self._grants = Grants(watchword)
 
     def routes(self) -> list[Route]:
         """Return the endpoint."""
         return [Route("/oauth/token", self.token, methods=["POST"])]
 
     async def token(self, http: HttpRequest) -> Response:
-        """Give a client a token for itself (RFC 6749 section 4.4)."""
+        """Give a client what its grant is worth."""
         request, unusable = await read_request(http, self._watchword)
         if unusable is not None:
             deny = self._watchword.gate.refuse(request, unusable)
@@ -79,7 +79,7 @@ class TokenEndpoint:
         if isinstance(client, Rejection):
             await self._attempts.guessed(request)
             return self._refused(request, client, "invalid_client")
-        return self._granted(request, form, client)
+        return await self._granted(request, form, client)
 
     async def _client(self, request: Request, client_id: str, secret: str) -> Credential | Rejection:
         """Return the client's record; unknown ids and wrong secrets take the same path."""
@@ -87,34 +87,27 @@ class TokenEndpoint:
             return Rejection(PASSWORD_OVER_PLAINTEXT)
         watchword = self._watchword
         now = watchword.clock()
-        record = await watchword.store.credential_by(client_lookup(client_id, secret))
+        record = await self._record(client_id, secret)
         refused = await standing(watchword.store, record, Kind.OAUTH_CLIENT, now)
         if refused is not None or record is None:
             return refused or Rejection(MALFORMED_CREDENTIAL)
         elsewhere = self._networks.check(request, principal_of(record, _SCHEME, now))
         return replace(elsewhere, credential=record.id) if isinstance(elsewhere, Rejection) else record
 
-    def _granted(self, request: Request, form: Mapping[str, str], client: Credential) -> Response:
-        grant = form.get("grant_type")
-        if not grant:
-            return self._refused(request, _of(client, MALFORMED_REQUEST, "grant_type"), "invalid_request")
-        if grant != _GRANT:
-            return self._refused(request, _of(client, REFUSED_GRANT, "grant_type"), "unsupported_grant_type")
-        if _GRANT not in client.detail.get("grants", ()):
-            return self._refused(request, _of(client, REFUSED_GRANT, "grants"), "unauthorized_client")
-        wanted = frozenset(form.get("scope", "").split()) or client.scopes
-        if not wanted <= client.scopes:
-            return self._refused(request, _of(client, REFUSED_GRANT, "scope"), "invalid_scope")
-        access = self._watchword.tokens.for_client(client, wanted)
+    async def _record(self, client_id: str, secret: str) -> Credential | None:
+        """Return the record that id and secret prove; without a secret only that of a client that has none."""
+        if secret:
+            return await self._watchword.store.credential_by(client_lookup(client_id, secret))
+        record = await self._watchword.authorizations.client(client_id)
+        return record if record is not None and record.detail.get("public") is True else None
+
+    async def _granted(self, request: Request, form: Mapping[str, str], client: Credential) -> Response:
+        given = await self._grants.answer(request, form, client)
+        if isinstance(given, Refused):
+            return self._refused(request, replace(given.rejection, credential=client.id), given.error)
         watchword = self._watchword
         watchword.audit.note(watchword.clock(), request, principal_of(client, _SCHEME, watchword.clock()))
-        answer: dict[str, Any] = {
-            "access_token": access.text,
-            "token_type": "Bearer",
-            "expires_in": access.expires_in,
-            "scope": " ".join(sorted(access.scopes)),
-        }
-        return json_response(200, answer, [_PRAGMA])
+        return json_response(200, given, [_PRAGMA])
 
     def _refused(self, request: Request, rejection: Rejection, error: str) -> Response:
         return self._error(self._watchword.gate.refuse(request, replace(rejection, scheme=_SCHEME)), error)
@@ -131,16 +124,12 @@ class TokenEndpoint:
         return json_response(401, {"error": error}, [*headers, challenge])
 
 
-def _of(client: Credential, reason: Any, detail: str) -> Rejection:
-    return Rejection(reason, detail, credential=client.id)
-
-
 def _presented(request: Request, form: Mapping[str, str]) -> tuple[str, str] | Rejection:
     """Return id and secret, from the Authorization field or from the form, never both (RFC 6749 section 2.3)."""
     value = request.fields.get(b"authorization")
     if value is None:
         pair = form.get("client_id", ""), form.get("client_secret", "")
-        return pair if _possible(*pair) else Rejection(NO_CREDENTIAL)
+        return pair if _possible(*pair, least=0) else Rejection(NO_CREDENTIAL)
     if "client_secret" in form:
         return Rejection(MALFORMED_REQUEST, "two ways of client authentication")
     scheme, credentials = parse_authorization(value)
@@ -163,5 +152,5 @@ def _basic(credentials: bytes) -> tuple[str, str] | None:
     return (client_id, client_secret) if colon and client_id is not None and client_secret is not None else None
 
 
-def _possible(client_id: str, secret: str) -> bool:
-    return 0 < len(client_id) <= _LONGEST and 0 < len(secret) <= _LONGEST and (client_id + secret).isprintable()
+def _possible(client_id: str, secret: str, *, least: int = 1) -> bool:
+    return 0 < len(client_id) <= _LONGEST and least <= len(secret) <= _LONGEST and (client_id + secret).isprintable()

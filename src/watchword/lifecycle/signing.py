@@ -1,0 +1,186 @@
+"""Turn the server's signing keys over: published before use, retired after the last token that they signed.
+
+Every step is one write that one of any number of workers wins, and what a key may do follows from its record's times
+alone, so a worker killed between two steps leaves a key that signs and every key that has signed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from watchword.lifecycle.errors import LifecycleError
+from watchword.lifecycle.mint import CA_SUBJECT, MINTS, Draft, Workshop
+from watchword.model.credential import Credential, Kind, State
+from watchword.model.ports import Clock
+from watchword.model.records import Add, Change, Event, Publish, Swap, Topic
+
+__all__ = ["LONGEST_LIFE", "KeySchedule", "begin_signing", "in_use", "instead_of"]
+
+LONGEST_LIFE: Final = 2 * 86400
+"""Seconds that an access token may live at most."""
+
+_OUTLASTS: Final = LONGEST_LIFE + 60  # for clocks that are behind
+_PUBLISHED: Final = 86400  # seconds that the next key is published before it signs
+_LOOK: Final = 60.0
+_TRIES: Final = 8
+_PAGE: Final = 100
+
+
+def in_use(keys: Iterable[Credential], now: float) -> Credential | None:
+    """Return the key that signs: the newest that is active."""
+    active = [key for key in keys if key.state(now) is State.ACTIVE]
+    return max(active, key=lambda each: (_begins(each), each.id), default=None)
+
+
+class KeySchedule:
+    """Replace the signing key every ``every`` seconds (0: never), by whichever worker comes first.
+
+    A day before its turn, or half of ``every``, the next key is published (pending); at its ``not_before`` all sign
+    with it; the one before goes on verifying until its last token has ended. ``told`` is called after each change.
+    """
+
+    def __init__(
+        self,
+        workshop: Workshop,
+        *,
+        every: int,
+        told: Callable[[], None] = lambda: None,
+        clock: Clock = time.time,
+    ) -> None:
+        self._workshop = workshop
+        self._records = workshop.records
+        self._every = every
+        self._ahead = min(_PUBLISHED, every // 2)
+        self._told = told
+        self._clock = clock
+        self.due: float = float("-inf")
+
+    async def run(self) -> None:
+        """Do what is due. Call it when the clock is at or past ``due``, from as many workers as there are."""
+        now = self._clock()
+        self.due = now + (min(_LOOK, self._every / 10) if self._every else _LOOK)
+        keys = await _keys(self._workshop)
+        current = in_use(keys, now)
+        if current is None:
+            await begin_signing(self._workshop, by=CA_SUBJECT, now=now)
+            self._told()
+            return
+        replaced = [key for key in keys if key.state(now) is State.ACTIVE and key is not current]
+        if replaced:
+            await self._retire(replaced, current, now)
+        elif self._every and now >= _begins(current) + self._every - self._ahead and _next(current, keys, now) is None:
+            await self._announce(current, now)
+
+    async def _announce(self, current: Credential, now: float) -> None:
+        """Publish the next key before it signs."""
+        begins = max(int(now) + self._ahead, _begins(current) + self._every)
+        new = await _minted(self._workshop, now, not_before=begins, replaces=current.id)
+        event = _event(now, "rotate", current, f"{current.kind} to {new.id}, which signs from {begins}")
+        await self._commit(Add(new), Swap(current.changed(replaced_by=new.id)), _told_all(new, now), event)
+
+    async def _retire(self, replaced: list[Credential], current: Credential, now: float) -> None:
+        """Give the keys before the one in use an end."""
+        ends = int(now) + _OUTLASTS
+        swaps = [Swap(key.changed(retire_at=ends, replaced_by=key.replaced_by or current.id)) for key in replaced]
+        events = [_event(now, "retire", key, f"{current.id} signs; it verifies until {ends}") for key in replaced]
+        await self._commit(*swaps, _told_all(current, now), *events)
+
+    async def rotate(self, *, by: str, overlap: int = 0) -> tuple[Credential, Credential]:
+        """Replace the key in use now; return the new one and the old one, which verifies ``overlap`` seconds or longer.
+
+        It is never cut off before the last token that it signed has ended: that is what revoking it does. The next key,
+        where it is published already, is taken.
+        """
+        for _ in range(_TRIES):
+            now = self._clock()
+            keys = await _keys(self._workshop)
+            current = in_use(keys, now)
+            if current is None:
+                raise LifecycleError("there is no active signing-key", "restart the server: it makes one")
+            prepared = _next(current, keys, now)
+            if prepared is None:
+                new = await _minted(self._workshop, now, replaces=current.id)
+            else:
+                new = prepared.changed(not_before=int(now))
+            old = current.changed(retire_at=int(now) + max(overlap, _OUTLASTS), replaced_by=new.id)
+            event = _event(now, "rotate", current, f"{current.kind} to {new.id}, it verifies until {old.retire_at}", by)
+            if await self._commit(Swap(old), Swap(new) if prepared else Add(new), _told_all(new, now), event):
+                return new, old
+        raise LifecycleError("the signing keys keep changing", "try again")
+
+    async def _commit(self, *changes: Change) -> bool:
+        done = await self._records.write(*changes)
+        self._told()
+        return done
+
+
+async def begin_signing(workshop: Workshop, *, by: str, now: float) -> None:
+    """Make a signing key if none is active: one, however many try at once. The server's own subject must be there."""
+    for _ in range(_TRIES):
+        owner = await workshop.records.subject(CA_SUBJECT)
+        if owner is None or in_use(await _keys(workshop), now) is not None:
+            return
+        new = await _minted(workshop, now)
+        event = _event(now, "issue", new, by=by)
+        if await workshop.records.write(Add(new), Swap(owner.changed()), _told_all(new, now), event):
+            return
+
+
+async def instead_of(revoked: Credential, workshop: Workshop, by: str, now: float) -> list[Change]:
+    """Return what makes another key sign when ``revoked`` is: the next one if it is published, else a new one."""
+    others = [key for key in await _keys(workshop) if key.id != revoked.id]
+    if in_use(others, now) is not None:
+        return []
+    waiting = [key for key in others if key.state(now) is State.PENDING]
+    if waiting:
+        first = min(waiting, key=_begins)
+        return [Swap(first.changed(not_before=int(now)))]
+    new = await _minted(workshop, now)
+    return [Add(new), _event(now, "issue", new, f"instead of {revoked.id}", by)]
+
+
+async def _keys(workshop: Workshop) -> list[Credential]:
+    keys: list[Credential] = []
+    while page := await workshop.records.credentials(
+        kind=Kind.SIGNING_KEY, after=keys[-1].id if keys else "", limit=_PAGE
+    ):
+        keys += page
+        if len(page) < _PAGE:
+            break
+    return keys
+
+
+def _next(current: Credential, keys: Iterable[Credential], now: float) -> Credential | None:
+    """Return the key that is published to follow ``current``."""
+    return next((key for key in keys if key.replaces == current.id and key.state(now) is State.PENDING), None)
+
+
+def _begins(key: Credential) -> int:
+    return key.created_at if key.not_before is None else key.not_before
+
+
+async def _minted(
+    workshop: Workshop, now: float, *, not_before: int | None = None, replaces: str | None = None
+) -> Credential:
+    minted = await MINTS[Kind.SIGNING_KEY](workshop, Draft(Kind.SIGNING_KEY, CA_SUBJECT, int(now)))
+    return Credential(
+        id=minted.id,
+        kind=Kind.SIGNING_KEY,
+        subject=CA_SUBJECT,
+        created_at=int(now),
+        secret=minted.secret,
+        detail=minted.detail,
+        not_before=not_before,
+        replaces=replaces,
+    )
+
+
+def _told_all(key: Credential, now: float) -> Publish:
+    """Have every node load the keys again."""
+    return Publish(Topic.KEYS, key.id, int(now), int(now) + 3600)
+
+
+def _event(now: float, action: str, key: Credential, detail: str = "", by: str = CA_SUBJECT) -> Event:
+    return Event(now, action, "done", scheme=key.kind, credential=key.id, subject=key.subject, actor=by, detail=detail)
