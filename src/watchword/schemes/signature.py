@@ -6,16 +6,18 @@ Each signature is accepted once, for as long as its timestamp can pass. A key is
 
 from __future__ import annotations
 
-import hmac
 import time
-from binascii import unhexlify
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Final, Protocol
+from hmac import compare_digest
+from typing import Final
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 
 from watchword.codec.fields import render_date
-from watchword.codec.message import DEFAULT_PROFILE, PROFILES, Canonical, Parts
+from watchword.codec.message import DEFAULT_PROFILE, PROFILES, Canonical
 from watchword.codec.secrets import Sealer
 from watchword.model.credential import Credential, Kind
 from watchword.model.ports import Clock, Ephemeral, Records, Soon
@@ -53,17 +55,11 @@ class Signed:
     signature: bytes = field(repr=False)
 
 
-class _Mac(Protocol):
-    def copy(self) -> _Mac: ...
-    def update(self, message: bytes, /) -> None: ...
-    def digest(self) -> bytes: ...
-
-
 @dataclass(frozen=True, slots=True)
 class _Key:
     """Hold one opened key: its HMAC keyed once and copied for each request, which costs less than keying anew."""
 
-    mac: _Mac = field(repr=False)
+    mac: HMAC = field(repr=False)
     canonical: Canonical
     verdict: bytes
     principal: Principal
@@ -98,12 +94,17 @@ class Signature:
         self._records = records
         self._ephemeral = ephemeral
         self._verdicts = verdicts.part()
+        self._proved = self._verdicts.find
         self._sealer = sealer
         self._window = window
         self._upstream_body = upstream_body
         self._realm = realm
         self._clock = clock
         self._keys: dict[bytes, _Key] = {}
+
+    def reads_body(self, request: Request) -> bool:
+        """Return whether the request is signed, so that its content must be seen."""
+        return b"x-signature" in request.fields
 
     def read(self, request: Request) -> Signed | Rejection | None:
         """Return the signature with its key id and time; a Rejection when they are incomplete or malformed."""
@@ -117,7 +118,9 @@ class Signature:
             return Rejection(MALFORMED_CREDENTIAL, "a signed request needs X-API-Key, X-Timestamp and X-Signature")
         if request.repeated:
             return Rejection(DUPLICATE_FIELD)
-        if not key_id.startswith(b"hk_") or len(key_id) > _LONGEST or key_id.translate(None, _VISIBLE):
+        if key_id not in self._keys and (
+            not key_id.startswith(b"hk_") or len(key_id) > _LONGEST or key_id.translate(None, _VISIBLE)
+        ):
             return Rejection(MALFORMED_CREDENTIAL, "X-API-Key")
         if not 0 < len(timestamp) <= _DIGITS or not timestamp.isdigit():  # bytes.isdigit knows ASCII digits only
             return Rejection(MALFORMED_CREDENTIAL, "X-Timestamp")
@@ -131,11 +134,14 @@ class Signature:
     def verify(self, credential: Signed, request: Request) -> Soon[Principal | Rejection]:
         """Return the key's owner, or why not. Raise Unavailable when the log of claims or the records are broken."""
         now = self._clock()
-        if abs(now - int(credential.timestamp)) > self._window:
+        age = now - int(credential.timestamp)
+        if not -self._window <= age <= self._window:
             return Rejection(SKEWED, credential.key_id.decode("ascii"), ((b"date", render_date(now)),))
         key = self._keys.get(credential.key_id)
-        if key is not None and self._verdicts.get(key.verdict, now) is key.principal:
-            return self._judge(key, credential, request)
+        if key is not None:
+            proved = self._proved(key.verdict)
+            if proved is not None and now < proved[1] and proved[0] is key.principal:
+                return self._judge(key, credential, request)
         return self._look_up(credential, request, now)
 
     async def _look_up(self, credential: Signed, request: Request, now: float) -> Principal | Rejection:
@@ -159,7 +165,7 @@ class Signature:
         if not secret:
             raise ValueError("an empty secret would let anybody sign")
         return _Key(
-            mac=hmac.new(secret, digestmod="sha256"),
+            mac=HMAC(secret, SHA256()),
             canonical=PROFILES[record.detail.get("profile", DEFAULT_PROFILE)],
             # A key id is public: its digest must not be one that a scheme finds by hashing what the caller sends.
             verdict=sha256(b"hmac key id\0" + record.id.encode()).digest(),
@@ -172,7 +178,7 @@ class Signature:
             return body_sha256
         fields = request.fields
         message = key.canonical(
-            Parts(
+            (  # as Parts has them
                 credential.key_id,
                 credential.timestamp,
                 credential.nonce,
@@ -189,8 +195,8 @@ class Signature:
             return Rejection(BAD_SIGNATURE, f"{key.principal.credential}: no signature can name this request")
         mac = key.mac.copy()
         mac.update(message)
-        right = mac.digest()
-        if not hmac.compare_digest(right, unhexlify(credential.signature)):
+        right = mac.finalize()
+        if not compare_digest(right.hex().encode(), credential.signature):
             return Rejection(BAD_SIGNATURE, key.principal.credential)
         claimed = self._ephemeral.claim(b"hmac\0" + right, int(credential.timestamp) + 2 * self._window)
         if claimed is True:
