@@ -33,6 +33,7 @@ from watchword.lifecycle.people.hash_work import note_work
 from watchword.lifecycle.people.links import Links
 from watchword.lifecycle.people.password_rules import PasswordRules
 from watchword.lifecycle.people.proving import Proving
+from watchword.lifecycle.signing import KeySchedule
 from watchword.lifecycle.tokens import Tokens
 from watchword.lifecycle.values import networks_of, rate_of
 from watchword.lifecycle.verbs import Lifecycle
@@ -87,6 +88,7 @@ class Watchword:
     meter: Meter
     csrf: Csrf
     lifecycle: Lifecycle
+    signing: KeySchedule
     password_rules: PasswordRules
     accounts: Accounts
     factors: SecondFactors
@@ -123,6 +125,7 @@ class Watchword:
         refresh_lifetime: int = 30 * 86400,
         refresh_grace: float = 5.0,
         bind_tokens: bool = False,
+        key_rotation: int = 90 * 86400,
         session_idle: int = 3600,
         session_lifetime: int = 12 * 3600,
         site: Site | None = None,
@@ -143,50 +146,16 @@ class Watchword:
         self.client_ca = client_ca
         self.proxies = TrustedProxies(_networks(trusted_proxies)) if trusted_proxies else None
         self.verdicts, self.revocations = Verdicts(), Revocations()
-        self.watch = FeedWatch(
-            self.store,
-            self.verdicts,
-            self.revocations,
-            every=feed_every,
-            bound=feed_bound,
-            refuse=stale_feed == "refuse",
-        )
-        self.watch.listen(self._heard)
+        self._watch_feed(feed_every, feed_bound, stale_feed)
         self.audit = Audit(self.store, self.store)
         self.passwords = InlineHashing(password_cost) if inline else HashingPool(password_cost)
         self.keys = OwnKeys(self.store, self.sealer, self.issuer, clock, self.verdicts)
         alone(self.store, workers)
         self.meter = meter_of(self.store, workers, clock)
         self.csrf = Csrf(self.sealer.derive("csrf"))
-        self.lifecycle = Lifecycle(
-            Workshop(self.store, self.sealer, self.passwords), told=self.watch.hurry, clock=clock
-        )
-        self.password_rules = password_rules or PasswordRules()
-        links = Links(self.store, self.sealer, clock)
-        self.accounts = Accounts(Desk(self.store, links, self.passwords, self.password_rules, self.watch.hurry, clock))
-        site = site or Site.of(self.issuer)
-        self.factors = SecondFactors(
-            Proving(self.store, self.store, self.sealer, self.meter, site, self.watch.hurry, clock)
-        )
-        self.families = Families(
-            self.store,
-            self.lifecycle,
-            key=self.sealer.derive("refresh"),
-            lifetime=refresh_lifetime,
-            grace=refresh_grace,
-            bind=bind_tokens,
-            clock=clock,
-        )
-        self.tokens = Tokens(
-            self.keys,
-            issuer=self.issuer,
-            audience=self.audience,
-            lifetime=access_lifetime,
-            revocations=self.revocations,
-            bind=bind_tokens,
-            clock=clock,
-        )
-        self.authorizations = Authorizations(self.store, self.store, self.lifecycle, self.families, clock=clock)
+        self._keep_credentials(key_rotation)
+        self._serve_people(password_rules or PasswordRules(), site or Site.of(self.issuer))
+        self._give_tokens(access_lifetime, refresh_lifetime, refresh_grace, bind_tokens)
         self.parts = self._parts(
             password_cost=password_cost or Cost(),
             issuers=dict(issuers or {}),
@@ -206,6 +175,48 @@ class Watchword:
         self._stopping, self._wake = threading.Event(), threading.Event()
         self._flusher: threading.Thread | asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
+
+    def _watch_feed(self, every: float, bound: float, stale: str) -> None:
+        self.watch = FeedWatch(
+            self.store, self.verdicts, self.revocations, every=every, bound=bound, refuse=stale == "refuse"
+        )
+        self.watch.listen(self._heard)
+
+    def _keep_credentials(self, key_rotation: int) -> None:
+        workshop = Workshop(self.store, self.sealer, self.passwords)
+        self.lifecycle = Lifecycle(workshop, told=self.watch.hurry, clock=self.clock)
+        self.signing = KeySchedule(workshop, every=key_rotation, told=self.watch.hurry, clock=self.clock)
+
+    def _serve_people(self, password_rules: PasswordRules, site: Site) -> None:
+        self.password_rules = password_rules
+        links = Links(self.store, self.sealer, self.clock)
+        self.accounts = Accounts(
+            Desk(self.store, links, self.passwords, self.password_rules, self.watch.hurry, self.clock)
+        )
+        self.factors = SecondFactors(
+            Proving(self.store, self.store, self.sealer, self.meter, site, self.watch.hurry, self.clock)
+        )
+
+    def _give_tokens(self, access: int, refresh: int, grace: float, bind: bool) -> None:
+        self.families = Families(
+            self.store,
+            self.lifecycle,
+            key=self.sealer.derive("refresh"),
+            lifetime=refresh,
+            grace=grace,
+            bind=bind,
+            clock=self.clock,
+        )
+        self.tokens = Tokens(
+            self.keys,
+            issuer=self.issuer,
+            audience=self.audience,
+            lifetime=access,
+            revocations=self.revocations,
+            bind=bind,
+            clock=self.clock,
+        )
+        self.authorizations = Authorizations(self.store, self.store, self.lifecycle, self.families, clock=self.clock)
 
     def _parts(self, **given: Any) -> Parts:
         return Parts(
@@ -259,6 +270,7 @@ class Watchword:
 
     async def _prepare(self) -> None:
         await self.lifecycle.provide(by=CA_SUBJECT)
+        await self.signing.run()
         await note_work(self.store, (work(dummy(self.passwords.cost)),) * 2)
         await self.keys.load()
         try:
@@ -302,6 +314,7 @@ class Watchword:
 
     async def _heard(self, entry: FeedEntry) -> None:
         if entry.topic is Topic.KEYS:
+            self.signing.due = float("-inf")
             await self.keys.load()
             await self._trust()
 
@@ -324,6 +337,7 @@ class Watchword:
                 run_sync(self.audit.flush())
             except Exception as error:  # the notes wait; when too many do, deciding stops
                 logger.error("the audit cannot be written: %s", _said(error))
+            run_sync(self._turn_keys())
 
     async def _flush_task(self) -> None:
         while not self._stopping.is_set():
@@ -332,6 +346,14 @@ class Watchword:
                 await self.audit.flush()
             except Exception as error:
                 logger.error("the audit cannot be written: %s", _said(error))
+            await self._turn_keys()
+
+    async def _turn_keys(self) -> None:
+        if self.clock() >= self.signing.due:
+            try:
+                await self.signing.run()
+            except Exception as error:  # the key in use goes on signing, and this is tried again
+                logger.error("the signing keys cannot be turned over: %s", _said(error))
 
 
 def _said(error: Exception) -> str:

@@ -62,7 +62,7 @@ def test_rotate_a_certificate_into_files(desk: Desk) -> None:
 
 def test_rotate_a_password_from_stdin(desk: Desk) -> None:
     old = desk.issued("password", "user:alice")
-    said = desk.done("rotate", old["id"], "--password-stdin", "--json", stdin="another horse\n")
+    said = desk.done("rotate", old["id"], "--password-stdin", "--json", stdin="another horse entirely\n")
     assert "another horse" not in said.out
     assert said.json["replaces"] == old["id"]
 

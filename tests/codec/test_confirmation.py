@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchword.codec.confirmation import certificate_confirmation, unconfirmed
+from watchword.codec.claims import certificate_confirmation, unconfirmed
 from watchword.model.reason import BAD_TYPE, UNCONFIRMED
 
 # RFC 8705 appendix A, figures 5 and 6

@@ -25,7 +25,7 @@ from tests.tokens import (
     raw_sign,
     refused,
 )
-from watchword.codec.confirmation import certificate_confirmation
+from watchword.codec.claims import certificate_confirmation
 from watchword.model import reason as why
 from watchword.model.ports import Fetched, Unavailable
 from watchword.model.verdict import Principal, Rejection

@@ -11,6 +11,7 @@ import typer
 
 from watchword.cli.plumbing.house import actor, run
 from watchword.cli.plumbing.output import day, moment, note, print_record, print_rows
+from watchword.cli.plumbing.passwords import demand
 from watchword.cli.plumbing.records import check_folder, print_issued, rows_of, value_of
 from watchword.cli.plumbing.shell import Stop, VerbCommand, asked, nearest
 from watchword.cli.plumbing.typed import at, chosen, password_from_stdin, seconds_of
@@ -127,6 +128,7 @@ def rotate(
                 raise Stop(f"{option} is for {kind}, and {old.id} is {old.kind}")
         check_folder(out)
         options = {"password": password_from_stdin()} if from_stdin else {}
+        await demand(house, old.subject, options.get("password"))
         return await house.lifecycle.rotate(old.id, overlap=seconds, by=actor(), options=options), old.id
 
     issued, old = run(asked(ctx), work)

@@ -12,6 +12,7 @@ import typer
 
 from watchword.cli.plumbing.house import actor, run
 from watchword.cli.plumbing.output import note, warn
+from watchword.cli.plumbing.passwords import demand
 from watchword.cli.plumbing.records import check_folder, print_issued
 from watchword.cli.plumbing.shell import Stop, VerbCommand, asked, nearest
 from watchword.cli.plumbing.typed import at, chosen, expiry_of, password_from_stdin
@@ -113,6 +114,7 @@ def _work(
         from watchword.lifecycle.errors import LifecycleError
 
         scopes, networks = lists
+        await demand(house, owner, options.get("password"))
         try:
             return await house.lifecycle.issue(
                 kind, owner, by=actor(), scopes=scopes, expires_at=ends, networks=networks, limit=rate, options=options

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from watchword.cli import importing
 from watchword.cli.plumbing.house import actor, run
 from watchword.cli.plumbing.output import day, moment, note, print_record, print_rows
+from watchword.cli.plumbing.passwords import demand
 from watchword.cli.plumbing.shell import Asked, Stop, VerbCommand, asked, group
 from watchword.cli.plumbing.typed import at, password_from_stdin, prompted
 
@@ -31,6 +33,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(user, name="user")
     app.add_typer(service, name="service")
     _shared(user, "user", "alice")
+    importing.register(user)
     _shared(service, "service", "billing")
 
 
@@ -60,6 +63,7 @@ def add_user(
     async def work(house: Watchword) -> tuple[Subject, Issued | None]:
         from watchword.model.credential import Kind
 
+        await demand(house, subject, password)
         added = await house.lifecycle.add_subject(subject, by=actor())
         if password is None:
             return added, None

@@ -1,9 +1,15 @@
-"""Judge the claims of a token whose signature is already proved: RFC 7519 section 4.1, RFC 9068 section 4."""
+"""Judge the claims of a token whose signature is already proved: RFC 7519 section 4.1, RFC 9068 section 4.
+
+``cnf`` (RFC 7800) holds a token to whom it was given: here to a client certificate (RFC 8705 section 3).
+"""
 
 from __future__ import annotations
 
+import hmac
 import re
+from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping, Set
+from hashlib import sha256
 from ipaddress import ip_network
 from typing import Any, Final
 
@@ -12,6 +18,7 @@ from watchword.model.reason import (
     BAD_TYPE,
     EXPIRED,
     NOT_YET_VALID,
+    UNCONFIRMED,
     WRONG_AUDIENCE,
     WRONG_ISSUER,
     Reason,
@@ -21,6 +28,7 @@ from watchword.model.verdict import NO_CONSTRAINTS, Constraints, Rate
 __all__ = [
     "audience_refusal",
     "bounds",
+    "certificate_confirmation",
     "claim_rule",
     "is_name",
     "moment",
@@ -29,7 +37,10 @@ __all__ = [
     "scopes",
     "texts",
     "time_refusal",
+    "unconfirmed",
 ]
+
+_CERTIFICATE: Final = "x5t#S256"  # RFC 8705 section 3.1
 
 _LATEST: Final = 253_402_300_800  # the year 10000
 _MOST_TEXT: Final = 255  # characters (OpenID Connect Core 1.0 section 2 allows a subject as many)
@@ -176,3 +187,22 @@ def bounds(claims: Mapping[str, Any]) -> Constraints | None:
         return Constraints(tuple([ip_network(text) for text in networks]), rate)
     except (TypeError, ValueError):
         return None
+
+
+def certificate_confirmation(certificate: bytes) -> dict[str, str]:
+    """Return the ``cnf`` that binds to a certificate in DER: base64url of its SHA-256 (RFC 8705 section 3.1)."""
+    return {_CERTIFICATE: urlsafe_b64encode(sha256(certificate).digest()).rstrip(b"=").decode()}
+
+
+def unconfirmed(cnf: Any, certificate: bytes | None) -> Reason | None:
+    """Return why what ``cnf`` binds may not be used over this connection, or None when it may.
+
+    ``certificate`` is the client certificate in DER that the TLS layer verified. A confirmation that is not known here
+    (a DPoP key, ``jkt``, RFC 9449 section 6) is not passed over: nobody would have checked it.
+    """
+    if not isinstance(cnf, Mapping) or cnf.keys() != {_CERTIFICATE} or not isinstance(cnf[_CERTIFICATE], str):
+        return BAD_TYPE
+    if certificate is None:
+        return UNCONFIRMED
+    wanted = certificate_confirmation(certificate)[_CERTIFICATE]
+    return None if hmac.compare_digest(wanted.encode(), cnf[_CERTIFICATE].encode("utf-8", "replace")) else UNCONFIRMED

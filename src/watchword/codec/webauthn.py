@@ -52,6 +52,22 @@ class Site:
         own = f"{url.scheme}://{url.netloc}"
         return cls(rp_id or url.hostname or "localhost", name or "Watchword", origins or (own,))
 
+    def fault(self) -> str:
+        """Return why browsers would make no passkeys for this site from one of its origins, "" where they would.
+
+        An origin's host is ``rp_id`` or below it (section 5.1.3), over TLS but for localhost (secure contexts).
+        """
+        for origin in self.origins:
+            url = urlsplit(origin)
+            host = url.hostname or ""
+            if origin != f"{url.scheme}://{url.netloc}" or origin != origin.lower() or "@" in url.netloc:
+                return f"{origin[:80]!r} is no origin"
+            if host != self.rp_id and not host.endswith(f".{self.rp_id}"):
+                return f"{origin[:80]!r} is neither at {self.rp_id[:80]!r} nor below it"
+            if url.scheme != "https" and not (url.scheme == "http" and f".{host}".endswith(".localhost")):
+                return f"{origin[:80]!r} is not https"
+        return ""
+
     @property
     def possible(self) -> bool:
         """Return whether browsers make passkeys here: they make none for addresses (section 5.1.3)."""

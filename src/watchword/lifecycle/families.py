@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from watchword.codec.confirmation import certificate_confirmation, unconfirmed
+from watchword.codec.claims import certificate_confirmation, unconfirmed
 from watchword.codec.secrets import derived_secret, digest, new_id, new_secret
 from watchword.lifecycle.verbs import Lifecycle
 from watchword.model.credential import Credential, Kind

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from watchword.codec.confirmation import certificate_confirmation
+from watchword.codec.claims import certificate_confirmation
 from watchword.codec.oidc import half_hash
 from watchword.codec.secrets import new_id
 from watchword.keyring import OwnKeys

@@ -9,8 +9,7 @@ from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, Final
 
-from watchword.codec.claims import bounds, is_name, moment, outside_name, refusal, scopes, texts
-from watchword.codec.confirmation import unconfirmed
+from watchword.codec.claims import bounds, is_name, moment, outside_name, refusal, scopes, texts, unconfirmed
 from watchword.codec.jose import Header, Token, VerificationKey, open_token, peek
 from watchword.keyring import Issuer, OwnKeys
 from watchword.model.ports import Clock, Soon

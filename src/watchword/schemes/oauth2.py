@@ -22,8 +22,8 @@ from watchword.codec.claims import (
     scopes,
     texts,
     time_refusal,
+    unconfirmed,
 )
-from watchword.codec.confirmation import unconfirmed
 from watchword.codec.jose import Header, Token, VerificationKey, open_token, peek
 from watchword.codec.strict import json_object
 from watchword.keyring import Issuer, OwnKeys, checked_url

@@ -6,6 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 from pydantic_settings.exceptions import SettingsError
@@ -14,6 +15,7 @@ from watchword.app import ROOT_KEY, Watchword
 from watchword.codec.x509 import ChainVerifier
 from watchword.keyring import Issuer
 from watchword.lifecycle.errors import LifecycleError
+from watchword.lifecycle.people.password_rules import PasswordRules
 from watchword.policy import PolicyError
 from watchword.server.config.file import (
     ConfigError,
@@ -53,7 +55,8 @@ def load(path: Path | str | None = None) -> Settings:
         problems.append(Problem("the environment", "", "a WATCHWORD_ variable of a whole table is not JSON"))
     named = data.get("root_key")
     variable = named.get("env") if isinstance(named, dict) else None
-    clients = [each.client_secret_env for each in settings.introspection] if settings else []
+    asked = [*settings.introspection, *settings.provider] if settings else []
+    clients = [each.client_secret_env for each in asked if each.client_secret_env]
     clients += [settings.mail.password_env] if settings else []
     stray = stray_names(known, [ROOT_KEY, CONFIG, str(variable or ROOT_KEY), *clients])
     problems = [each for each in problems if each.place not in {name.place for name in stray}] + stray
@@ -84,9 +87,17 @@ def _conflicts(settings: Settings, file: Path | None, lines: dict[Key, int]) -> 
             found.append((("server", "tls", "client_ca"), fault, 'a PEM file, or "watchword" for our own CA'))
     if settings.root_key.file and settings.root_key.command:
         found.append((("root_key",), "file and command exclude each other", "keep one"))
+    if settings.mfa.rp_id or settings.mfa.origins:
+        fault = settings.mfa.site(settings.issuer_url).fault()
+        if fault:
+            hint = "a browser makes passkeys for rp_id at https://rp_id and below it"
+            found.append((("mfa", "origins" if settings.mfa.origins else "rp_id"), fault, hint))
     names = [each.url for each in settings.trusted_issuer]
     if len(names) != len(set(names)):
         found.append((("trusted_issuer",), "an issuer is named twice", "one table for each"))
+    titles = [each.title for each in settings.provider]
+    if len(titles) != len(set(titles)):
+        found.append((("provider",), "a provider is named twice", "give each a name of its own"))
     return [_at(key, message, hint, file, lines) for key, message, hint in found]
 
 
@@ -169,13 +180,30 @@ def _arguments(settings: Settings, client_ca: bytes | None) -> dict[str, Any]:
         "subject_limit": settings.limits.subject or None,
         "burn": settings.burn_url_credentials,
         "plaintext_passwords": settings.passwords.plaintext,
+        "password_cost": settings.passwords.cost(),
+        "password_rules": _rules(settings),
         "access_lifetime": settings.tokens.access,
         "refresh_lifetime": settings.tokens.refresh,
         "refresh_grace": float(settings.tokens.refresh_grace),
+        "key_rotation": settings.tokens.key_rotation,
+        "bind_tokens": settings.tokens.bind_to_certificate,
+        "stale_feed": settings.tokens.stale_feed,
+        "feed_bound": float(settings.tokens.feed_bound),
         "session_idle": settings.sessions.idle,
         "session_lifetime": settings.sessions.absolute,
+        "site": settings.mfa.site(settings.issuer_url),
         **_providers(settings),
     }
+
+
+def _rules(settings: Settings) -> PasswordRules:
+    table = settings.passwords
+    return PasswordRules(
+        minimum=table.minimum,
+        minimum_with_factor=table.minimum_with_factor,
+        strength=table.strength,
+        service=filter(None, (urlsplit(settings.issuer_url).hostname,)),
+    )
 
 
 def _providers(settings: Settings) -> dict[str, Any]:

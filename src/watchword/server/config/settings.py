@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 from urllib.parse import quote
 
-from pydantic import BeforeValidator, Field, PrivateAttr, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, SecretStr
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from watchword.codec.subject_rule import parse_rule
 from watchword.routes import Rule
 from watchword.server.config.file import NOT_A_TWIN
-from watchword.server.config.people import AccountsTable, MailTable
+from watchword.server.config.people import AccountsTable, MailTable, MfaTable, PasswordsTable
+from watchword.server.config.providers import Providers
 from watchword.server.config.values import (
     ClaimRule,
     Duration,
@@ -30,6 +31,7 @@ from watchword.server.config.values import (
     address_of,
     checked,
     listed,
+    seldom,
 )
 from watchword.stores.opening import open_store
 
@@ -103,7 +105,11 @@ class TokensTable(Table):
 
     access: Duration = 600
     refresh: Duration = 30 * 86400
-    refresh_grace: Grace = 0
+    refresh_grace: Annotated[Grace, Field(le=60)] = 5
+    key_rotation: Annotated[Grace, AfterValidator(seldom)] = 90 * 86400
+    bind_to_certificate: bool = False
+    stale_feed: Literal["refuse", "accept"] = "refuse"
+    feed_bound: Duration = 30
 
 
 class Sessions(Table):
@@ -149,12 +155,6 @@ class IntrospectionEntry(Table):
     subject: ClaimRule = "user:{sub}"
 
 
-class PasswordsTable(Table):
-    """Hold ``[passwords]``."""
-
-    plaintext: bool = False
-
-
 Routes = Annotated[tuple[RouteTableEntry, ...], NoDecode, BeforeValidator(listed)]
 Issuers = Annotated[tuple[IssuerEntry, ...], NoDecode, BeforeValidator(listed)]
 Introspections = Annotated[tuple[IntrospectionEntry, ...], NoDecode, BeforeValidator(listed)]
@@ -184,8 +184,10 @@ class Settings(BaseSettings):
     mtls: MtlsTable = MtlsTable()
     trusted_issuer: Issuers = ()
     introspection: Introspections = ()
+    provider: Providers = ()
     passwords: PasswordsTable = PasswordsTable()
     accounts: AccountsTable = AccountsTable()
+    mfa: MfaTable = MfaTable()
     mail: MailTable = MailTable()
     _folder: Path = PrivateAttr(default=Path())
 

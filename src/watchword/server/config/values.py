@@ -34,8 +34,10 @@ __all__ = [
     "address_of",
     "checked",
     "listed",
+    "seldom",
 ]
 
+_DAY: Final = 86400
 _SCHEMES: Final = ("api-key", "basic", "hmac", "jwt", "mtls", "oauth2", "session")
 _VARIABLE: Final = re.compile(r"[A-Z_][A-Z0-9_]*")
 
@@ -51,6 +53,13 @@ def _positive(value: object) -> object:
     seconds = _duration(value)
     if not seconds:
         raise LifecycleError("it cannot be nothing", "such as 30s, 15m, 12h or 90d")
+    return seconds
+
+
+def seldom(seconds: int) -> int:
+    """Hold how often something is replaced to a day at least, or never at all."""
+    if 0 < seconds < _DAY:
+        raise LifecycleError("once a day is the most often", "such as 30d, 90d, or 0s for never")
     return seconds
 
 
