@@ -67,6 +67,8 @@ class SqliteStore:
     def _opened_claims(self) -> ClaimLog:
         """Open the file of claims when the first one is made: a process that makes none leaves it to who does."""
         with self._chaining:
+            if self._entries is _not_open:
+                raise Unavailable("SQLite: the store is not open")
             if self._claims is None:
                 self._claims = ClaimLog(f"{self.state}-claims", clock=self._clock, alone=self.alone)
             return self._claims
