@@ -8,8 +8,9 @@ import tomllib
 from pathlib import Path
 
 BLOCKED = (
-    "alembic", "anyio", "asyncpg", "fastapi", "httptools", "httpx", "httpx2", "jinja2", "pydantic",
-    "pydantic_settings", "pyotp", "requests", "rich", "segno", "starlette", "typer", "uvicorn", "uvloop", "webauthn", "yaml",
+    "alembic", "anyio", "asyncpg", "bcrypt", "fastapi", "httptools", "httpx", "httpx2", "jinja2", "pydantic",
+    "pydantic_settings", "pyotp", "requests", "rich", "segno", "starlette", "typer", "uvicorn", "uvloop", "webauthn",
+    "yaml", "zxcvbn_rs_py",
 )  # fmt: skip
 
 BARE = f"""

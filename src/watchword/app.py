@@ -26,11 +26,14 @@ from watchword.lifecycle.authorization import Authorizations
 from watchword.lifecycle.burn import Burning
 from watchword.lifecycle.families import Families
 from watchword.lifecycle.mint import CA_SUBJECT, Workshop
+from watchword.lifecycle.outside.identities import Identities
+from watchword.lifecycle.people.account.desk import Desk
+from watchword.lifecycle.people.account.links import Links
 from watchword.lifecycle.people.accounts import Accounts
-from watchword.lifecycle.people.desk import Desk
+from watchword.lifecycle.people.ceremonies import Ceremonies
 from watchword.lifecycle.people.factors import SecondFactors
 from watchword.lifecycle.people.hash_work import note_work
-from watchword.lifecycle.people.links import Links
+from watchword.lifecycle.people.logins import Logins
 from watchword.lifecycle.people.password_rules import PasswordRules
 from watchword.lifecycle.people.proving import Proving
 from watchword.lifecycle.signing import KeySchedule
@@ -92,9 +95,12 @@ class Watchword:
     password_rules: PasswordRules
     accounts: Accounts
     factors: SecondFactors
+    ceremonies: Ceremonies
+    logins: Logins
     families: Families
     tokens: Tokens
     authorizations: Authorizations
+    identities: Identities
     parts: Parts
     schemes: dict[str, Scheme[Any]]
     gate: Gate
@@ -129,6 +135,7 @@ class Watchword:
         session_idle: int = 3600,
         session_lifetime: int = 12 * 3600,
         site: Site | None = None,
+        mfa: Literal["off", "optional", "required"] = "optional",
         feed_every: float = 0.1,
         feed_bound: float = 30.0,
         stale_feed: Literal["refuse", "accept"] = "refuse",
@@ -154,7 +161,7 @@ class Watchword:
         self.meter = meter_of(self.store, workers, clock)
         self.csrf = Csrf(self.sealer.derive("csrf"))
         self._keep_credentials(key_rotation)
-        self._serve_people(password_rules or PasswordRules(), site or Site.of(self.issuer))
+        self._serve_people(password_rules or PasswordRules(), site or Site.of(self.issuer), mfa)
         self._give_tokens(access_lifetime, refresh_lifetime, refresh_grace, bind_tokens)
         self.parts = self._parts(
             password_cost=password_cost or Cost(),
@@ -187,15 +194,15 @@ class Watchword:
         self.lifecycle = Lifecycle(workshop, told=self.watch.hurry, clock=self.clock)
         self.signing = KeySchedule(workshop, every=key_rotation, told=self.watch.hurry, clock=self.clock)
 
-    def _serve_people(self, password_rules: PasswordRules, site: Site) -> None:
+    def _serve_people(self, password_rules: PasswordRules, site: Site, mfa: str) -> None:
         self.password_rules = password_rules
         links = Links(self.store, self.sealer, self.clock)
         self.accounts = Accounts(
             Desk(self.store, links, self.passwords, self.password_rules, self.watch.hurry, self.clock)
         )
-        self.factors = SecondFactors(
-            Proving(self.store, self.store, self.sealer, self.meter, site, self.watch.hurry, self.clock)
-        )
+        proving = Proving(self.store, self.store, self.sealer, self.meter, site, self.watch.hurry, self.clock)
+        self.factors = SecondFactors(proving)
+        self.ceremonies = Ceremonies(proving, self.factors, required=mfa)
 
     def _give_tokens(self, access: int, refresh: int, grace: float, bind: bool) -> None:
         self.families = Families(
@@ -216,6 +223,16 @@ class Watchword:
             bind=bind,
             clock=self.clock,
         )
+        self.logins = Logins(
+            self.store,
+            self.lifecycle,
+            self.families,
+            self.session_idle,
+            self.session_lifetime,
+            self.watch.hurry,
+            self.clock,
+        )
+        self.identities = Identities(self.store, told=self.watch.hurry, clock=self.clock)
         self.authorizations = Authorizations(self.store, self.store, self.lifecycle, self.families, clock=self.clock)
 
     def _parts(self, **given: Any) -> Parts:

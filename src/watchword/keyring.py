@@ -15,7 +15,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from watchword.codec.claims import claim_rule
-from watchword.codec.jose import Header, KeyRefused, SigningKey, VerificationKey, key_set
+from watchword.codec.jose import Header, KeyRefused, SigningKey, Token, VerificationKey, key_set, open_token, peek
 from watchword.codec.secrets import Sealer, SealingError
 from watchword.model.credential import Credential, Kind, State
 from watchword.model.ports import Clock, Fetch, Fetched, Records, Soon, Unavailable
@@ -103,6 +103,15 @@ class OwnKeys:
         """Return the public key of this ``kid`` if it still verifies."""
         held = self._held.get(kid)
         return held.key if held is not None and self._clock() < held.end else None
+
+    def claims_of(self, text: bytes) -> dict[str, Any] | None:
+        """Return what a token of our own claims, None when its signature does not hold. It may have ended."""
+        header = peek(text)
+        key = self.verification_key(header.kid) if isinstance(header, Header) and header.kid else None
+        token = open_token(text, header) if key is not None and isinstance(header, Header) else None
+        if key is None or not isinstance(token, Token) or token.refusal(key) is not None:
+            return None
+        return token.claims
 
     def ends_at(self, kid: str) -> float:
         """Return the Unix second from which the key verifies nothing more; infinite when none is set."""

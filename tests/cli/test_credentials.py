@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import json
+from collections.abc import Awaitable, Callable
+
 import pytest
 
 from tests.cli.desk import Desk
+from tests.house import bearing
+from watchword import Deny, Principal, Watchword
+from watchword.cli.plumbing.house import run
+from watchword.cli.plumbing.shell import Asked
 
 
 def test_list_filters_by_kind_subject_and_state(desk: Desk) -> None:
@@ -99,7 +107,14 @@ def test_revoke_keeps_who_and_why_and_may_be_said_twice(desk: Desk) -> None:
         (("revoke", "key_x", "--reason", " "), "--reason is empty", "say why"),
         (("rotate", "signing-key", "--overlap", "1y"), "--overlap", "units are"),
         (("revoke", "signing-key", "--reason", "x"), "is a kind, not an id", "--kind signing-key"),
-        (("list", "more"), "unexpected extra argument", "--help"),
+        (("list", "more"), "no kind 'more'", "one of: api-key"),
+        (("list", "ca", "more"), "unexpected extra argument", "--help"),
+        (("list", "ca", "--kind", "ca"), "named twice", "watchword list ca"),
+        (("revoke", "--reason", "x"), "say one thing to revoke", "--subject"),
+        (("revoke", "key_x", "--subject", "user:alice", "--reason", "x"), "say one thing to revoke", "--subject"),
+        (("revoke", "--subject", "user:alcie", "--reason", "x"), "there is no user:alcie", "did you mean user:alice?"),
+        (("revoke", "--token", "abc", "--reason", "x"), "neither a token nor a jti", "jti_"),
+        (("revoke", "--token", "eyJhbGciOiJub25lIn0.e30.", "--reason", "x"), "no token of ours", "nothing accepts it"),
     ],
 )
 def test_mistakes_say_how_to_mend_them(desk: Desk, words: tuple[str, ...], what: str, hint: str) -> None:
@@ -120,3 +135,70 @@ def test_a_secret_typed_for_an_id_is_not_repeated(desk: Desk) -> None:
     said = desk.wrong("revoke", value["secret"], "--reason", "x")
     assert value["secret"] not in said
     assert f"its id is {value['id']}" in said
+
+
+def _given(desk: Desk, work: Callable[[Watchword], Awaitable[str]]) -> str:
+    return run(Asked(desk.folder / "watchword.toml"), work)
+
+
+def _refusal(desk: Desk, token: str) -> str:
+    async def work(house: Watchword) -> str:
+        decision = await house.gate.decide(bearing(b"Bearer " + token.encode()), house.route("jwt | oauth2"))
+        return decision.rejection.reason.code if isinstance(decision, Deny) else ""
+
+    return _given(desk, work)
+
+
+def _persons_token(desk: Desk) -> str:
+    async def work(house: Watchword) -> str:
+        who = Principal("user:alice", "basic", "pwd_x", frozenset(), ("pwd",), 1)
+        return house.tokens.for_family((await house.families.start(who, by="test")).family).text
+
+    return _given(desk, work)
+
+
+def test_revoke_one_token_and_no_other(desk: Desk) -> None:
+    one, two = _persons_token(desk), _persons_token(desk)
+    said = desk.done("revoke", "--token", "-", "--reason", "leaked", "--json", stdin=one + "\n")
+    assert said.json["subject"] == "user:alice"
+    assert (_refusal(desk, one), _refusal(desk, two)) == ("revoked", "")
+    jti = json.loads(base64.urlsafe_b64decode(two.split(".")[1] + "=="))["jti"]
+    desk.done("revoke", "--token", jti, "--reason", "leaked")
+    assert _refusal(desk, two) == "revoked"
+    assert one not in desk.done("audit").out
+
+
+def test_revoke_whatever_a_person_was_given(desk: Desk) -> None:
+    token = _persons_token(desk)
+    said = desk.done("revoke", "--subject", "user:alice", "--reason", "lost laptop")
+    assert "logged out everywhere" in said.out
+    assert _refusal(desk, token) == "revoked"
+    states = [each["state"] for each in desk.done("list", "refresh", "--json").lines]
+    assert states == ["revoked"]
+    assert _refusal(desk, _persons_token(desk)) == ""  # logged in again within the same second
+
+
+def test_revoke_what_a_client_was_given(desk: Desk) -> None:
+    client = desk.issued("oauth-client", "service:billing")["client_id"]
+
+    async def work(house: Watchword) -> str:
+        return house.tokens.for_client(await house.lifecycle.show(client), frozenset()).text
+
+    token = _given(desk, work)
+    assert _refusal(desk, token) == ""
+    assert desk.done("revoke", "--client", client, "--reason", "test", "--json").json == {"client_id": client}
+    assert _refusal(desk, token) == "revoked"
+    assert desk.done("show", client, "--json").json["state"] == "active"
+    key = desk.issued("api-key", "service:billing")["id"]
+    assert "is no OAuth client" in desk.wrong("revoke", "--client", key, "--reason", "x")
+
+
+def test_a_revoked_signing_key_is_replaced_and_all_it_signed_is_void(desk: Desk) -> None:
+    token = _persons_token(desk)
+    used = next(each for each in desk.done("list", "signing-key", "--json").lines if each["state"] == "active")
+    desk.done("revoke", used["id"], "--reason", "stolen")
+    assert _refusal(desk, token) == "unknown_key"
+    states = [each["state"] for each in desk.done("list", "signing-key", "--json").lines]
+    assert sorted(states) == ["active", "revoked"]
+    assert _refusal(desk, _persons_token(desk)) == ""
+    assert "is not the key in use" in desk.wrong("rotate", used["id"])

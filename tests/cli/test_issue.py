@@ -81,7 +81,8 @@ def test_pem_is_printed_so_that_it_can_be_copied(desk: Desk) -> None:
 
 
 def test_password_from_stdin_is_not_printed(desk: Desk) -> None:
-    said = desk.done("issue", "password", "--for", "user:alice", "--password-stdin", "--json", stdin="correct horse battery\n")
+    words = ("issue", "password", "--for", "user:alice", "--password-stdin", "--json")
+    said = desk.done(*words, stdin="correct horse battery\n")
     assert "correct horse" not in said.out + said.err
     assert said.json["id"].startswith("pwd_")
     assert "password" not in said.json

@@ -237,11 +237,14 @@ class Weighing(InlineHashing):
     def __init__(self) -> None:
         super().__init__(CHEAP)
         self.spent: Counter[str] = Counter()
+        self.calls = 0
         self.hashes = 0
 
     def verify(self, encoded: str, password: str) -> bool:
-        spent = work(encoded)
-        self.spent[spent.kind] += spent.units
+        self.calls += 1
+        for each in encoded.split("\n"):
+            spent = work(each)
+            self.spent[spent.kind] += spent.units
         return super().verify(encoded, password)
 
     def hash(self, password: str) -> str:
@@ -282,7 +285,14 @@ def test_whatever_the_mix_of_hashes_every_failure_costs_the_same_work(name):
         "argon2id 8 1 1": 2, "pbkdf2-sha256": 1000, "bcrypt": 1024, "argon2id 16 1 1": 2
     }  # fmt: skip
     assert house.book.asked == 4
-    assert house.passwords.hashes == 0
+    assert (house.passwords.calls, house.passwords.hashes) == (2, 0)
+
+
+def test_of_two_passwords_both_are_right_in_a_house_of_many_kinds_of_hashes():
+    house = mixed_house()
+    assert house.call("both", "the native password").credential == "pwd_0002"
+    assert house.call("both", "the older password").credential == "pwd_0001"
+    assert house.passwords.spent["bcrypt"] == 1024
 
 
 def test_a_hash_of_a_kind_that_nobody_noted_takes_the_place_of_one_of_today():

@@ -32,17 +32,19 @@ PASSWORD = "correct horse battery staple"
 class Live:
     """One server, its Watchword, and the loop that both live in."""
 
-    def __init__(self, folder: Path, toml: str = "", **more: Any) -> None:
+    def __init__(self, folder: Path, toml: str = "", *, send_mail: Any = None, **more: Any) -> None:
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
         self.config = folder / "watchword.toml"
+        toml = toml.replace("{url}", self.url)
         self.config.write_text(toml if "[store]" in toml else toml + '\n[store]\nurl = "sqlite:///live.db"\n')
         self.settings = load(self.config)
         more.setdefault("root_key", new_root_key())
         self.watchword: Watchword = watchword_of_cheap(self.settings, **more)
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.port = self.socket.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.app = create_app(self.watchword, self.settings, send_mail=send_mail)
         config = uvicorn.Config(
-            create_app(self.watchword, self.settings),
+            self.app,
             http=ServerProtocol,
             ws="none",
             lifespan="on",

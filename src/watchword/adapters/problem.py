@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from watchword.codec.fields import render_challenge
 from watchword.model.reason import Reason
@@ -14,17 +15,15 @@ __all__ = ["PROBLEM_TYPE", "problem", "problem_body"]
 PROBLEM_TYPE: Final = "urn:watchword:problem:"
 
 
-def problem_body(reason: Reason, reference: str) -> bytes:
-    """Return the JSON text of what a caller may know: type, title, status, reference."""
-    return json.dumps(
-        {"type": PROBLEM_TYPE + reason.type, "title": reason.title, "status": reason.status, "reference": reference},
-        separators=(",", ":"),
-    ).encode()
+def problem_body(reason: Reason, reference: str, more: Mapping[str, Any] | None = None) -> bytes:
+    """Return the JSON text of what a caller may know: type, title, status, reference, and ``more`` members."""
+    known = {"type": PROBLEM_TYPE + reason.type, "title": reason.title, "status": reason.status, "reference": reference}
+    return json.dumps({**known, **(more or {})}, separators=(",", ":")).encode()
 
 
-def problem(deny: Deny) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+def problem(deny: Deny, more: Mapping[str, Any] | None = None) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
     """Return status, header fields and body. Date is the server's to send (RFC 9110 section 6.6.1)."""
-    body = problem_body(deny.rejection.reason, deny.reference)
+    body = problem_body(deny.rejection.reason, deny.reference, more)
     headers = [
         (b"content-type", b"application/problem+json"),
         (b"content-length", str(len(body)).encode()),

@@ -14,7 +14,7 @@ from watchword.cli.plumbing.output import day, moment, note, print_record, print
 from watchword.cli.plumbing.passwords import demand
 from watchword.cli.plumbing.records import check_folder, print_issued, rows_of, value_of
 from watchword.cli.plumbing.shell import Stop, VerbCommand, asked, nearest
-from watchword.cli.plumbing.typed import at, chosen, password_from_stdin, seconds_of
+from watchword.cli.plumbing.typed import at, chosen, password_from_stdin, seconds_of, token_from_stdin
 
 if TYPE_CHECKING:
     from watchword.app import Watchword
@@ -33,6 +33,7 @@ def register(app: typer.Typer) -> None:
     """Add the verbs to the command line."""
     app.command("list", cls=VerbCommand, epilog="""
     $ watchword list
+    $ watchword list signing-key
     $ watchword list --subject service:billing --state active
     """)(list_)  # fmt: skip
     app.command("show", cls=VerbCommand, epilog="$ watchword show key_5bX0…")(show)
@@ -40,11 +41,15 @@ def register(app: typer.Typer) -> None:
     $ watchword rotate key_5bX0… --overlap 7d
     $ watchword rotate signing-key
     """)(rotate)  # fmt: skip
-    app.command("revoke", cls=VerbCommand, epilog='$ watchword revoke key_5bX0… --reason "left the team"')(revoke)
+    app.command("revoke", cls=VerbCommand, epilog="""
+    $ watchword revoke key_5bX0… --reason "left the team"
+    $ watchword revoke --subject user:alice --reason "lost laptop"
+    """)(revoke)  # fmt: skip
 
 
 def list_(
     ctx: typer.Context,
+    named: Annotated[str | None, typer.Argument(metavar="[KIND]", help="Only this kind.")] = None,
     kind: Annotated[str | None, typer.Option("--kind", metavar="KIND", help="Only this kind.")] = None,
     subject: Annotated[str | None, typer.Option("--subject", metavar="SUBJECT", help="Only whose they are.")] = None,
     state: Annotated[str | None, typer.Option("--state", metavar="STATE", help="Only in this state.")] = None,
@@ -54,7 +59,10 @@ def list_(
     from watchword.lifecycle.values import subject_of
     from watchword.model.credential import Kind, State
 
-    only = None if kind is None else chosen("kind", kind, Kind)
+    if named is not None and kind is not None:
+        raise Stop("the kind is named twice", f"`watchword list {named}` is enough")
+    wished = named if kind is None else kind
+    only = None if wished is None else chosen("kind", wished, Kind)
     wanted = None if state is None else chosen("state", state, State)
     owner = None if subject is None else at("--subject", subject_of, subject)
 
@@ -121,33 +129,72 @@ def rotate(
     """Issue a successor; both are valid until the overlap ends."""
     seconds = 0 if overlap.strip() in ("0", "0s") else seconds_of("--overlap", overlap)
 
-    async def work(house: Watchword) -> tuple[Issued, str]:
+    async def work(house: Watchword) -> tuple[Issued, str, int]:
         old = await _newest(house, id) if id in _OWN else await _one(house, id)
         for option, given, kind in (("--out", out, "client-cert"), ("--password-stdin", from_stdin, "password")):
             if given and old.kind.value != kind:
                 raise Stop(f"{option} is for {kind}, and {old.id} is {old.kind}")
         check_folder(out)
+        if old.kind.value == "signing-key":
+            return await _turned(house, old.id, seconds)
         options = {"password": password_from_stdin()} if from_stdin else {}
         await demand(house, old.subject, options.get("password"))
-        return await house.lifecycle.rotate(old.id, overlap=seconds, by=actor(), options=options), old.id
+        issued = await house.lifecycle.rotate(old.id, overlap=seconds, by=actor(), options=options)
+        return issued, old.id, issued.credential.created_at + seconds
 
-    issued, old = run(asked(ctx), work)
+    issued, old, ends = run(asked(ctx), work)
     record = issued.credential
-    more: dict[str, Any] = {"replaces": old, "overlap_ends_at": record.created_at + seconds}
+    more: dict[str, Any] = {"replaces": old, "overlap_ends_at": ends}
     print_issued(asked(ctx), issued, f"{record.kind} for {record.subject}", out, **more)
     if not asked(ctx).json:
-        note(f"{old} is valid until {moment(record.created_at + seconds)}.")
+        note(f"{old} is valid until {moment(ends)}.")
+
+
+async def _turned(house: Watchword, id: str, overlap: int) -> tuple[Issued, str, int]:
+    """Replace the signing key in use: the one before verifies for as long as a token may live, at least."""
+    from watchword.lifecycle.verbs import Issued
+
+    used = await _newest(house, "signing-key")
+    if used.id != id:
+        raise Stop(f"{id} is not the key in use", f"that is {used.id}")
+    new, old = await house.signing.rotate(by=actor(), overlap=overlap)
+    return Issued(new, {}), old.id, old.retire_at or 0
 
 
 def revoke(
     ctx: typer.Context,
-    id: Id,
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is kept in the audit.")],
+    id: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="A credential's public id: key_…, fam_…, sig_….")
+    ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option("--token", metavar="TOKEN", help="One access token: its jti, or - to read it from stdin."),
+    ] = None,
+    subject: Annotated[
+        str | None,
+        typer.Option("--subject", metavar="SUBJECT", help="Whatever was given before now: sessions, tokens."),
+    ] = None,
+    client: Annotated[
+        str | None, typer.Option("--client", metavar="CLIENT", help="Access tokens that this OAuth client was given.")
+    ] = None,
 ) -> None:
-    """Revoke now and for good, with every token that came from it."""
+    """Revoke now and for good: a credential with every token that came from it, or tokens alone."""
     if not reason.strip():
         raise Stop("--reason is empty", 'say why, such as --reason "left the team"')
+    if sum(each is not None for each in (id, token, subject, client)) != 1:
+        raise Stop("say one thing to revoke", "an ID, --token, --subject or --client")
+    if token is not None:
+        _revoke_token(ctx, token_from_stdin() if token == "-" else token, reason)  # noqa: S105 - "-" is standard input
+    elif subject is not None:
+        _revoke_of_subject(ctx, subject, reason)
+    elif client is not None:
+        _revoke_of_client(ctx, client, reason)
+    elif id is not None:
+        _revoke_one(ctx, id, reason)
 
+
+def _revoke_one(ctx: typer.Context, id: str, reason: str) -> None:
     async def work(house: Watchword) -> tuple[Credential, bool]:
         old = await _one(house, id)
         return await house.lifecycle.revoke(old.id, reason=reason, by=actor()), old.revoked_at is not None
@@ -156,6 +203,48 @@ def revoke(
     value = value_of(record)
     rows = [(name, content) for name, content in rows_of(value) if name.startswith("revoke") or name == "subject"]
     print_record(asked(ctx), value, rows, f"{record.id} is revoked" + (" since before" if before else ""))
+
+
+def _revoke_token(ctx: typer.Context, token: str, reason: str) -> None:
+    async def work(house: Watchword) -> dict[str, Any]:
+        from watchword.lifecycle.verbs import REMEMBERED
+
+        jti, until, subject = token, int(time.time()) + REMEMBERED, ""
+        if token.startswith("eyJ"):
+            claims = house.keys.claims_of(token.encode("ascii", "replace"))
+            if claims is None:
+                raise Stop("that is no token of ours, or its key is gone", "nothing accepts it")
+            jti, until, subject = str(claims["jti"]), int(claims["exp"]), str(claims["sub"])
+        elif not token.startswith("jti_"):
+            raise Stop("that is neither a token nor a jti", "a jti starts with jti_, and stands in the token's claims")
+        await house.lifecycle.revoke_token(jti, until=until, subject=subject, reason=reason, by=actor())
+        return {"jti": jti, "subject": subject or None, "until": until}
+
+    value = run(asked(ctx), work)
+    print_record(asked(ctx), value, [("subject", value["subject"])], f"{value['jti']} is revoked")
+
+
+def _revoke_of_subject(ctx: typer.Context, subject: str, reason: str) -> None:
+    from watchword.lifecycle.values import subject_of
+
+    name = at("--subject", subject_of, subject)
+
+    async def work(house: Watchword) -> None:
+        await house.lifecycle.revoke_tokens(name, reason=reason, by=actor(), everything=True)
+
+    run(asked(ctx), work)
+    rows = [("still valid", "keys, certificates and passwords: see watchword list --subject")]
+    print_record(asked(ctx), {"subject": name}, rows, f"{name} is logged out everywhere; tokens of before are void")
+
+
+def _revoke_of_client(ctx: typer.Context, client: str, reason: str) -> None:
+    async def work(house: Watchword) -> str:
+        record = await house.lifecycle.revoke_client_tokens((await _one(house, client)).id, reason=reason, by=actor())
+        return str(record.detail["client_id"])
+
+    name = run(asked(ctx), work)
+    rows = [("still valid", f"its secret: watchword revoke {name} ends that, too")]
+    print_record(asked(ctx), {"client_id": name}, rows, f"tokens that {name} was given before are void")
 
 
 async def _one(house: Watchword, id: str) -> Credential:
@@ -187,11 +276,10 @@ async def _not_an_id(house: Watchword, secret: str) -> tuple[str, str]:
 
 
 async def _newest(house: Watchword, kind: str) -> Credential:
-    from watchword.model.credential import Kind, State
+    from watchword.lifecycle.signing import in_use
+    from watchword.model.credential import Kind
 
-    now = time.time()
-    held = await house.lifecycle.page(kind=Kind(kind), limit=1000)
-    active = [record for record in held if record.state(now) is State.ACTIVE]
-    if not active:
+    found = in_use(await house.lifecycle.page(kind=Kind(kind), limit=1000), time.time())
+    if found is None:
         raise Stop(f"there is no active {kind}", "restart the server: it makes one")
-    return max(active, key=lambda record: record.created_at)
+    return found

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from watchword.cli import importing
+from watchword.cli import importing, people
 from watchword.cli.plumbing.house import actor, run
 from watchword.cli.plumbing.output import day, moment, note, print_record, print_rows
 from watchword.cli.plumbing.passwords import demand
@@ -34,6 +34,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(service, name="service")
     _shared(user, "user", "alice")
     importing.register(user)
+    people.register(user)
     _shared(service, "service", "billing")
 
 

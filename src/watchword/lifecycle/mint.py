@@ -19,6 +19,7 @@ CA_SUBJECT: Final = "service:watchword"
 
 PROFILES: Final = ("v1", "concat")
 _CERTIFICATE_DAYS: Final = 90
+_LOGIN: Final = ("factors", "proved", "authenticated_at", "login", "agent", "address")
 _IDLE: Final = 3600  # seconds (NIST SP 800-63B-4 section 2.2.3)
 
 
@@ -150,7 +151,7 @@ def client_lookup(client_id: str, secret: str) -> bytes:
 
 async def _session(workshop: Workshop, draft: Draft) -> Minted:
     secret = new_secret("ws_")
-    wanted = {name: draft.option(name) for name in ("factors", "authenticated_at", "agent", "address")}
+    wanted = {name: draft.option(name) for name in _LOGIN}
     detail = {"idle": draft.option("idle", _IDLE), **{name: v for name, v in wanted.items() if v is not None}}
     return Minted(new_id("ses_"), lookup=digest(secret), detail=detail, material={"cookie": secret})
 

@@ -234,7 +234,7 @@ class Lifecycle:
         """Void every access token that an OAuth client was given before now, for itself or for a person."""
         client = await self.show(client_id)
         if client.kind is not Kind.OAUTH_CLIENT:
-            raise LifecycleError(f"{client_id} is a {client.kind}", "an OAuth client's id starts with cli_")
+            raise LifecycleError(f"{client_id} is no OAuth client", "the id of one starts with cli_")
         now, name = self._clock(), str(client.detail["client_id"])
         event = _event(now, "revoke", by, client, f"tokens issued before now: {reason}")
         await self._write(_void(Topic.SUBJECT, f"client:{name}", now), event)

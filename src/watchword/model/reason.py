@@ -90,12 +90,17 @@ INSUFFICIENT_AUTHENTICATION: Final = Reason(
     "A stronger or fresher authentication is required",
     "insufficient_user_authentication",
 )
+MFA_REQUIRED: Final = Reason("mfa_required", 403, "mfa_required", "A second factor is required")
+ENROLMENT_REQUIRED: Final = Reason(
+    "enrolment_required", 403, "enrolment_required", "A second factor must be set up first, on the login page"
+)
 REFUSED_GRANT: Final = Reason("refused_grant", 400, "invalid_grant", "The grant is refused", "invalid_grant")
 INVALID_FIELDS: Final = Reason("invalid_fields", 422, "invalid_fields", "Some fields cannot be accepted")
 SPENT_LINK: Final = Reason("spent_link", 400, "spent_link", "The link was used already, or is too old")
 
 RATE_LIMITED: Final = Reason("rate_limited", 429, "rate_limited", "Too many requests")
 ADDRESS_LIMITED: Final = Reason("address_limited", 429, "rate_limited", "Too many requests")
+LOGINS_LIMITED: Final = Reason("logins_limited", 429, "rate_limited", "Too many requests")
 OVERLOADED: Final = Reason("overloaded", 503, "unavailable", "The service is unavailable")
 BROKEN: Final = Reason("broken", 503, "unavailable", "The service is unavailable")
 

@@ -12,7 +12,7 @@ from typing import Final
 from watchword.codec.addresses import loopback
 from watchword.codec.fields import parse_basic
 from watchword.codec.names import normal_name
-from watchword.codec.passwords import Cost, Overloaded, dummy, idle, outdated, prepared, work
+from watchword.codec.passwords import Cost, Overloaded, dummy, idle, outdated, prepared, together, work
 from watchword.model.credential import Credential, Kind
 from watchword.model.ports import Allowance, Clock, Meter, Passwords, Records, Soon
 from watchword.model.reason import (
@@ -105,7 +105,7 @@ class PasswordCheck:
     first, nothing comes of it.
     """
 
-    __slots__ = ("_clock", "_cost", "_guesses", "_kind", "_passwords", "_records")
+    __slots__ = ("_clock", "_cost", "_dummy", "_guesses", "_kind", "_passwords", "_records")
 
     def __init__(
         self,
@@ -120,7 +120,8 @@ class PasswordCheck:
         self._passwords = passwords
         self._clock = clock
         self._cost = cost or Cost()
-        self._kind = work(dummy(self._cost)).kind
+        self._dummy = dummy(self._cost)
+        self._kind = work(self._dummy).kind
 
     async def check(self, name: str, password: str, scheme: str = "basic") -> Principal | Rejection:
         """Return the principal of ``user:NAME`` or else ``service:NAME``, or the Rejection.
@@ -187,19 +188,18 @@ class PasswordCheck:
         return owed
 
     async def _fitting(self, usable: list[Credential], password: str, owed: dict[str, int]) -> Credential | None:
-        for credential in usable:
-            encoded = credential.secret.decode()
+        """Return the credential that the password fits. Every failure goes to the hashing twice, with equal work."""
+        hashes = [each.secret.decode() for each in usable]
+        first = hashes[0] if hashes else self._dummy
+        for encoded in hashes or [first]:
             spent = work(encoded)
-            if spent.kind in owed:
-                owed[spent.kind] -= spent.units
-            else:
-                owed[self._kind] -= 1
-            if await self._verify(encoded, password):
-                return credential  # how soon a right password is accepted is no secret
-        for kind, units in owed.items():
-            for encoded in idle(kind, units):
-                await self._verify(encoded, password)
-        return None
+            kind, units = (spent.kind, spent.units) if spent.kind in owed else (self._kind, 1)
+            owed[kind] -= units
+        if await self._verify(first, password):
+            return usable[0] if usable else None  # how soon a right password is accepted is no secret
+        rest = [*hashes[1:], *(each for kind, units in owed.items() for each in idle(kind, units))]
+        fits = await self._verify(together(rest), password) if rest else False
+        return usable[1] if fits and len(usable) > 1 else None
 
     async def _renew(self, credential: Credential, password: str) -> None:
         if not outdated(credential.secret.decode(), self._cost):

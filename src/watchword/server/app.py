@@ -17,10 +17,14 @@ from watchword.app import Watchword
 from watchword.gate import Route
 from watchword.model.reason import BODY_TOO_LARGE, MALFORMED_REQUEST, METHOD_NOT_ALLOWED, NOT_FOUND
 from watchword.model.verdict import Allow, Deny, Principal, Rejection
+from watchword.server.account.endpoints import account_endpoints
+from watchword.server.account.mail import Send as SendMail
+from watchword.server.account.post import Post
 from watchword.server.check import CHECK, Check
 from watchword.server.config.settings import Settings
 from watchword.server.login.attempts import Attempts
 from watchword.server.login.entry import Login
+from watchword.server.login.outside import Outside
 from watchword.server.oauth.authorize import Authorize
 from watchword.server.oauth.discovery import Discovery
 from watchword.server.oauth.token import TokenEndpoint
@@ -44,9 +48,14 @@ WHOAMI: Final = ("hmac", "api-key", "jwt", "oauth2", "basic", "session", "mtls")
 """The order in which credentials are looked for where any is accepted: a signature before the bare key beside it."""
 
 
-def create_app(watchword: Watchword, settings: Settings | None = None) -> ServerApp:
-    """Return the server as an ASGI application; its lifespan starts and stops ``watchword``."""
-    return ServerApp(watchword, settings or Settings())
+def create_app(
+    watchword: Watchword, settings: Settings | None = None, *, send_mail: SendMail | None = None
+) -> ServerApp:
+    """Return the server as an ASGI application; its lifespan starts and stops ``watchword``.
+
+    ``send_mail`` takes letters instead of the mail server of the settings.
+    """
+    return ServerApp(watchword, settings or Settings(), send_mail)
 
 
 def every_scheme(watchword: Watchword) -> str:
@@ -58,20 +67,24 @@ def every_scheme(watchword: Watchword) -> str:
 class ServerApp:
     """Hold the endpoints. ``GET /whoami`` and ``/check`` are answered without Starlette."""
 
-    def __init__(self, watchword: Watchword, settings: Settings) -> None:
+    def __init__(self, watchword: Watchword, settings: Settings, send_mail: SendMail | None = None) -> None:
         self._watchword = watchword
+        self.post: Post = Post(watchword, settings, send_mail)
         self._max_body = settings.server.max_body
         self._anyone: Route = watchword.route(every_scheme(watchword))
         check = Check(watchword, settings, self._anyone)
         self._check = check.answer
         self.at_once: Callable[[Scope], Answer | Coroutine[Any, Any, Answer] | None] = check.at_once
         pages, attempts = Pages(), Attempts(watchword, settings)
+        login = Login(watchword, attempts, pages)
         routes = [
-            *Login(watchword, attempts, pages).routes(),
+            *login.routes(),
+            *Outside(watchword, settings, login, attempts, pages).routes(),
             *Authorize(watchword, pages).routes(),
             *TokenEndpoint(watchword, attempts, settings).routes(),
             *Userinfo(watchword).routes(),
             *Discovery(watchword).routes(),
+            *account_endpoints(watchword, settings, attempts, pages, self.post),
             *pages.routes(),
         ]
         # Not the Starlette class: its error middleware would answer what breaks with a 500 of its own.
@@ -143,6 +156,7 @@ class ServerApp:
                     return
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
+                await self.post.outbox.close()
                 await self._watchword.stop()
                 await send({"type": "lifespan.shutdown.complete"})
                 return

@@ -50,6 +50,7 @@ SECURITY: Final[Headers] = (
 )
 _HERE: Final = Path(__file__).parent
 _PAGE_CSP: Final = b"default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+_SCRIPT_CSP: Final = b"; script-src 'self'; connect-src 'self'"  # only where a passkey is asked for
 _HSTS: Final = (b"strict-transport-security", b"max-age=63072000")
 _NO_STORE: Final = (b"cache-control", b"no-store")
 
@@ -114,9 +115,9 @@ def json_response(status: int, value: Mapping[str, Any], headers: Iterable[tuple
     return _response(json_answer(status, value, headers))
 
 
-def problem_response(deny: Deny, headers: Headers = ()) -> Response:
-    """Return a problem document as Starlette takes it, with further fields."""
-    status, fields, body = problem(deny)
+def problem_response(deny: Deny, headers: Headers = (), more: Mapping[str, Any] | None = None) -> Response:
+    """Return a problem document as Starlette takes it, with further header fields and members."""
+    status, fields, body = problem(deny, more)
     return _response((status, [*fields, *headers], body))
 
 
@@ -143,11 +144,17 @@ class Pages:
         self._templates = Environment(
             loader=FileSystemLoader(_HERE / "templates"), autoescape=select_autoescape(), auto_reload=False
         )
+        self._script = (_HERE / "static" / "webauthn.js").read_bytes()
         self._style = (_HERE / "static" / "watchword.css").read_bytes()
 
     def routes(self) -> list[Route]:
         """Return the endpoint of the stylesheet."""
-        return [Route("/static/watchword.css", self.style)]
+        return [Route("/static/watchword.css", self.style), Route("/static/webauthn.js", self.script)]
+
+    async def script(self, request: Request) -> Response:
+        """Return the script that asks browsers for passkeys."""
+        kind, kept = b"text/javascript; charset=utf-8", [(b"cache-control", b"public, max-age=3600")]
+        return _content(self._script, 200, kind, kept)
 
     async def style(self, request: Request) -> Response:
         """Return the stylesheet."""
@@ -156,7 +163,8 @@ class Pages:
     def page(self, name: str, status: int = 200, headers: Headers = (), **values: Any) -> Response:
         """Return a page, which nobody may store."""
         body = self._templates.get_template(name).render(values).encode()
-        fields = [(b"cache-control", b"no-store"), (b"content-security-policy", _PAGE_CSP), *headers]
+        policy = _PAGE_CSP + _SCRIPT_CSP if values.get("script") else _PAGE_CSP
+        fields = [(b"cache-control", b"no-store"), (b"content-security-policy", policy), *headers]
         return _content(body, status, b"text/html; charset=utf-8", fields)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from watchword.codec.passwords import Cost, adopted, fits, idle, outdated, work
+from watchword.codec.passwords import Cost, adopted, fits, hashing, idle, outdated, together, work
 from watchword.codec.passwords.foreign import parse
 
 PASSWORD = "correct horse battery stäple"
@@ -132,6 +132,7 @@ def test_foreign_hashes_take_the_password_as_it_was_typed():
         ("md5$salt$5f4dcc3b5aa765d61d8327deb882cf99", "not a password hash that is known"),
         ("$1$salt$qJH7.N4xYta3aEG/dfqo/0", "not a password hash that is known"),
         ("$2x$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "not a password hash that is known"),
+        ("pbkdf2_sha1$1$sa\nlt$DGDID5YfDnHzqbUkr2ASBi/gN6Y=", "not a password hash that is known"),
         ("hunter2 in plain text", "not a password hash that is known"),
         ("!", "not a password hash that is known"),
         ("", "not a password hash that is known"),
@@ -157,6 +158,17 @@ def test_dummies_are_read_like_real_ones_and_cost_the_same(encoded):
 def test_what_a_cheap_bcrypt_leaves_is_made_up_for_exactly(cheap, costly):
     left = 2 ** max(cheap, costly) - 2 ** min(cheap, costly)
     assert sum(work(each).units for each in idle("bcrypt", left)) == left
+
+
+def test_of_several_hashes_together_any_may_fit_and_all_are_checked(monkeypatch):
+    checked = []
+    for_one = hashing._fits
+    monkeypatch.setattr(hashing, "_fits", lambda *call: checked.append(call[0]) or for_one(*call))
+    several = together([adopted(made) for made in MADE if "1000000" not in made])
+    assert fits(several, PASSWORD)
+    assert len(checked) == len(MADE) - 1
+    assert not fits(several, PASSWORD + "x")
+    assert fits(together([*idle("bcrypt", 48), MADE[0]]), PASSWORD)
 
 
 def test_no_work_is_no_dummy():

@@ -1,4 +1,4 @@
-"""``[accounts]`` and ``[mail]``."""
+"""``[accounts]``, ``[mail]`` and ``[passwords]``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from watchword.server.config.load import ConfigError, load
+from watchword.codec.passwords import Cost
+from watchword.codec.secrets import new_root_key
+from watchword.server.config.load import ConfigError, load, watchword_of
 
 
 def _load(folder: Path, toml: str) -> object:
@@ -44,3 +46,51 @@ def test_the_variable_of_the_mail_password_is_no_stray_setting(tmp_path: Path, m
     _load(tmp_path, '[mail]\npassword_env = "WATCHWORD_MAIL_PASSWORD"\n')
     with pytest.raises(ConfigError):
         _load(tmp_path, "")
+
+
+def test_passwords_are_judged_and_hashed_as_the_settings_say(tmp_path: Path) -> None:
+    toml = (
+        'issuer = "https://auth.orders.example"\n[store]\nurl = "memory:"\n[passwords]\nminimum = 20\n'
+        "minimum_with_factor = 12\nstrength = 0\nmemory = 12288\niterations = 3\nparallelism = 2\n"
+    )
+    house = watchword_of(_load(tmp_path, toml), root_key=new_root_key())
+    assert house.passwords.cost == house.parts.password_cost == Cost(12288, 3, 2)
+    rules = house.password_rules
+    assert (rules.minimum, rules.minimum_with_factor) == (20, 12)
+    assert rules.check("abcdefghijklmnopqrst") == ()
+    assert [each.code for each in rules.check("auth.orders.example.")] == ["personal"]
+
+
+def test_passwords_are_long_and_costly_unless_it_is_said() -> None:
+    table = load(None).passwords
+    assert (table.minimum, table.minimum_with_factor, table.strength) == (15, 8, 3)
+    assert table.cost() == Cost() == Cost(19456, 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("toml", "said"),
+    [
+        ("minimum = 7", "passwords.minimum"),
+        ("minimum_with_factor = 7", "passwords.minimum_with_factor"),
+        ("strength = 5", "passwords.strength"),
+        ("memory = 7167", "passwords.memory"),
+        ("memory = 19455", "at least 19456"),
+        ("iterations = 1", "at least 47104"),
+        ("memory = 12287\niterations = 3", "at least 12288"),
+        ("memory = 9215\niterations = 4", "at least 9216"),
+        ("iterations = 0", "passwords.iterations"),
+        ("parallelism = 0", "passwords.parallelism"),
+        ("memory = 2000000", "passwords.memory"),
+        ("memmory = 20000", "did you mean"),
+    ],
+)
+def test_hashes_that_cost_too_little_are_refused(tmp_path: Path, toml: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        _load(tmp_path, f"[passwords]\n{toml}\n")
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(("memory", "iterations"), [(47104, 1), (19456, 2), (12288, 3), (9216, 4), (7168, 5)])
+def test_what_owasp_holds_for_equally_strong_is_taken(tmp_path: Path, memory: int, iterations: int) -> None:
+    table = _load(tmp_path, f"[passwords]\nmemory = {memory}\niterations = {iterations}\n").passwords  # type: ignore[attr-defined]
+    assert table.cost() == Cost(memory, iterations, 1)

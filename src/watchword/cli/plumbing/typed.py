@@ -24,6 +24,7 @@ __all__ = [
     "prompted",
     "seconds_of",
     "secret_from",
+    "token_from_stdin",
 ]
 
 T = TypeVar("T")
@@ -96,6 +97,14 @@ def password_from_stdin() -> str:
     if not password:
         raise Stop("no password came on standard input", 'such as: printf %s "$PASSWORD" | watchword …')
     return password
+
+
+def token_from_stdin() -> str:
+    """Return the token that comes on standard input, or that is typed unseen."""
+    token = prompted("Token") if sys.stdin.isatty() else sys.stdin.readline().strip()
+    if not token:
+        raise Stop("no token came on standard input", "such as: watchword revoke --token - < token.txt …")
+    return token
 
 
 def prompted(label: str, *, twice: bool = False) -> str:

@@ -13,6 +13,7 @@ from watchword.codec.passwords.hashing import (
     idle,
     outdated,
     prepared,
+    together,
     work,
 )
 
@@ -29,5 +30,6 @@ __all__ = [
     "idle",
     "outdated",
     "prepared",
+    "together",
     "work",
 ]

@@ -10,7 +10,6 @@ import hashlib
 import unicodedata
 from collections.abc import Iterable
 from functools import cache
-from importlib import resources
 from typing import Final
 
 __all__ = ["LEAST", "folded", "is_breached", "packed"]
@@ -72,4 +71,6 @@ def _entry(text: str) -> bytes:
 
 @cache
 def _shipped() -> bytes:
+    from importlib import resources
+
     return (resources.files("watchword.codec.passwords") / "breached.bin").read_bytes()

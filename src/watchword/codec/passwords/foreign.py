@@ -184,7 +184,7 @@ def _adapted(text: str) -> bytes:
     return _base64(text.replace(".", "+") + "=" * (-len(text) % 4))
 
 
-_SALT: Final = rf"([^$]{{1,{_MOST_SALT}}})"
+_SALT: Final = rf"([^$\s]{{1,{_MOST_SALT}}})"
 _READERS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Foreign]], ...]] = (
     (
         re.compile(r"(?P<django>bcrypt_sha256\$|bcrypt\$|)(?P<hash>\$2[aby]\$(?P<rounds>\d\d)\$[./A-Za-z0-9]{53})"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -29,6 +30,7 @@ __all__ = [
     "idle",
     "outdated",
     "prepared",
+    "together",
     "work",
 ]
 
@@ -101,15 +103,22 @@ def encode(password: str, cost: Cost) -> str:
     return _hasher(cost).hash(raw)
 
 
+def together(hashes: Iterable[str]) -> str:
+    """Return several hashes as one that a password fits when it fits any of them, at the price of all."""
+    return "\n".join(hashes)
+
+
 def fits(encoded: str, password: str) -> bool:
     """Return whether the password fits the stored hash, at the cost that the hash names.
 
-    It is a PHC string of Argon2, or what another system made. Raise ValueError when it is damaged, argon2's
-    VerificationError when hashing itself fails (no memory).
+    It is a PHC string of Argon2, what another system made, or several ``together``. Raise ValueError when it is
+    damaged, argon2's VerificationError when hashing itself fails (no memory).
     """
     raw = prepared(password)
-    if raw is None:
-        return False
+    return raw is not None and any([_fits(each, raw, password) for each in encoded.split("\n")])  # noqa: C419 - all
+
+
+def _fits(encoded: str, raw: bytes, password: str) -> bool:
     if not encoded.startswith(_ARGON2):
         return _parsed(encoded).fits(password)
     try:

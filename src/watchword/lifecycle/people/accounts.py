@@ -9,13 +9,13 @@ from typing import Any, Final
 from watchword.codec.names import normal_address, normal_name
 from watchword.codec.secrets import digest
 from watchword.lifecycle.errors import LifecycleError
-from watchword.lifecycle.people.addresses import Addresses, Moved, Moving
-from watchword.lifecycle.people.desk import Desk
+from watchword.lifecycle.people.account.addresses import Addresses, Moved, Moving
+from watchword.lifecycle.people.account.desk import Desk
+from watchword.lifecycle.people.account.replacement import Fault, Replacement, encoded, usable_passwords
+from watchword.lifecycle.people.account.resets import Reset, Resets
+from watchword.lifecycle.people.account.sign_ups import Invited, Notice, Pending, SignUps, Wanted
+from watchword.lifecycle.people.account.takeout import Takeout
 from watchword.lifecycle.people.holdings import address_lookup, address_of, second_factor
-from watchword.lifecycle.people.replacement import Fault, Replacement, encoded, usable_passwords
-from watchword.lifecycle.people.resets import Reset, Resets
-from watchword.lifecycle.people.sign_ups import Invited, Notice, Pending, SignUps, Wanted
-from watchword.lifecycle.people.takeout import Takeout
 from watchword.model.credential import Credential
 from watchword.model.records import Subject, Swap
 
@@ -131,6 +131,10 @@ class Accounts:
     async def redeem_reset(self, token: str, password: str) -> Reset | tuple[Fault, ...]:
         """Spend a reset link and set the password."""
         return await self._resets.redeem(token, password)
+
+    async def has_password(self, subject: str) -> bool:
+        """Return whether there is a password that may be used now."""
+        return bool(await usable_passwords(self._desk.records, subject, self._desk.clock()))
 
     async def change_password(
         self, subject: str, old: str | None, new: str, *, keep: str = "", by: str | None = None

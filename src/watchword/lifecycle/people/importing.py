@@ -13,7 +13,7 @@ from watchword.codec.names import EmailAddress, normal_address
 from watchword.codec.passwords import adopted, work
 from watchword.codec.secrets import new_id
 from watchword.lifecycle.errors import LifecycleError
-from watchword.lifecycle.people.addresses import email_record
+from watchword.lifecycle.people.account.addresses import email_record
 from watchword.lifecycle.people.hash_work import note_work
 from watchword.lifecycle.people.holdings import act, address_lookup
 from watchword.lifecycle.values import scopes_of, subject_of

@@ -55,8 +55,8 @@ def load(path: Path | str | None = None) -> Settings:
         problems.append(Problem("the environment", "", "a WATCHWORD_ variable of a whole table is not JSON"))
     named = data.get("root_key")
     variable = named.get("env") if isinstance(named, dict) else None
-    asked = [*settings.introspection, *settings.provider] if settings else []
-    clients = [each.client_secret_env for each in asked if each.client_secret_env]
+    clients = [each.client_secret_env for each in settings.introspection] if settings else []
+    clients += [each.client_secret_env for each in settings.provider if each.client_secret_env] if settings else []
     clients += [settings.mail.password_env] if settings else []
     stray = stray_names(known, [ROOT_KEY, CONFIG, str(variable or ROOT_KEY), *clients])
     problems = [each for each in problems if each.place not in {name.place for name in stray}] + stray
@@ -192,6 +192,7 @@ def _arguments(settings: Settings, client_ca: bytes | None) -> dict[str, Any]:
         "session_idle": settings.sessions.idle,
         "session_lifetime": settings.sessions.absolute,
         "site": settings.mfa.site(settings.issuer_url),
+        "mfa": settings.mfa.required,
         **_providers(settings),
     }
 

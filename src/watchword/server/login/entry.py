@@ -71,6 +71,7 @@ class Login:
         self._networks = Networks()
         self._session = watchword.route("session")
         self._token = watchword.route("jwt")
+        self.providers: tuple[tuple[str, str], ...] = ()  # names and labels of whom people may log in with
         self._challenge = (Challenge("Watchword-Login", (("realm", watchword.realm),)),)
 
     def routes(self) -> list[Endpoint]:
@@ -112,7 +113,9 @@ class Login:
         if refused is not None or not isinstance(token, str):
             return problem_response(refused or self._refuse(request, Rejection(NO_CREDENTIAL)))
         slowed = await self._attempts.slowed(request)
-        found = slowed or await self._elsewhere(request, token) or await self._watchword.families.redeem(token)
+        found: Rejection | Refreshed | None = slowed or await self._elsewhere(request, token)
+        if found is None:
+            found = await self._watchword.families.redeem(token, certificate=request.peer.certificate)
         if isinstance(found, Rejection):
             if slowed is None:
                 await self._attempts.guessed(request)
@@ -191,7 +194,8 @@ class Login:
         if isinstance(who, Rejection):
             return problem_response(self._refuse(request, who))
         self._watchword.audit.note(self._watchword.clock(), request, who)
-        return self._tokens(await self._watchword.families.start(who, by=who.subject))
+        certificate = request.peer.certificate
+        return self._tokens(await self._watchword.families.start(who, by=who.subject, certificate=certificate))
 
     def _tokens(self, refreshed: Refreshed) -> Response:
         access = self._watchword.tokens.for_family(refreshed.family)
@@ -215,10 +219,14 @@ class Login:
         who = await self._attempts.prove(request, form.get("username", ""), form.get("password", ""))
         if isinstance(who, Rejection):
             return self._again(self._refuse(request, who), request, form)
+        return await self.enter(request, who, form.get("next", ""))
+
+    async def enter(self, request: Request, who: Principal, place: str) -> Response:
+        """Let a browser in whose person has just proved themselves, by a password or elsewhere: on to ``place``."""
         self._watchword.audit.note(self._watchword.clock(), request, who)
         await self._end_presented(request)
         cookies = await self._start_session(request, who)
-        return _redirect(local_path(form.get("next", "")) or "/", cookies)
+        return _redirect(local_path(place) or "/", cookies)
 
     def _forged(self, request: Request) -> Rejection | Headers:
         """Return why the form may be another site's.
@@ -287,7 +295,7 @@ class Login:
     def _page(self, request: Request, status: int, headers: Any = (), **values: Any) -> Response:
         """Return the form, bound to a cookie of this visitor, so that no other site can log a browser in."""
         visitor = _visitor(request) or new_id("ses_login")
-        values = {"csrf_token": self._watchword.csrf.token_for(visitor), **values}
+        values = {"csrf_token": self._watchword.csrf.token_for(visitor), "providers": self.providers, **values}
         fields = [*headers, cookie("login", visitor, tls=request.peer.tls, age=_VISIT)]
         return self._pages.page("login.html", status, fields, **values)
 

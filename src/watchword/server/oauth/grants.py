@@ -56,14 +56,14 @@ class Grants:
             return await self._code(form, client)
         if grant == "refresh_token":
             return await self._refresh(request, form, client)
-        return self._for_itself(form, client)
+        return self._for_itself(request, form, client)
 
-    def _for_itself(self, form: Mapping[str, str], client: Credential) -> Given:
+    def _for_itself(self, request: Request, form: Mapping[str, str], client: Credential) -> Given:
         """Give a client a token for itself (RFC 6749 section 4.4)."""
         wanted = frozenset(form.get("scope", "").split()) or client.scopes
         if not wanted <= client.scopes:
             return _refused(REFUSED_GRANT, "scope", "invalid_scope")
-        return _answer(self._watchword.tokens.for_client(client, wanted))
+        return _answer(self._watchword.tokens.for_client(client, wanted, request.peer.certificate))
 
     async def _code(self, form: Mapping[str, str], client: Credential) -> Given:
         """Redeem a code (RFC 6749 section 4.1.3, RFC 7636 section 4.5)."""
@@ -91,7 +91,7 @@ class Grants:
         wanted = frozenset(form.get("scope", "").split()) or family.scopes
         if not wanted <= family.scopes:
             return _refused(REFUSED_GRANT, "scope", "invalid_scope")
-        found = await families.redeem(token, client=name)
+        found = await families.redeem(token, client=name, certificate=request.peer.certificate)
         if isinstance(found, Rejection):
             return Refused(found, "invalid_grant")
         allowed = client.scopes | OPENID_SCOPES  # what the client may was perhaps narrowed since

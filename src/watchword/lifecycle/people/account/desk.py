@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from watchword.lifecycle.errors import LifecycleError
+from watchword.lifecycle.people.account.links import Links
+from watchword.lifecycle.people.account.replacement import Fault, PasswordJudge
 from watchword.lifecycle.people.holdings import act
-from watchword.lifecycle.people.links import Links
-from watchword.lifecycle.people.replacement import Fault, PasswordJudge
 from watchword.lifecycle.values import subject_of
 from watchword.model.ports import Clock, Passwords, Records
 from watchword.model.records import Change, Event, Subject

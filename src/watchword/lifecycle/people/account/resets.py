@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from watchword.codec.names import normal_address
-from watchword.lifecycle.people.desk import Desk
+from watchword.lifecycle.people.account.desk import Desk
+from watchword.lifecycle.people.account.links import Link
+from watchword.lifecycle.people.account.replacement import Fault, Replacement, encoded, usable_passwords
 from watchword.lifecycle.people.holdings import address_of, second_factor
-from watchword.lifecycle.people.links import Link
-from watchword.lifecycle.people.replacement import Fault, Replacement, encoded, usable_passwords
 
 __all__ = ["RESET_LIFETIME", "SPENT", "Reset", "Resets"]
 

@@ -13,7 +13,7 @@ from watchword.model.credential import Credential, Kind
 from watchword.model.ports import Passwords, Records
 from watchword.model.records import Add, Change, Subject, Swap
 
-__all__ = ["Fault", "Lengths", "PasswordJudge", "Replacement", "encoded", "usable_passwords"]
+__all__ = ["Fault", "PasswordJudge", "Replacement", "encoded", "usable_passwords"]
 
 
 class Fault(NamedTuple):
@@ -37,16 +37,6 @@ class PasswordJudge(Protocol):
     def check(self, password: str, *, second_factor: bool = False, about: Iterable[str] = ()) -> Sequence[_Complaint]:
         """Return the complaints; none is fine."""
         ...
-
-
-class Lengths:
-    """Judge passwords by their length alone (NIST SP 800-63B-4 section 3.1.1.2)."""
-
-    def check(self, password: str, *, second_factor: bool = False, about: Iterable[str] = ()) -> Sequence[Fault]:
-        """Return whether it is too short: 15 characters, or 8 beside a second factor."""
-        least = 8 if second_factor else 15
-        text = f"Use at least {least} characters."
-        return () if len(password) >= least else (Fault("password", "too_short", text),)
 
 
 @dataclass(frozen=True, slots=True)

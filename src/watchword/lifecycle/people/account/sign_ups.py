@@ -9,12 +9,12 @@ from typing import Any, Final, NamedTuple
 from watchword.codec.names import EmailAddress, normal_address, normal_name
 from watchword.codec.secrets import new_id
 from watchword.lifecycle.errors import LifecycleError
-from watchword.lifecycle.people.addresses import Addresses, email_record
-from watchword.lifecycle.people.desk import Desk
+from watchword.lifecycle.people.account.addresses import Addresses, email_record
+from watchword.lifecycle.people.account.desk import Desk
+from watchword.lifecycle.people.account.links import Link
+from watchword.lifecycle.people.account.replacement import Fault, encoded
+from watchword.lifecycle.people.account.resets import SPENT
 from watchword.lifecycle.people.holdings import act
-from watchword.lifecycle.people.links import Link
-from watchword.lifecycle.people.replacement import Fault, encoded
-from watchword.lifecycle.people.resets import SPENT
 from watchword.lifecycle.values import scopes_of
 from watchword.model.credential import Credential, Kind
 from watchword.model.records import Add, Change, Subject

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from watchword.lifecycle.errors import LifecycleError
-from watchword.lifecycle.people.desk import Desk
+from watchword.lifecycle.people.account.desk import Desk
 from watchword.lifecycle.people.holdings import act, ending, held
 from watchword.lifecycle.values import subject_of
 from watchword.model.credential import Credential, Kind

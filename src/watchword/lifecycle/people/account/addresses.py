@@ -7,10 +7,10 @@ from typing import Final, NamedTuple
 from watchword.codec.names import EmailAddress, normal_address
 from watchword.codec.secrets import new_id
 from watchword.lifecycle.errors import LifecycleError
-from watchword.lifecycle.people.desk import Desk
+from watchword.lifecycle.people.account.desk import Desk
+from watchword.lifecycle.people.account.replacement import Fault
+from watchword.lifecycle.people.account.resets import SPENT
 from watchword.lifecycle.people.holdings import act, address_lookup, address_of, ending, held
-from watchword.lifecycle.people.replacement import Fault
-from watchword.lifecycle.people.resets import SPENT
 from watchword.model.credential import Credential, Kind
 from watchword.model.records import Add, Change, Swap
 

@@ -1,0 +1,126 @@
+"""Begin what a login begins, a session or a refresh family, and raise it after a step-up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from watchword.codec.secrets import digest, new_id, new_secret
+from watchword.lifecycle.families import Families, Refreshed
+from watchword.lifecycle.people.ceremonies import Proven
+from watchword.lifecycle.people.holdings import act, ending
+from watchword.lifecycle.people.proving import TRIES
+from watchword.lifecycle.verbs import Issued, Lifecycle
+from watchword.model.credential import Credential, Kind
+from watchword.model.ports import Clock, Records
+from watchword.model.reason import REPLAYED, UNKNOWN_CREDENTIAL
+from watchword.model.records import Add, Swap
+from watchword.model.verdict import Rejection
+from watchword.standing import standing
+
+__all__ = ["Logins", "Visitor"]
+
+_PREFIX: Final = "ws_"
+_AGENT: Final = 200  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Describe whose browser or program it is, for the account's list of sessions."""
+
+    agent: str = field(default="", repr=False)
+    address: str = ""
+
+    def detail(self) -> dict[str, str]:
+        """Return what is kept of it."""
+        return {"agent": self.agent[:_AGENT], "address": self.address}
+
+
+@dataclass(frozen=True, slots=True)
+class Logins:
+    """Begin sessions and families of who has proved everything that was due. Durations are in seconds."""
+
+    records: Records
+    lifecycle: Lifecycle
+    families: Families
+    idle: int
+    lifetime: int
+    told: Callable[[], None]
+    clock: Clock
+
+    async def session(self, proven: Proven, visitor: Visitor) -> Issued:
+        """Begin a session; ``material["cookie"]`` is its secret."""
+        who = proven.who
+        return await self.lifecycle.issue(
+            Kind.SESSION,
+            who.subject,
+            by=who.subject,
+            scopes=who.scopes,
+            networks=[str(network) for network in who.constraints.networks],
+            limit=who.constraints.limit,
+            expires_at=int(self.clock()) + self.lifetime,
+            options={"idle": self.idle, "login": who.credential, **_proofs(proven), **visitor.detail()},
+        )
+
+    async def family(self, proven: Proven, visitor: Visitor, certificate: bytes | None = None) -> Refreshed:
+        """Begin a refresh family. ``certificate`` is the one on the caller's connection (DER)."""
+        more = {"proved": dict(proven.proved), **visitor.detail()}
+        return await self.families.start(proven.who, by=proven.who.subject, more=more, certificate=certificate)
+
+    async def raised_session(self, proven: Proven, visitor: Visitor) -> Issued | Rejection:
+        """Put a new session in the place of ``proven.source``, which ends at that moment (CVE-2022-25896).
+
+        It ends when the old one would have ended. Of any number of concurrent calls one gets it.
+        """
+        now = self.clock()
+        old = await self.records.credential(proven.source)
+        refused = await standing(self.records, old, Kind.SESSION, now)
+        if refused is not None or old is None:
+            return refused or Rejection(UNKNOWN_CREDENTIAL)
+        secret = new_secret(_PREFIX)
+        new = Credential(
+            id=new_id("ses_"),
+            kind=Kind.SESSION,
+            subject=old.subject,
+            created_at=int(now),
+            scopes=old.scopes,
+            lookup=digest(secret),
+            networks=old.networks,
+            limit=old.limit,
+            expires_at=old.expires_at,
+            replaces=old.id,
+            detail={**old.detail, **_proofs(proven), **visitor.detail()},
+        )
+        changes = ending(old, now=now, by=old.subject, why="stepped up", replaced_by=new.id)
+        event = act(now, "step-up", old.subject, old.subject, new, f"from {old.id}")
+        if not await self._write(*changes, Add(new), event):
+            return Rejection(REPLAYED, "the session changed meanwhile", credential=old.id)
+        return Issued(new, {"cookie": secret})
+
+    async def raised_family(self, proven: Proven) -> Credential | Rejection:
+        """Note the new proofs on the refresh family ``proven.source``: tokens from now on carry them."""
+        for _ in range(TRIES):
+            now = self.clock()
+            old = await self.records.credential(proven.source)
+            refused = await standing(self.records, old, Kind.REFRESH, now)
+            if refused is not None or old is None:
+                return refused or Rejection(UNKNOWN_CREDENTIAL)
+            new = old.changed(detail={**old.detail, **_proofs(proven)})
+            if await self._write(Swap(new), act(now, "step-up", old.subject, old.subject, new)):
+                return new
+        return Rejection(REPLAYED, "the family keeps changing", credential=proven.source)
+
+    async def _write(self, *changes: Any) -> bool:
+        done = await self.records.write(*changes)
+        self.told()
+        return done
+
+
+def _proofs(proven: Proven) -> Mapping[str, Any]:
+    who = proven.who
+    return {
+        "factors": list(who.factors),
+        "proved": dict(proven.proved),
+        "authenticated_at": who.authenticated_at,
+    }
