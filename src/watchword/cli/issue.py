@@ -131,6 +131,8 @@ def _kind(text: str) -> Kind:
     from watchword.model.credential import Kind
 
     allowed = (Kind.API_KEY, Kind.HMAC, Kind.CLIENT_CERT, Kind.OAUTH_CLIENT, Kind.PASSWORD)
+    if text.strip().lower().replace("_", "-") in (Kind.TOTP, Kind.PASSKEY, Kind.RECOVERY):
+        raise Stop(f"people enrol a {text.strip()} themselves", "when they log in, or on the page of their account")
     return chosen("kind", text, allowed)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from watchword.cli import importing, people
+from watchword.cli import factors, importing, people
 from watchword.cli.plumbing.house import actor, run
 from watchword.cli.plumbing.output import day, moment, note, print_record, print_rows
 from watchword.cli.plumbing.passwords import demand
@@ -35,6 +35,7 @@ def register(app: typer.Typer) -> None:
     _shared(user, "user", "alice")
     importing.register(user)
     people.register(user)
+    factors.register(user)
     _shared(service, "service", "billing")
 
 

@@ -6,7 +6,10 @@ import hmac
 import re
 import secrets
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from pyotp.totp import TOTP
 
 __all__ = ["Totp", "new_recovery_code", "new_totp_secret", "recovery_code_of", "totp_svg"]
 
@@ -30,17 +33,7 @@ class Totp:
 
     def code(self, step: int) -> str:
         """Return the code of one time step: Unix seconds divided by the period, rounded down."""
-        import hashlib
-
-        from pyotp import TOTP
-
-        made = TOTP(
-            self.secret,
-            digits=self.digits,
-            digest=getattr(hashlib, _ALGORITHMS[self.algorithm]),
-            interval=self.period,
-        )
-        return made.generate_otp(step)
+        return self._generator().generate_otp(step)
 
     def step_of(self, code: str, now: float, *, window: int = 1, after: int = -1) -> int | None:
         """Return the earliest step later than ``after`` whose code this is, None when it is none's.
@@ -60,13 +53,15 @@ class Totp:
 
     def uri(self, account: str, issuer: str) -> str:
         """Return the ``otpauth://`` URI that an app reads from a QR picture."""
+        return self._generator().provisioning_uri(name=account, issuer_name=issuer)
+
+    def _generator(self) -> TOTP:
         import hashlib
 
-        from pyotp import TOTP
+        from pyotp.totp import TOTP
 
         digest = getattr(hashlib, _ALGORITHMS[self.algorithm])
-        made = TOTP(self.secret, digits=self.digits, digest=digest, interval=self.period)
-        return made.provisioning_uri(name=account, issuer_name=issuer)
+        return TOTP(self.secret, digits=self.digits, digest=digest, interval=self.period)
 
 
 def new_totp_secret() -> str:

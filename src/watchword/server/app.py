@@ -23,8 +23,11 @@ from watchword.server.account.post import Post
 from watchword.server.check import CHECK, AtOnce, Check
 from watchword.server.config.settings import Settings
 from watchword.server.login.attempts import Attempts
+from watchword.server.login.entrance import Entrance
 from watchword.server.login.entry import Login
+from watchword.server.login.mfa import SecondFactor
 from watchword.server.login.outside import Outside
+from watchword.server.login.passkey import PasskeyLogin
 from watchword.server.oauth.authorize import Authorize
 from watchword.server.oauth.discovery import Discovery
 from watchword.server.oauth.token import TokenEndpoint
@@ -76,9 +79,12 @@ class ServerApp:
         self._check = check.answer
         self.at_once: AtOnce = check.at_once
         pages, attempts = Pages(), Attempts(watchword, settings)
-        login = Login(watchword, attempts, pages)
+        entrance = Entrance(watchword, attempts, pages)
+        login = Login(entrance, pages)
         routes = [
             *login.routes(),
+            *SecondFactor(entrance).routes(),
+            *PasskeyLogin(entrance).routes(),
             *Outside(watchword, settings, login, attempts, pages).routes(),
             *Authorize(watchword, pages).routes(),
             *TokenEndpoint(watchword, attempts, settings).routes(),

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.house import House, reason
-from tests.lifecycle.people.factors import ALICE, BOB, app_of, patient, play, proving_of, raced
+from tests.house import House, house, reason
+from tests.lifecycle.people.factors import ALICE, BOB, ISSUER, app_of, patient, play, proving_of, raced
 from watchword import Rejection
 from watchword.codec.otp import Totp
 from watchword.codec.secrets import SealingError, new_root_key
@@ -373,3 +377,58 @@ def test_the_rates_are_those_that_are_stated() -> None:
     from watchword.lifecycle.people import proving
 
     assert (Rate(10, 60), (Rate(30, 3600), Rate(100, 86400))) == (proving._TRIED, proving._WRONG)
+
+
+# --- over processes --------------------------------------------------------------------------------------------------
+
+RACER = """
+import asyncio, sys
+from tests.house import House, house
+from tests.lifecycle.people.factors import ALICE, ISSUER, patient
+from watchword import Rejection
+
+url, key, now, code = sys.argv[1:]
+
+async def main():
+    async with house(url, root_key=key, issuer=ISSUER, clock=lambda: float(now), workers=None) as opened:
+        print("ready", flush=True)
+        sys.stdin.readline()
+        factors = patient(opened)
+        for _ in range(25):
+            outcome = await factors.verify_totp(ALICE, code)
+            print(outcome.reason.code if isinstance(outcome, Rejection) else "won", flush=True)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.processes
+def test_four_processes_have_one_winner(tmp_path: Path) -> None:
+    url, key = f"sqlite:///{tmp_path}/watchword.db", new_root_key()
+
+    async def enrol() -> tuple[str, float]:
+        async with house(url, root_key=key, issuer=ISSUER) as opened:
+            await opened.watchword.lifecycle.add_subject(ALICE, by="user:admin")
+            totp, _ = await app_of(opened)
+            return totp.code(step(opened)), opened.clock.now
+
+    code, now = asyncio.run(enrol())
+    words = [sys.executable, "-c", RACER, url, key, str(now), code]
+    pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "cwd": Path(__file__).parents[3]}
+    racers = [subprocess.Popen(words, **pipes) for _ in range(4)]
+    try:
+        for each in racers:
+            assert each.stdout is not None
+            assert each.stdout.readline() == "ready\n"
+        for each in racers:
+            assert each.stdin is not None
+            each.stdin.write("go\n")
+            each.stdin.flush()
+        outcomes = [word for each in racers for word in each.communicate(timeout=30)[0].split()]
+    finally:
+        for each in racers:
+            each.kill()
+            each.communicate()
+    assert len(outcomes) == 100
+    assert outcomes.count("won") == 1
+    assert set(outcomes) == {"won", "replayed"}

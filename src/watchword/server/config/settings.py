@@ -124,6 +124,7 @@ class Limits(Table):
 
     address: RateText = "300/min"
     account: RateText = "10/min"
+    logins: RateText = "1200/min"
     subject: RateText = ""
 
 

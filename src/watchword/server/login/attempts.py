@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from inspect import isawaitable
+from ipaddress import IPv6Address
 from typing import Final
 
 from watchword.app import Watchword
@@ -19,12 +20,13 @@ from watchword.lifecycle.values import rate_of
 from watchword.model.ports import Allowance
 from watchword.model.reason import PASSWORD_OVER_PLAINTEXT, RATE_LIMITED
 from watchword.model.request import Peer, Request
-from watchword.model.verdict import Principal, Rejection
+from watchword.model.verdict import Principal, Rate, Rejection
 from watchword.server.config.settings import Settings
 
-__all__ = ["Attempts", "confidential"]
+__all__ = ["Attempts", "confidential", "network_of"]
 
 _WAITING: Final = 16  # attempts on one account that queue; more are refused
+_CHALLENGES: Final = Rate(120, 60)
 _UNAUTHENTICATED: Final = 401
 _SCHEME: Final = "login"
 
@@ -65,6 +67,12 @@ class Attempts:
         limited = await limited if isawaitable(limited) else limited
         return limited if isinstance(limited, Rejection) else None
 
+    async def asked(self, request: Request) -> Rejection | None:
+        """Return the refusal of an address that asks for too many challenges, each of which is kept for a while."""
+        answer = self._meter.hit(f"challenges|{network_of(request.peer.address)}", 1, _CHALLENGES)
+        left = answer if isinstance(answer, Allowance) else await answer
+        return None if left.admitted else replace(self._limited(left.retry_after), detail="challenges")
+
     async def guessed(self, request: Request) -> None:
         """Count one failure of the caller's address."""
         if self._address is not None:
@@ -79,13 +87,14 @@ class Attempts:
             return self._limited(looked.retry_after)
         verdict = await self._check.check(name, password, _SCHEME)
         if isinstance(verdict, Principal):
-            return await self._allowed(request, verdict)
+            return await self.allowed(request, verdict)
         if verdict.reason.status == _UNAUTHENTICATED:
             await self._hit(account, 1)
             await self.guessed(request)
         return verdict
 
-    async def _allowed(self, request: Request, who: Principal) -> Principal | Rejection:
+    async def allowed(self, request: Request, who: Principal) -> Principal | Rejection:
+        """Return the refusal of who is elsewhere than they may be, or logs in more often."""
         for guard in self._after:
             answer = guard.check(request, who)
             answer = await answer if isawaitable(answer) else answer
@@ -118,6 +127,12 @@ class Attempts:
             waiting[0] -= 1
             if not waiting[0]:
                 self._queues.pop(account, None)
+
+
+def network_of(address: str) -> str:
+    """Return what an address counts as: itself, or its /64 where it is IPv6."""
+    found = parsed(address)
+    return f"{IPv6Address(int(found) >> 64 << 64)}/64" if isinstance(found, IPv6Address) else address
 
 
 def confidential(peer: Peer) -> bool:

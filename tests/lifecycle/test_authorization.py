@@ -1,0 +1,132 @@
+"""The code flow's decisions without HTTP; over HTTP they are tested in tests/server/oauth/test_authorize.py."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.server.oauth.test_authorize import HOSTILE
+from watchword.app import Watchword
+from watchword.codec.oidc import challenge_of
+from watchword.codec.passwords.hashing import Cost
+from watchword.lifecycle.authorization import Ask, Granted, Refusal, fresh_enough, judged, registered
+from watchword.model.credential import Credential, Kind, State
+from watchword.model.verdict import Principal, Rejection
+
+KNOWN = ("https://app.example/cb", "http://127.0.0.1/native", "http://[::1]:8080/v6", "com.example.app:/cb")
+VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+CLIENT = Credential(
+    "cli_x",
+    Kind.OAUTH_CLIENT,
+    "service:app",
+    1,
+    scopes=frozenset({"a", "b"}),
+    detail={"client_id": "cli_x", "grants": ["authorization_code"], "redirect_uris": list(KNOWN), "first_party": True},
+)
+FIELDS = {
+    "client_id": "cli_x",
+    "redirect_uri": KNOWN[0],
+    "response_type": "code",
+    "code_challenge": challenge_of(VERIFIER),
+    "code_challenge_method": "S256",
+}
+
+
+def test_registered_redirect_uris() -> None:
+    for uri in (*KNOWN, "http://127.0.0.1:1/native", "http://127.0.0.1:65535/native", "http://[::1]/v6"):
+        assert registered(uri, KNOWN), uri
+    for uri in HOSTILE:
+        assert not registered(uri, KNOWN), uri
+
+
+@given(st.text(max_size=60))
+def test_nothing_else_is_registered(uri: str) -> None:
+    assert registered(uri, KNOWN) is (uri in KNOWN)
+
+
+@given(
+    st.dictionaries(st.sampled_from([*FIELDS, "scope", "state", "nonce", "prompt", "max_age"]), st.text(max_size=50))
+)
+def test_no_request_breaks_and_none_leads_elsewhere(change: dict[str, str]) -> None:
+    found = judged({**FIELDS, **change}, CLIENT, "https://api.example", 10.0)
+    assert found.redirect_uri in ("", KNOWN[0])
+    if isinstance(found, Ask):
+        assert found.redirect_uri
+
+
+def test_without_a_scope_the_client_gets_its_own() -> None:
+    found = judged(FIELDS, CLIENT, "https://api.example", 10.0)
+    assert isinstance(found, Ask)
+    assert found.scopes == {"a", "b"}
+
+
+def test_an_expired_client_is_none() -> None:
+    from dataclasses import replace
+
+    found = judged(FIELDS, replace(CLIENT, expires_at=5), "https://api.example", 10.0)
+    assert isinstance(found, Refusal)
+    assert found.redirect_uri == ""
+
+
+@pytest.mark.parametrize(
+    ("ask", "at", "asked_at", "fresh"),
+    [
+        ({}, 0, None, True),
+        ({"max_age": "10"}, 95, None, True),
+        ({"max_age": "10"}, 80, None, False),
+        ({"max_age": "0"}, 99, 99.0, True),
+        ({"max_age": "0"}, 99, None, False),
+        ({"max_age": "10"}, 80, 90.0, False),
+        ({"prompt": "login"}, 99, None, False),
+        ({"prompt": "login"}, 99, 99.0, True),
+        ({"prompt": "login"}, 98, 99.0, False),
+        ({"prompt": "select_account"}, 98, None, False),
+        ({"prompt": "login", "max_age": "5"}, 99, 99.0, True),
+    ],
+)
+def test_freshness(ask: dict[str, str], at: float, asked_at: float | None, fresh: bool) -> None:
+    found = judged({**FIELDS, **ask}, CLIENT, "https://api.example", 10.0)
+    assert isinstance(found, Ask)
+    assert fresh_enough(found, at, 100.0, asked_at) is fresh
+
+
+def race(url: str) -> None:
+    async def work() -> tuple[list[Any], State]:
+        house = Watchword(url, root_key="A" * 43, password_cost=Cost(memory=64, passes=1))
+        await house.start()
+        try:
+            for name in ("user:alice", "service:app"):
+                await house.lifecycle.add_subject(name, by="t")
+            options = {"grants": ["authorization_code"], "redirect_uris": [KNOWN[0]], "first_party": True}
+            await house.lifecycle.issue(Kind.OAUTH_CLIENT, "service:app", by="t", scopes=("a",), options=options)
+            (client,) = await house.store.credentials(kind=Kind.OAUTH_CLIENT)
+            session = await house.lifecycle.issue(Kind.SESSION, "user:alice", by="t", scopes=("a",))
+            who = Principal("user:alice", "session", session.credential.id, frozenset({"a"}), ("pwd",), 1)
+            ask = judged({**FIELDS, "client_id": client.id}, client, "x", house.clock())
+            assert isinstance(ask, Ask)
+            code = await house.authorizations.grant(ask, who)
+            redeem = house.authorizations.redeem
+            found = await asyncio.gather(*(redeem(code, client, KNOWN[0], VERIFIER) for _ in range(100)))
+            (won,) = [each for each in found if isinstance(each, Granted)]
+            family = await house.lifecycle.show(won.refreshed.family.id)
+            return list(found), family.state(house.clock())
+        finally:
+            await house.stop()
+
+    found, state = asyncio.run(work())
+    assert sum(isinstance(each, Rejection) for each in found) == 99
+    assert state is State.REVOKED
+
+
+def test_100_uses_have_one_winner_whose_family_ends_sqlite(tmp_path: Path) -> None:
+    race(f"sqlite:///{tmp_path}/w.db")
+
+
+@pytest.mark.postgres
+def test_100_uses_have_one_winner_whose_family_ends_postgresql(postgres_url: str) -> None:
+    race(postgres_url)
