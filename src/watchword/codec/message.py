@@ -54,22 +54,12 @@ Canonical: TypeAlias = Callable[[Signable], bytes | None]
 def _v1(parts: Signable) -> bytes | None:
     """Join the ten lines of ``v1``; None when a component holds a newline, a carriage return or a NUL."""
     key_id, timestamp, nonce, method, authority, path, query, content_type, body_sha256, _ = parts
-    if not method.isascii() or not body_sha256.isascii():
+    try:
+        verb, digest = method.encode("ascii"), body_sha256.encode("ascii")
+    except UnicodeEncodeError:
         return None
-    message = b"\n".join(
-        (
-            _HEAD,
-            key_id,
-            timestamp,
-            nonce,
-            method.encode(),
-            authority.lower(),
-            path,
-            query,
-            content_type,
-            body_sha256.encode(),
-        )
-    )
+    lines = (_HEAD, key_id, timestamp, nonce, verb, authority.lower(), path, query, content_type, digest)
+    message = b"\n".join(lines)
     if message.count(b"\n") != _BREAKS or b"\r" in message or b"\0" in message:
         return None
     return message

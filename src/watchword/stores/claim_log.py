@@ -138,17 +138,18 @@ class ClaimLog:
             now = self._clock()
         if not until > now:
             return False
-        if not (self._guard.acquire(False) or self._guard.acquire(timeout=_PATIENCE)):
+        guard = self._guard
+        if not (guard.acquire(False) or guard.acquire(timeout=_PATIENCE)):
             raise Unavailable("claim log: too many threads wait for it")
         try:
             for segment in self._segments:
-                if segment.claims.get(digest, 0.0) > now:
+                if digest in segment.claims and segment.claims[digest] > now:
                     return False
             return self._claim(digest, until, now)
         except OSError as error:
             raise _broken(error) from error
         finally:
-            self._guard.release()
+            guard.release()
 
     def close(self) -> None:
         """Close the files; the claims stay."""
@@ -160,7 +161,9 @@ class ClaimLog:
         if opened:
             self._open()
         if self._alone:
-            return not (opened and self._taken(digest, now)) and self._add(self._segments[-1], digest, until, now)
+            if opened and self._taken(digest, now):
+                return False
+            return self._add(self._segments[-1], digest, until, now)
         try:
             _flock(self._lock_fd, _lock)
         except BlockingIOError:
