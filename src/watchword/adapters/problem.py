@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from html import escape
 from typing import Any, Final
 
 from watchword.codec.fields import render_challenge
@@ -21,11 +22,23 @@ def problem_body(reason: Reason, reference: str, more: Mapping[str, Any] | None 
     return json.dumps({**known, **(more or {})}, separators=(",", ":")).encode()
 
 
+def _page(place: bytes) -> bytes:
+    """Return a page that takes a person on to where they can prove more. The status stays: gateways judge by it."""
+    to = escape(place.decode("ascii"), quote=True)
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>One moment</title>'
+        f'<meta http-equiv="refresh" content="0;url={to}"></head>'
+        f'<body><p><a href="{to}">Prove once more that it is you</a></p></body></html>'
+    ).encode()
+
+
 def problem(deny: Deny, more: Mapping[str, Any] | None = None) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
     """Return status, header fields and body. Date is the server's to send (RFC 9110 section 6.6.1)."""
-    body = problem_body(deny.rejection.reason, deny.reference, more)
+    place = next((value for name, value in deny.headers if name == b"location"), None)
+    body = problem_body(deny.rejection.reason, deny.reference, more) if place is None else _page(place)
+    kind = b"application/problem+json" if place is None else b"text/html; charset=utf-8"
     headers = [
-        (b"content-type", b"application/problem+json"),
+        (b"content-type", kind),
         (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"no-store"),
     ]

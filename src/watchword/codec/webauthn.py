@@ -228,7 +228,7 @@ def assertion_of(response: Mapping[str, Any]) -> Assertion | Rejection:
         return Rejection(MALFORMED_CREDENTIAL, "passkey")
     handle = response["response"].get("userHandle")
     raw = None
-    if handle is not None:
+    if handle not in (None, ""):  # some browsers send an empty one where the authenticator gave none
         raw = _bytes_of(handle, "userHandle")
         if raw is None:
             return Rejection(MALFORMED_CREDENTIAL, "user handle")

@@ -197,12 +197,14 @@ class Authorizations:
         refused = await standing(self._records, record, Kind.OAUTH_CLIENT, self._clock())
         return record if refused is None else None
 
-    async def grant(self, ask: Ask, who: Principal, login: str = "") -> str:
+    async def grant(self, ask: Ask, who: Principal) -> str:
         """Return a code for the client: what the person may do, as far as the client may and asked for it.
 
-        ``login`` is the credential that the session was begun with: once that is revoked, nothing is refreshed.
+        Once the credential that their session was begun with is revoked, nothing is refreshed.
         """
         code, now = new_secret(_CODE), self._clock()
+        session = await self._records.credential(who.credential)
+        begun = {} if session is None else session.detail
         family = new_id("fam_")
         value = {
             "client": ask.client.detail["client_id"],
@@ -213,7 +215,8 @@ class Authorizations:
             "family": family,
             "subject": who.subject,
             "session": who.credential,
-            "login": login,
+            "login": begun.get("login", ""),
+            "proved": dict(begun.get("proved", {})),
             "factors": list(who.factors),
             "authenticated_at": who.authenticated_at,
             "networks": [str(network) for network in who.constraints.networks],
@@ -258,7 +261,7 @@ class Authorizations:
             authenticated_at=value["authenticated_at"],
             constraints=Constraints(tuple(map(_network, networks_of(value["networks"]))), limit),
         )
-        more = {"client": value["client"], "nonce": value["nonce"]}
+        more = {"client": value["client"], "proved": value["proved"]}
         refreshed = await self._families.start(who, by=value["client"], id=value["family"], more=more)
         # Who replayed the code meanwhile found no family yet, and left word.
         if await self._ephemeral.get(_place("replayed", code)) is not None:

@@ -12,6 +12,7 @@ from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.mint import CA_SUBJECT, MINTS, Draft, Minted, Workshop
 from watchword.lifecycle.signing import LONGEST_LIFE, begin_signing, instead_of
 from watchword.lifecycle.values import networks_of, scopes_of, subject_of
+from watchword.lifecycle.voiding import ALWAYS, VOID, client_taken_back, taken_back, void_up_to
 from watchword.model.credential import Credential, Kind, State
 from watchword.model.ports import Clock
 from watchword.model.records import Add, Change, Event, Publish, Subject, Swap, Topic
@@ -21,8 +22,6 @@ __all__ = ["REMEMBERED", "Issued", "Lifecycle"]
 
 REMEMBERED: Final = LONGEST_LIFE
 """Seconds that a revocation stays in the feed: no access token may live longer."""
-_ALWAYS: Final = 253_402_300_799
-"""The last second of the year 9999: a disabled subject's tokens are void whenever they were or will be issued."""
 _TRIES: Final = 8
 
 
@@ -72,11 +71,12 @@ class Lifecycle:
             subject = await self.subject(name)
             if (subject.disabled_at is None) is enabled:
                 return subject
-            changed = subject.changed(disabled_at=None if enabled else int(now))
+            at = max(void_up_to(subject, now), subject.disabled_at or 0)
+            detail = {**subject.detail, VOID: at}
+            changed = subject.changed(disabled_at=None if enabled else int(now), detail=detail)
             event = _event(now, "enable" if enabled else "disable", by, subject=subject.name)
             # An outside issuer goes on signing for a disabled subject, so what is void is not only what was signed.
-            void_up_to = max(int(now), subject.disabled_at or 0) if enabled else _ALWAYS
-            void = Publish(Topic.SUBJECT, subject.name, void_up_to, _ALWAYS)
+            void = Publish(Topic.SUBJECT, subject.name, at if enabled else ALWAYS, ALWAYS)
             if await self._commit(Swap(changed), void, event):
                 return changed
         raise LifecycleError(f"{name} keeps changing", "try again")
@@ -218,12 +218,7 @@ class Lifecycle:
             now = self._clock()
             owner = await self.subject(subject)
             event = _event(now, "revoke", by, subject=owner.name, detail=f"tokens issued before now: {reason}")
-            changes: list[Change] = [
-                Swap(owner.changed()),
-                event,
-            ]  # never beside a disabling, which voids more than this
-            if owner.disabled_at is None:
-                changes.append(_void(Topic.SUBJECT, owner.name, now))
+            changes = [*taken_back(owner, now), event]
             if everything:
                 changes += await self._ended(owner.name, reason, by, now)
             if await self._commit(*changes):
@@ -235,10 +230,12 @@ class Lifecycle:
         client = await self.show(client_id)
         if client.kind is not Kind.OAUTH_CLIENT:
             raise LifecycleError(f"{client_id} is no OAuth client", "the id of one starts with cli_")
-        now, name = self._clock(), str(client.detail["client_id"])
-        event = _event(now, "revoke", by, client, f"tokens issued before now: {reason}")
-        await self._write(_void(Topic.SUBJECT, f"client:{name}", now), event)
-        return client
+        for _ in range(_TRIES):
+            first, now = await self.show(str(client.detail["client_id"])), self._clock()
+            event = _event(now, "revoke", by, client, f"tokens issued before now: {reason}")
+            if await self._commit(*client_taken_back(first, now), event):
+                return client
+        raise LifecycleError(f"{client_id} keeps changing", "try again")
 
     async def _mint(self, draft: Draft) -> Minted:
         mint = MINTS.get(draft.kind)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Final
 
 from watchword.codec.addresses import loopback
@@ -101,6 +102,8 @@ class Session:
             return Rejection(EXPIRED, "idle", credential=record.id)
         factors = tuple(record.detail.get("factors", ()))
         principal = principal_of(record, self.name, record.detail.get("authenticated_at", record.created_at), factors)
+        if "proved" in record.detail:  # when each factor was, for who demands fresh ones
+            principal = principal._replace(claims=MappingProxyType({"proved": record.detail["proved"]}))
         # Re-read well before the idle limit, so that last use, written in batches, can be judged.
         end = min(until(record, now), now + min(VERDICT_TTL, idle / 4))
         self._verdicts.put(lookup, principal, end, now, since=mark)

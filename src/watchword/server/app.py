@@ -28,6 +28,7 @@ from watchword.server.login.entry import Login
 from watchword.server.login.mfa import SecondFactor
 from watchword.server.login.outside import Outside
 from watchword.server.login.passkey import PasskeyLogin
+from watchword.server.login.step_up import StepUpLogin
 from watchword.server.oauth.authorize import Authorize
 from watchword.server.oauth.discovery import Discovery
 from watchword.server.oauth.token import TokenEndpoint
@@ -85,7 +86,8 @@ class ServerApp:
             *login.routes(),
             *SecondFactor(entrance).routes(),
             *PasskeyLogin(entrance).routes(),
-            *Outside(watchword, settings, login, attempts, pages).routes(),
+            *StepUpLogin(entrance).routes(),
+            *Outside(entrance, login, settings, pages).routes(),
             *Authorize(watchword, pages).routes(),
             *TokenEndpoint(watchword, attempts, settings).routes(),
             *Userinfo(watchword).routes(),

@@ -275,6 +275,39 @@ def test_metadata_that_is_wrong_is_broken(exchange: Exchange, metadata: dict[str
         exchange.result()
 
 
+def test_names_are_read_at_userinfo_where_the_id_token_has_none(exchange: Exchange) -> None:
+    fake, answer = exchange.fake, exchange.fake.answer
+    fake.metadata = {"userinfo_endpoint": fake.url + "/me"}
+    fake.drop = {"email"}
+    told: dict[str, Any] = {"sub": "248289761001", "preferred_username": "mona", "iss": "https://evil.example"}
+
+    def also(path: str, form: dict[str, str], headers: dict[str, str]) -> tuple[int, Any]:
+        if path != "/me":
+            return answer(path, form, headers)
+        assert headers["authorization"] == f"Bearer {fake.access}"
+        return 200, told
+
+    fake.answer = also  # type: ignore[method-assign]
+    arrived = exchange.result()
+    assert isinstance(arrived, Arrived)
+    assert (arrived.outsider.name, arrived.outsider.issuer) == ("mona", fake.issuer)
+    for wrong in ({"sub": "another"}, {"sub": None}, {"preferred_username": ["x"]}):
+        told |= wrong
+        arrived = exchange.result()
+        assert isinstance(arrived, Arrived)
+        assert (arrived.outsider.name, arrived.outsider.label) == ("", "248289761001")
+        assert arrived.outsider.subject == "248289761001"
+
+
+def test_an_outage_of_userinfo_hinders_nobody(exchange: Exchange) -> None:
+    fake, answer = exchange.fake, exchange.fake.answer
+    fake.metadata, fake.drop = {"userinfo_endpoint": fake.url + "/me"}, {"email"}
+    fake.answer = lambda path, form, headers: (  # type: ignore[method-assign]
+        (500, {}) if path == "/me" else answer(path, form, headers)
+    )
+    assert isinstance(exchange.result(), Arrived)
+
+
 def test_secrets_by_post_where_basic_is_not_there(exchange: Exchange) -> None:
     exchange.fake.metadata = {"token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"]}
     assert isinstance(exchange.result(), Arrived)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+from pathlib import Path
 
 import pytest
 
@@ -239,3 +241,33 @@ def test_factors_are_listed_and_shown_as_everything_is() -> None:
         assert totp.secret not in repr(await lifecycle.show(app.id))
 
     play(test)
+
+
+def test_no_secret_of_a_factor_is_in_the_files_of_the_store(tmp_path: Path) -> None:
+    """Nor in any event: neither in plain, nor in base64, nor in hexadecimal."""
+    secrets: list[str] = []
+
+    async def test(opened: House) -> None:
+        factors = opened.watchword.factors
+        totp, _ = await app_of(opened)
+        draft = await factors.begin_totp(ALICE)  # one that is not finished
+        codes = await factors.new_recovery_codes(ALICE, by=ALICE)
+        await factors.verify_recovery(ALICE, codes[0])
+        await factors.verify_recovery(ALICE, "0123-4567-89ab-cdef")
+        authenticator, _ = await passkey_of(opened)
+        challenge = await factors.passkey_challenge(ALICE)
+        await factors.verify_passkey(challenge.handle, authenticator.get(challenge.options), subject=ALICE)
+        await factors.reset(ALICE, by="user:admin", reason="x")
+        secrets.extend([totp.secret, draft.secret, draft.handle, challenge.handle, *codes])
+        secrets.extend(code.replace("-", "") for code in codes)
+        told = repr(await opened.events())
+        assert not [each for each in secrets if each in told]
+
+    play(test, f"sqlite:///{tmp_path}/watchword.db")
+    kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert len(kept) > 10_000
+    for secret in secrets:
+        raw = secret.encode()
+        seed = base64.b32decode(secret) if len(secret) == 32 and secret.isupper() else raw
+        for form in (raw, seed, base64.b64encode(raw).rstrip(b"="), seed.hex().encode()):
+            assert form not in kept

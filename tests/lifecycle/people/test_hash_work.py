@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from tests.lifecycle.people.house import within
+from tests.lifecycle.people.opened import within
 from watchword.app import Watchword
 from watchword.codec.passwords import Cost, Work, dummy, encode, work
 from watchword.lifecycle.errors import LifecycleError

@@ -9,13 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.lifecycle.people.house import knows, person, within
+from tests.lifecycle.people.house import knows
+from tests.lifecycle.people.opened import within
 from watchword.app import Watchword
 from watchword.codec.passwords import outdated
 from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.mint import CA_SUBJECT
 from watchword.lifecycle.people.importing import Importing, Newcomer, State, newcomer_of
 from watchword.model.credential import Kind
+from watchword.offload import HashingPool
+from watchword.schemes.basic import PasswordCheck
 
 STAPLE = "correct horse battery stäple"
 HASHES = {
@@ -70,7 +73,7 @@ def test_an_import_is_repeated_without_harm() -> None:
 
 def test_nobody_who_is_there_gets_another_password() -> None:
     async def work(watchword: Watchword) -> None:
-        await person(watchword)
+        await watchword.lifecycle.add_subject("user:alice", by="x")
         assert (await Importing(watchword.store).add([row("Alice")], by="x"))[0].state is State.THERE
         assert not await knows(watchword, "alice", STAPLE)
 
@@ -90,7 +93,8 @@ def test_a_dry_run_changes_nothing() -> None:
 
 def test_an_address_is_one_person_s() -> None:
     async def work(watchword: Watchword) -> None:
-        await person(watchword, address="alice@example.com")
+        await watchword.lifecycle.add_subject("user:alice", by="x")
+        await watchword.accounts.add_address("user:alice", "alice@example.com", by="x")
         batch = [
             row("ann", email="ALICE@example.com"),
             row("bob", email="b@example.com"),
@@ -116,19 +120,26 @@ def test_of_many_imports_at_once_each_person_is_added_once(tmp_path: Path) -> No
     within(work, f"sqlite:///{tmp_path}/x.db")
 
 
-def test_of_a_hundred_logins_at_once_one_hashes_anew_and_all_are_let_in(tmp_path: Path) -> None:
-    async def work(watchword: Watchword) -> None:
-        await Importing(watchword.store).add(
-            [newcomer_of({"username": "ann", "password_hash": HASHES["bcrypt"]})], by="x"
-        )
-        check = watchword.parts.password_check()
-        verdicts = await asyncio.gather(*(check.check("ann", STAPLE) for _ in range(60)))
-        assert {getattr(each, "subject", each) for each in verdicts} == {"user:ann"}
-        [record] = await watchword.store.credentials(kind=Kind.PASSWORD, subject="user:ann")
-        assert record.version == 2
-        assert not outdated(record.secret.decode(), watchword.passwords.cost)
+async def _hundred_logins(watchword: Watchword) -> None:
+    await Importing(watchword.store).add([newcomer_of({"username": "ann", "password_hash": HASHES["bcrypt"]})], by="x")
+    pool = HashingPool(watchword.passwords.cost, queue=300)
+    check = PasswordCheck(watchword.store, pool, watchword.clock, pool.cost)
+    verdicts = await asyncio.gather(*(check.check("ann", STAPLE) for _ in range(100)))
+    pool.close()
+    assert {getattr(each, "subject", each) for each in verdicts} == {"user:ann"}
+    [record] = await watchword.store.credentials(kind=Kind.PASSWORD, subject="user:ann")
+    assert record.version == 2
+    assert not outdated(record.secret.decode(), pool.cost)
+    assert await knows(watchword, "ann", STAPLE)
 
-    within(work, f"sqlite:///{tmp_path}/x.db")
+
+def test_of_a_hundred_logins_at_once_one_hashes_anew_and_all_are_let_in(tmp_path: Path) -> None:
+    within(_hundred_logins, f"sqlite:///{tmp_path}/x.db")
+
+
+@pytest.mark.postgres
+def test_of_a_hundred_logins_at_once_on_postgresql_one_hashes_anew(postgres_url: str) -> None:
+    within(_hundred_logins, postgres_url)
 
 
 def test_who_had_no_password_has_none() -> None:

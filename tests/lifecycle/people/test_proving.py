@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.house import House
 from tests.lifecycle.people.factors import ALICE, BOB, play, proving_of, raced
@@ -67,6 +69,65 @@ def test_a_kept_value_does_not_open_in_another_place() -> None:
     play(test)
 
 
+def test_a_ticket_is_spent_once(url: str) -> None:
+    async def test(opened: House) -> None:
+        proving = proving_of(opened)
+        ticket = proving.ticket("a", {"n": 1}, 60)
+        outcomes = await raced(opened, lambda: proving.spend("a", ticket))
+        assert [each["n"] for each in outcomes if each is not None] == [1]
+
+    play(test, url)
+
+
+def test_a_ticket_is_for_one_purpose_and_ends() -> None:
+    async def test(opened: House) -> None:
+        proving = proving_of(opened)
+        ticket, late = proving.ticket("a", {"n": 1}, 60), proving.ticket("a", {"n": 2}, 60)
+        assert await proving.spend("b", ticket) is None
+        opened.clock.now += 59
+        assert (await proving.spend("a", ticket) or {})["n"] == 1
+        opened.clock.now += 1
+        assert await proving.spend("a", late) is None
+
+    play(test)
+
+
+def test_asking_for_tickets_keeps_nothing() -> None:
+    async def test(opened: House) -> None:
+        proving = proving_of(opened)
+        before = repr(vars(opened.watchword.store))
+        for _ in range(100):
+            proving.ticket("a", {"n": 1}, 60)
+        assert repr(vars(opened.watchword.store)) == before
+
+    play(test)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_an_altered_ticket_is_none(data: st.DataObject) -> None:
+    async def test(opened: House) -> None:
+        proving = proving_of(opened)
+        ticket = proving.ticket("a", {"n": 1}, 60)
+        place = data.draw(st.integers(0, len(ticket) - 1))
+        how = data.draw(st.sampled_from(["cut", "change", "insert"]))
+        char = data.draw(st.characters(codec="utf-8"))
+        altered = ticket[:place] + ("" if how == "cut" else char) + ticket[place + (how == "change") :]
+        altered = ticket[:place] if how == "cut" else altered
+        assert altered == ticket or await proving.spend("a", altered) is None
+        assert await proving.spend("a", ticket) is not None
+
+    play(test)
+
+
+@pytest.mark.parametrize("ticket", ["", "wt_", "wt_AAAA", "wd_AAAA", "wt_" + "A" * 100_000, "wt_é", "wt_A==="])
+def test_what_is_no_ticket(ticket: str) -> None:
+    async def test(opened: House) -> None:
+        assert await proving_of(opened).spend("a", ticket) is None
+
+    play(test)
+
+
 def test_a_meter_that_has_to_be_awaited() -> None:
     seen: list[tuple[str, int]] = []
 
@@ -113,5 +174,8 @@ def test_owners() -> None:
         assert (await proving.owner("user:Alice")).name == ALICE
         with pytest.raises(LifecycleError):
             await proving.owner("user:nobody")
+        await opened.watchword.lifecycle.add_subject("service:billing", by="x")
+        with pytest.raises(LifecycleError, match="no person"):
+            await proving.owner("service:billing")
 
     play(test)

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.house import House, house, reason
 from tests.lifecycle.people.factors import ALICE, BOB, ISSUER, app_of, patient, play, proving_of, raced
@@ -377,6 +379,28 @@ def test_the_rates_are_those_that_are_stated() -> None:
     from watchword.lifecycle.people import proving
 
     assert (Rate(10, 60), (Rate(30, 3600), Rate(100, 86400))) == (proving._TRIED, proving._WRONG)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 70), st.integers(-3, 3)), max_size=12))
+def test_accepted_steps_only_grow(shown: list[tuple[int, int]]) -> None:
+    """Whatever is shown when: what is accepted is near the present, later than all before it, and nothing else is."""
+
+    async def test(opened: House) -> None:
+        totp, enrolled = await app_of(opened)
+        factors, last = patient(opened), enrolled.detail["step"]
+        for wait, late in shown:
+            opened.clock.now += wait
+            wanted = step(opened) + late
+            outcome = await factors.verify_totp(ALICE, totp.code(wanted))
+            accepted = isinstance(outcome, Credential)
+            near = {now: totp.code(now) for now in range(step(opened) - 1, step(opened) + 2)}
+            assert accepted is any(code == totp.code(wanted) and now > last for now, code in near.items())
+            if isinstance(outcome, Credential):
+                assert last < outcome.detail["step"] <= step(opened) + 1
+                last = outcome.detail["step"]
+
+    play(test)
 
 
 # --- over processes --------------------------------------------------------------------------------------------------

@@ -1,17 +1,20 @@
-"""``[accounts]``, ``[mail]`` and ``[passwords]``."""
+"""``[accounts]``, ``[mail]``, ``[passwords]`` and ``[mfa]``."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from watchword import run_sync
 from watchword.codec.passwords import Cost
 from watchword.codec.secrets import new_root_key
+from watchword.codec.webauthn import Site
 from watchword.server.config.load import ConfigError, load, watchword_of
 
 
-def _load(folder: Path, toml: str) -> object:
+def _load(folder: Path, toml: str) -> Any:
     (folder / "watchword.toml").write_text(toml)
     return load(folder / "watchword.toml")
 
@@ -94,3 +97,54 @@ def test_hashes_that_cost_too_little_are_refused(tmp_path: Path, toml: str, said
 def test_what_owasp_holds_for_equally_strong_is_taken(tmp_path: Path, memory: int, iterations: int) -> None:
     table = _load(tmp_path, f"[passwords]\nmemory = {memory}\niterations = {iterations}\n").passwords  # type: ignore[attr-defined]
     assert table.cost() == Cost(memory, iterations, 1)
+
+
+# --- [mfa] ------------------------------------------------------------------------------------------------------------
+
+
+def test_passkeys_are_the_issuers_unless_it_is_said(tmp_path: Path) -> None:
+    settings = _load(tmp_path, 'issuer = "https://login.example.com"\n')
+    assert settings.mfa.required == "optional"
+    assert settings.mfa.site(settings.issuer_url) == Site(
+        "login.example.com", "Watchword", ("https://login.example.com",)
+    )
+
+
+def test_passkeys_are_for_the_site_that_the_settings_name(tmp_path: Path) -> None:
+    settings = _load(
+        tmp_path,
+        'issuer = "https://login.example.com"\n[store]\nurl = "memory:"\n[mfa]\nrequired = "required"\n'
+        'rp_id = "example.com"\nrp_name = "Example"\norigins = ["https://login.example.com", "https://example.com"]\n',
+    )
+    house = watchword_of(settings, root_key=new_root_key())
+    assert house.factors.passkeys_possible
+    options = run_sync(house.factors.passkey_challenge(None)).options
+    assert options["rpId"] == "example.com"
+
+
+@pytest.mark.parametrize(
+    ("mfa", "said"),
+    [
+        ('required = "always"', "mfa.required"),
+        ('rp_id = "other.example"', "neither at 'other.example' nor below it"),
+        ('rp_id = "ogin.example.com"', "nor below it"),
+        ('rp_id = "login.example.com."', "nor below it"),
+        ('rp_id = "HTTPS://x"', "mfa.rp_id"),
+        ('rp_name = ""', "mfa.rp_name"),
+        ('origins = ["https://evil.example"]', "'https://evil.example' is neither"),
+        ('origins = ["http://login.example.com"]', "is not https"),
+        ('origins = ["https://login.example.com/"]', "is no origin"),
+        ('origins = ["https://a@login.example.com"]', "is no origin"),
+        ('origins = ["https://LOGIN.example.com"]', "is no origin"),
+        ('origins = ["login.example.com"]', "is no origin"),
+        ('origin = ["https://login.example.com"]', "origins"),
+    ],
+)
+def test_a_site_that_browsers_refuse_is_refused_at_the_start(tmp_path: Path, mfa: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        _load(tmp_path, f'issuer = "https://login.example.com"\n[mfa]\n{mfa}\n')
+    assert said in str(caught.value)
+
+
+def test_localhost_needs_no_tls(tmp_path: Path) -> None:
+    _load(tmp_path, 'issuer = "http://localhost:8000"\n[mfa]\nrp_id = "localhost"\n')

@@ -521,7 +521,7 @@ def test_github_reads_only_addresses_that_are_verified(http: httpx2.Client, fake
     assert "eve" in page
 
 
-# --- a second Watchword -------------------------------------------------------------------------------------------------
+# --- a second Watchword -----------------------------------------------------------------------------------------------
 
 
 def test_log_in_with_another_watchword(tmp_path: Path) -> None:
@@ -551,6 +551,7 @@ def test_log_in_with_another_watchword(tmp_path: Path) -> None:
             made = post(http, "/login/outside", {**form_of(http.get("/login/outside")), "do": "create"})
             assert made.headers["location"] == "/"
             assert whoami(http)["factors"] == ["fed"]
+            assert whoami(http)["subject"] == "user:alice"  # as userinfo calls her; another account than there
         patch.undo()
 
 

@@ -52,6 +52,7 @@ _FRESH: Final = 3600.0  # seconds until a provider's metadata is read again
 _RETRY: Final = 5.0
 _SCHEME: Final = "login"
 _LONGEST: Final = 8_192  # characters of a provider's token
+_NAMES: Final = frozenset({"email", "name", "preferred_username"})  # of people; what they prove is nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +168,20 @@ class RelyingParty:
         claims = await self._judged(metadata, answer.get("id_token"), access, kept["nonce"])
         if isinstance(claims, Rejection):
             return claims
-        return _outsider(self.provider.name, claims)
+        return _outsider(self.provider.name, await self._described(metadata, claims, access))
+
+    async def _described(self, metadata: Metadata, claims: dict[str, Any], access: str) -> dict[str, Any]:
+        """Return the claims with a name to show; many providers give names at userinfo alone (Core section 5.4)."""
+        if not metadata.userinfo_endpoint or not _NAMES.isdisjoint(claims):
+            return claims
+        try:
+            fetched = await self._fetched(metadata.userinfo_endpoint, None, {"authorization": f"Bearer {access}"})
+        except Unavailable:  # who it is, is proved already
+            return claims
+        told = json_object(fetched.body) if fetched.status == 200 else None
+        if told is None or told.get("sub") != claims["sub"]:  # it would be somebody else's (Core section 5.3.2)
+            return claims
+        return {**{name: told[name] for name in _NAMES if name in told}, **claims}
 
     async def _tokens(self, metadata: Metadata, code: str, verifier: str) -> dict[str, Any] | Rejection:
         """Redeem the code. A refusal of the provider is one of ours; no usable answer at all is broken."""

@@ -11,9 +11,9 @@ from watchword.lifecycle.people.passkeys import PasskeyDraft, PasskeyProof, Pass
 from watchword.lifecycle.people.proving import FACTORS, TRIES, Proving, factor_name
 from watchword.lifecycle.people.recovery import RecoveryCodes
 from watchword.lifecycle.people.totp import AppCodes, TotpDraft
-from watchword.lifecycle.verbs import REMEMBERED
+from watchword.lifecycle.voiding import taken_back
 from watchword.model.credential import Credential, Kind
-from watchword.model.records import Change, Publish, Swap, Topic
+from watchword.model.records import Change, Swap
 from watchword.model.verdict import Rejection
 
 __all__ = ["FACTORS", "PasskeyDraft", "PasskeyProof", "SecondFactors", "TotpDraft"]
@@ -133,15 +133,15 @@ class SecondFactors:
         The operator's path: who asks must have been recognised by other means, and ``reason`` says how. Return what was
         removed. Raise LifecycleError.
         """
-        if await self._proving.records.subject(subject) is None:
-            raise LifecycleError(f"there is no {subject}", "`watchword user list` shows who there is")
         for _ in range(TRIES):
-            now = self._proving.clock()
+            owner, now = await self._proving.records.subject(subject), self._proving.clock()
+            if owner is None:
+                raise LifecycleError(f"there is no {subject}", "`watchword user list` shows who there is")
             found = await self._usable(subject)
             changes = [change for each in found for change in ending(each, now=now, by=by, why=reason)]
             why = "second factors were reset"
             changes += await ended(self._proving.records, subject, LOGINS, now=now, by=by, why=why)
-            changes.append(Publish(Topic.SUBJECT, subject, int(now), int(now) + REMEMBERED))
+            changes += taken_back(owner, now)
             changes.append(act(now, "reset-factors", by, subject, detail=reason))
             if await self._proving.write(*changes):
                 return tuple(found)

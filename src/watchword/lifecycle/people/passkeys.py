@@ -51,7 +51,10 @@ class PasskeyProof:
 
 
 class Passkeys:
-    """Register and verify passkeys. Challenges are random, good once and for 5 minutes."""
+    """Register and verify passkeys. Challenges are random, good once and for 5 minutes.
+
+    A challenge travels with the page, sealed, and only its use is kept: a flood of log-in pages leaves no trace.
+    """
 
     def __init__(self, proving: Proving) -> None:
         self._proving = proving
@@ -68,7 +71,7 @@ class Passkeys:
         await proving.room(owner.name, Kind.PASSKEY, _MOST)
         challenge = os.urandom(_CHALLENGE)
         value = {"subject": owner.name, "challenge": text_of(challenge)}
-        handle = await proving.keep(_CREATE, value, _SECONDS)
+        handle = proving.ticket(_CREATE, value, _SECONDS)
         name = owner.name.partition(":")[2]
         display = owner.detail.get("display") or name
         return PasskeyDraft(
@@ -94,7 +97,7 @@ class Passkeys:
     ) -> Credential | Rejection:
         """Add the passkey that the browser made; one that anybody has already is refused."""
         name, proving = factor_name(name), self._proving
-        kept = await proving.take(_CREATE, handle)
+        kept = await proving.spend(_CREATE, handle)
         if kept is None:
             return gone()
         if kept["subject"] != subject:
@@ -120,7 +123,7 @@ class Passkeys:
         proving = self._proving
         challenge = os.urandom(_CHALLENGE)
         value = {"subject": subject, "challenge": text_of(challenge)}
-        handle = await proving.keep(_GET, value, _SECONDS)
+        handle = proving.ticket(_GET, value, _SECONDS)
         return PasskeyDraft(
             handle,
             {
@@ -140,7 +143,7 @@ class Passkeys:
         ``subject`` is whom the ceremony is about: a challenge made for anybody else, or for nobody, is refused then.
         """
         proving = self._proving
-        kept = await proving.take(_GET, handle)
+        kept = await proving.spend(_GET, handle)
         if kept is None:
             return gone()
         if subject is not None and kept["subject"] != subject:

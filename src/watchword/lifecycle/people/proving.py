@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import Any, Final
 
-from watchword.codec.secrets import Sealer, SealingError, digest, new_secret, well_formed
+from watchword.codec.secrets import Sealer, SealingError, digest, new_id, new_secret, well_formed
+from watchword.codec.strict import from_base64url, to_base64url
 from watchword.codec.webauthn import Site
 from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.people.holdings import act, held
@@ -33,6 +34,8 @@ _TRIED: Final = Rate(10, 60)  # whatever the outcome, so that it holds under any
 _WRONG: Final = (Rate(30, 3600), Rate(100, 86400))  # NIST SP 800-63B-4 section 3.2.2: at most 100 in a row
 _LONGEST_NAME: Final = 64
 _DRAFT: Final = "wd_"
+_TICKET: Final = "wt_"
+_LONGEST_TICKET: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,8 @@ class Proving:
 
     async def owner(self, name: str) -> Subject:
         """Return an enabled user. Raise LifecycleError."""
+        if not subject_of(name).startswith("user:"):
+            raise LifecycleError(f"{name[:80]} is no person", "machines prove themselves by keys and certificates")
         found = await self.records.subject(subject_of(name))
         if found is None:
             raise LifecycleError(f"there is no {subject_of(name)}", "`watchword user list` shows who there is")
@@ -106,6 +111,28 @@ class Proving:
             return None
         place = _place(purpose, handle)
         return self._opened(await self.ephemeral.take(place), place)
+
+    # --- tickets --------------------------------------------------------------------------------------------------
+
+    def ticket(self, purpose: str, value: Mapping[str, Any], seconds: int) -> str:
+        """Return a value sealed for one purpose and so many seconds; nothing is kept, so anybody may ask for it."""
+        text = json.dumps({**value, "id": new_id(""), "until": int(self.clock()) + seconds})
+        return _TICKET + to_base64url(self.sealer.seal(text.encode(), purpose)).decode()
+
+    async def spend(self, purpose: str, ticket: str) -> dict[str, Any] | None:
+        """Return what a ticket holds to exactly one caller, on any node; None when it is spent, too old or none."""
+        if not ticket.startswith(_TICKET) or len(ticket) > _LONGEST_TICKET:
+            return None
+        try:
+            sealed = from_base64url(ticket[len(_TICKET) :].encode())
+        except ValueError:
+            return None
+        held = self._opened(sealed, purpose)
+        if held is None or self.clock() >= held["until"]:
+            return None
+        # By what is within: the same ticket may be spelled, but not sealed, in another way.
+        first = self.ephemeral.claim(digest(f"{purpose}:{held['id']}"), held["until"])
+        return held if (await first if isawaitable(first) else first) else None
 
     def _opened(self, sealed: bytes | None, place: str) -> dict[str, Any] | None:
         if sealed is None:

@@ -23,8 +23,9 @@ from watchword.model.request import Request
 from watchword.model.verdict import Deny, Principal, Rejection
 from watchword.server.config.settings import Settings
 from watchword.server.forms import form_of, local_path
-from watchword.server.login.attempts import Attempts
-from watchword.server.login.entry import Login, read_request
+from watchword.server.login.entrance import Entrance, read_request
+from watchword.server.login.entry import Login
+from watchword.server.login.freshness import fresh, step_up_place
 from watchword.server.responses import Pages, cookie, problem_response, redirect, refusal
 
 __all__ = ["Outside"]
@@ -32,7 +33,6 @@ __all__ = ["Outside"]
 _PLACE: Final = "/login/outside"
 _LIST: Final = "/account/identities"
 _BROWSER: Final = re.compile(rb"ses_outside[0-9A-Za-z]{20}")  # longer than any session's id, so it is none
-_LINKING: Final = 600  # seconds since the login within which an identity may be linked
 _SCHEME: Final = "login"
 _FIELDS: Final = ("provider", "issuer", "subject", "label", "name", "display")
 
@@ -46,21 +46,21 @@ class Outside:
 
     def __init__(
         self,
-        watchword: Watchword,
-        settings: Settings,
+        entrance: Entrance,
         login: Login,
-        attempts: Attempts,
+        settings: Settings,
         pages: Pages,
         fetch: Fetch | None = None,
     ) -> None:
+        watchword = entrance.watchword
         self._watchword = watchword
         self._login = login
-        self._attempts = attempts
+        self._attempts = entrance.attempts
         self._pages = pages
         self._front = watchword.route("public")
         self._session = watchword.route("session")
         self._parties = _parties(watchword, settings, fetch)
-        login.providers = self.providers()
+        entrance.providers = self.providers()
 
     def providers(self) -> tuple[tuple[str, str], ...]:
         """Return name and label of each provider, in their order."""
@@ -137,7 +137,16 @@ class Outside:
         if who is None:
             await self._keep(browser, arrived.outsider)
             return redirect(_PLACE)
-        return await self._login.enter(request, who, arrived.intention.get("next", ""))
+        return await self._entered(request, who, arrived.intention.get("next", ""))
+
+    async def _entered(self, request: Request, who: Principal, place: str) -> Response:
+        """Let in who was vouched for: may they be where they are, and is a second factor due?"""
+        entitled = await self._watchword.ceremonies.entitled(who.subject, who.credential)
+        who = entitled._replace(factors=who.factors, authenticated_at=who.authenticated_at)
+        allowed = await self._attempts.allowed(request, who)
+        if isinstance(allowed, Rejection):
+            return self._refused(request, allowed, "You cannot sign in from here.")
+        return await self._login.enter(request, who, place)
 
     async def _linked_from_account(self, request: Request, arrived: Arrived) -> Response:
         """Link for the very session that began: another person may have signed in meanwhile."""
@@ -171,14 +180,14 @@ class Outside:
             return await self._decided(request, browser, party, outsider)
         decision = await self._watchword.gate.decide(request, self._session)
         who = None if isinstance(decision, Deny) else decision.principal
-        fresh = who is not None and self._is_fresh(who)
+        late = who is None or not fresh(who, self._watchword.clock())
         return self._pages.page(
             "outside.html",
             provider=party.provider.label,
             identity=outsider.label,
-            subject=who.subject.partition(":")[2] if who is not None and fresh else "",
+            subject=who.subject.partition(":")[2] if who is not None and not late else "",
             sign_up=party.provider.sign_up,
-            csrf_token=self._token(who.credential if who is not None and fresh else browser),
+            csrf_token=self._token(browser if who is None or late else who.credential),
             login="/login?" + urlencode({"next": _PLACE}),
         )
 
@@ -201,7 +210,7 @@ class Outside:
         made = await self._watchword.identities.sign_up(outsider, scopes=party.provider.grants)
         if isinstance(made, Rejection):
             return self._refused(request, made, "This identity cannot be used here.")
-        return await self._login.enter(request, made, "/")
+        return await self._entered(request, made, "/")
 
     async def _keep(self, browser: str, outsider: Outsider) -> None:
         place = _pending(browser)
@@ -271,12 +280,9 @@ class Outside:
     async def _fresh(self, request: Request, back: str) -> Principal | Response:
         """Return who is signed in and proved that lately: what is linked is another way in."""
         who = await self._signed_in(request, back)
-        if isinstance(who, Principal) and not self._is_fresh(who):
-            return redirect("/login?" + urlencode({"next": back}))
+        if isinstance(who, Principal) and not fresh(who, self._watchword.clock()):
+            return redirect(step_up_place(back))
         return who
-
-    def _is_fresh(self, who: Principal) -> bool:
-        return self._watchword.clock() - who.authenticated_at <= _LINKING
 
     def _token(self, session: str) -> str:
         return self._watchword.csrf.token_for(session)

@@ -18,7 +18,7 @@ from watchword.model.reason import BODY_TOO_LARGE, MALFORMED_REQUEST, REFUSED_GR
 from watchword.model.request import Request
 from watchword.model.verdict import Deny, Principal, Rejection
 from watchword.server.forms import fields_of, form_of
-from watchword.server.login.entry import read_request
+from watchword.server.login.entrance import read_request
 from watchword.server.responses import Pages, problem_response, redirect
 
 __all__ = ["Authorize"]
@@ -87,9 +87,7 @@ class Authorize:
         return await self._granted(request, ask, who, asked_at is not None)
 
     async def _granted(self, request: Request, ask: Ask, who: Principal, resumed: bool) -> Response:
-        record = await self._watchword.store.credential(who.credential)
-        login = "" if record is None else str(record.detail.get("login", ""))
-        code = await self._watchword.authorizations.grant(ask, who, login)
+        code = await self._watchword.authorizations.grant(ask, who)
         return self._onward(ask.redirect_uri, {"code": code}, ask.state, resumed)
 
     def _to_login(self, request: Request, fields: dict[str, str], ask: Ask) -> Response:

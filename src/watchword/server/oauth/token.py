@@ -29,7 +29,7 @@ from watchword.model.verdict import Deny, Rejection
 from watchword.server.config.settings import Settings
 from watchword.server.forms import decoded, form_of
 from watchword.server.login.attempts import Attempts, confidential
-from watchword.server.login.entry import read_request
+from watchword.server.login.entrance import read_request
 from watchword.server.oauth.grants import Grants, Refused
 from watchword.server.responses import json_response, problem_response
 from watchword.standing import principal_of, standing

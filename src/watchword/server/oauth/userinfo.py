@@ -9,9 +9,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from watchword.app import Watchword
-from watchword.model.credential import Kind
 from watchword.model.verdict import Deny, Principal
-from watchword.server.login.entry import read_request
+from watchword.server.login.entrance import read_request
 from watchword.server.responses import json_response, problem_response
 
 __all__ = ["Userinfo"]
@@ -49,12 +48,6 @@ class Userinfo:
             claims["preferred_username"] = who.subject.partition(":")[2]
             claims |= {claim: detail[name] for name, claim in _PROFILE if detail.get(name)}
         if "email" in who.scopes:
-            claims |= await self._address(who.subject)
+            address = await self._watchword.accounts.address(who.subject)
+            claims |= {} if address is None else {"email": address, "email_verified": True}
         return claims
-
-    async def _address(self, subject: str) -> dict[str, Any]:
-        now = self._watchword.clock()
-        for record in await self._watchword.store.credentials(kind=Kind.EMAIL, subject=subject):
-            if record.refusal(now) is None and record.detail.get("confirmed_at"):
-                return {"email": record.detail["address"], "email_verified": True}
-        return {}

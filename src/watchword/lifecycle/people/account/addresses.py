@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from watchword.codec.names import EmailAddress, normal_address
@@ -22,12 +23,13 @@ ADDRESS_LIFETIME: Final = 24 * 3600
 _PURPOSE: Final = "address"
 
 
-class Moving(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Moving:
     """Say which letter goes to the new address: "new-address" with a link, or "account-exists"."""
 
     letter: str
     address: str
-    token: str
+    token: str = field(repr=False)
 
 
 class Moved(NamedTuple):

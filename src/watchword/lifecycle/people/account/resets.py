@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 from watchword.codec.names import normal_address
 from watchword.lifecycle.people.account.desk import Desk
@@ -20,12 +21,13 @@ _PURPOSE: Final = "reset"
 _NOBODY: Final = "user:"  # no subject's name: looking for what it holds costs what looking for somebody's costs
 
 
-class Reset(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Reset:
     """Hold a reset link's secret and whom it is for."""
 
     subject: str
     address: str
-    token: str
+    token: str = field(repr=False)
     locale: str
 
 
@@ -54,7 +56,7 @@ class Resets:
         address = await address_of(desk.records, owner.name, desk.clock())
         reset = await self._make(owner.name, str(address.detail["address"]) if address is not None else "")
         await desk.write(desk.act("reset-link", by, owner.name))
-        return reset._replace(locale=str(owner.detail.get("locale", "")))
+        return replace(reset, locale=str(owner.detail.get("locale", "")))
 
     async def _make(self, name: str, address: str) -> Reset:
         desk = self._desk

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from inspect import isawaitable
 from typing import Any, Final, NamedTuple
 
@@ -33,23 +34,25 @@ _PASSWORD: Final = Fault("password", "wrong", "Enter the password that you chose
 _ADDRESS: Final = Fault("email", "not_an_address", "This is not an email address.")
 
 
-class Wanted(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Wanted:
     """Hold what somebody signs up with, normal and ready to be kept; ``browser`` is a digest that knows it again."""
 
     name: str
     address: EmailAddress
-    secret: str
+    secret: str = field(repr=False)
     locale: str = ""
     scopes: tuple[str, ...] = ()
     browser: str = ""
 
 
-class Notice(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Notice:
     """Say which letter goes where: "confirm", "name-taken" or "account-exists"; ``token`` is for the first."""
 
     letter: str
     address: str
-    token: str
+    token: str = field(repr=False)
     locale: str
 
 
@@ -60,11 +63,12 @@ class Pending(NamedTuple):
     asks_password: bool
 
 
-class Invited(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Invited:
     """Hold an invitation: for which address, and the link's secret."""
 
     address: str
-    token: str
+    token: str = field(repr=False)
 
 
 class SignUps:
@@ -101,7 +105,7 @@ class SignUps:
     async def begin(self, wanted: Wanted) -> Notice:
         """Return the letter that goes to the address; what it says is for its owner alone."""
         desk = self._desk
-        about = wanted._asdict() | {"address": wanted.address.text}
+        about = _about(wanted)
         token = await desk.links.make(_SIGN_UP, about, CONFIRM_LIFETIME)
         taken = await self._name_taken(wanted.name)
         holder = await self._addresses.holder(wanted.address)
@@ -131,7 +135,7 @@ class SignUps:
         address = normal_address(link.about["address"]) if link is not None else None
         if link is None or address is None:
             return (SPENT,)
-        wanted = Wanted(**{**_wanted_of(link.about), "address": address})
+        wanted = _wanted_of(link.about, address)
         if not browser or browser != wanted.browser:
             fits = password is not None and self._desk.passwords.verify(wanted.secret, password)
             if not (await fits if isawaitable(fits) else fits):
@@ -179,7 +183,7 @@ class SignUps:
         made = None
         try:
             secret = await encoded(self._desk.passwords, password)
-            wanted = wanted._replace(secret=secret, scopes=tuple(link.about["scopes"]))
+            wanted = replace(wanted, secret=secret, scopes=tuple(link.about["scopes"]))
             made = await self._make(wanted, by=f"user:{wanted.name}", why=f"invited by {link.about['by']}")
         finally:
             if made is None:  # nobody came of it: the link stays
@@ -221,5 +225,18 @@ def _own_name(text: str) -> str | None:
     return None if normal is None or "@" in normal else normal
 
 
-def _wanted_of(about: Mapping[str, Any]) -> dict[str, Any]:
-    return {**{name: about[name] for name in Wanted._fields}, "scopes": tuple(about["scopes"])}
+def _about(wanted: Wanted) -> dict[str, Any]:
+    """Return what is kept until the address is confirmed."""
+    return {
+        "name": wanted.name,
+        "address": wanted.address.text,
+        "secret": wanted.secret,
+        "locale": wanted.locale,
+        "scopes": list(wanted.scopes),
+        "browser": wanted.browser,
+    }
+
+
+def _wanted_of(about: Mapping[str, Any], address: EmailAddress) -> Wanted:
+    kept = {name: about[name] for name in ("name", "secret", "locale", "browser")}
+    return Wanted(address=address, scopes=tuple(about["scopes"]), **kept)
