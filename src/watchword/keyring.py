@@ -79,14 +79,16 @@ class OwnKeys:
         return self.load() if entry.topic is Topic.KEYS else None
 
     def signing_key(self) -> SigningKey:
-        """Return the newest active key; while other nodes may not know it yet, the one before. Raise Unavailable."""
+        """Return the newest active key; while other nodes may not know it yet, one before. Raise Unavailable."""
         now = self._clock()
         active = [held.record for held in self._held.values() if held.record.state(now) is State.ACTIVE]
         if not active:
             raise Unavailable("there is no active signing key")
         record = max(active, key=lambda each: (each.not_before or each.created_at, each.id))
-        before = self._held.get(record.replaces or "")
-        if before is not None and now < record.created_at + _KNOWN and now + _OUTLIVED <= before.end:
+        while now < record.created_at + _KNOWN:
+            before = self._held.get(record.replaces or "")
+            if before is None or now + _OUTLIVED > before.end:
+                break
             record = before.record
         kid = str(record.detail["kid"])
         return self._signing.get(kid) or self._opened(record, kid)

@@ -155,6 +155,9 @@ def test_mistakes_name_the_place_and_the_nearest_word(desk: Desk, words: tuple[s
         "/cb",
         "https:/\\evil",
         "https:///cb",
+        "javascript:alert(1)//",
+        "data:text/html,x",
+        "https://аpp.example/cb",
     ],
 )
 def test_redirect_uris_that_leak_codes_are_refused(desk: Desk, uri: str) -> None:
@@ -166,6 +169,15 @@ def test_loopback_redirect_of_a_native_app_is_accepted(desk: Desk) -> None:
     value = desk.issued("oauth-client", "user:alice", "--public", "--redirect-uri", uri)
     assert (value["redirect_uris"], value["public"]) == ([uri], True)
     assert "client_secret" not in value
+    own = desk.issued("oauth-client", "user:alice", "--public", "--redirect-uri", "com.example.app:/cb")
+    assert own["redirect_uris"] == ["com.example.app:/cb"]
+
+
+def test_an_application_of_the_operators_own_says_so(desk: Desk) -> None:
+    uri = ("--redirect-uri", "https://app.example/cb")
+    assert desk.issued("oauth-client", "user:alice", "--first-party", *uri)["first_party"] is True
+    assert desk.issued("oauth-client", "user:alice", *uri)["first_party"] is False
+    assert "oauth-client" in desk.wrong("issue", "api-key", "--for", "user:alice", "--first-party")
 
 
 def test_a_disabled_subject_gets_nothing(desk: Desk) -> None:

@@ -263,6 +263,21 @@ def test_rotating_now_has_one_winner_at_a_time(url: str) -> None:
     play(test, url)
 
 
+def test_rotated_twice_in_a_moment_the_key_that_all_know_signs() -> None:
+    async def test(opened: House) -> None:
+        watchword, clock = opened.watchword, opened.clock
+        first = watchword.keys.signing_key().kid
+        clock.now += 60
+        for _ in range(3):
+            newest, _ = await watchword.signing.rotate(by="x")
+            await heard(opened)
+            assert watchword.keys.signing_key().kid == first
+        clock.now += 5
+        assert watchword.keys.signing_key().kid == newest.id
+
+    play(test)
+
+
 @pytest.mark.parametrize("waiting", [False, True])
 def test_a_stolen_key_is_replaced_in_the_same_write_and_all_it_signed_is_void(waiting: bool) -> None:
     async def test(opened: House) -> None:

@@ -222,7 +222,8 @@ def _csv(source: BinaryIO) -> Iterator[tuple[int, Newcomer | Exception]]:
             raise Stop(what + ("" if unknown else " or ".join(missing)), f"known are: {', '.join(FIELDS)}")
         for row in lines:
             whole = None not in row and None not in row.values()
-            yield lines.line_num, _read(row) if whole else LifecycleError(f"not {len(header)} fields")
+            torn = LifecycleError(f"not {len(header)} fields", "quote what has a comma in it")
+            yield lines.line_num, _read(row) if whole else torn
     except UnicodeDecodeError:
         raise Stop(f"line {lines.line_num + 1} or one after it is not UTF-8", "convert the file") from None
     except csv.Error as error:

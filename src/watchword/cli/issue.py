@@ -206,6 +206,11 @@ def _check_redirect(uri: str) -> None:
         raise Stop(
             f"--redirect-uri: {uri[:80]!r} is not an absolute URI without a fragment", "such as https://app.example/cb"
         )
+    if parts.scheme not in ("http", "https") and "." not in parts.scheme:  # javascript: and data: run where they land
+        hint = "an app's own scheme is its domain turned round, such as com.example.app:/cb (RFC 8252 section 7.1)"
+        raise Stop(f"--redirect-uri: the scheme of {uri[:80]!r} is nobody's own", hint)
+    if not uri.isascii():
+        raise Stop(f"--redirect-uri: {uri[:80]!r} is not ASCII", "write it as it is sent, with %-escapes or xn--")
     if parts.scheme == "http" and not _loopback(host):
         raise Stop(f"--redirect-uri: {uri[:80]} would send codes in the open", "use https, or http on 127.0.0.1")
     if parts.scheme in ("http", "https") and (not host or parts.username is not None):

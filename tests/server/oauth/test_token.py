@@ -92,7 +92,7 @@ def test_unknown_client_and_wrong_secret_are_the_same_bytes(http: httpx2.Client,
     [
         ({"grant_type": ""}, 400, "invalid_request"),
         ({"grant_type": "password"}, 400, "unsupported_grant_type"),
-        ({"grant_type": "authorization_code"}, 400, "unsupported_grant_type"),
+        ({"grant_type": "authorization_code"}, 400, "unauthorized_client"),
         ({"scope": "orders:read admin"}, 400, "invalid_scope"),
         ({"client_secret": ""}, 401, "invalid_client"),
         ({"client_id": ""}, 401, "invalid_client"),

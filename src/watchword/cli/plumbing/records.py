@@ -19,8 +19,8 @@ __all__ = ["check_folder", "print_issued", "rows_of", "value_of"]
 
 # What a kind's record holds besides and may be shown; anything else stays in the store.
 _SHOWN: Final = (
-    "profile", "test", "hint", "serial", "authority", "client_id", "grants", "redirect_uris", "public", "kid",
-    "algorithm", "name", "login", "agent", "address",
+    "profile", "test", "hint", "serial", "authority", "client_id", "grants", "redirect_uris", "public", "first_party",
+    "kid", "algorithm", "name", "login", "agent", "address", "provider", "issuer",
 )  # fmt: skip
 _FILES: Final = {"certificate": "cert.pem", "private_key": "key.pem", "chain": "chain.pem"}
 _TIMES: Final = ("created_at", "not_before", "expires_at", "retire_at", "revoked_at", "last_used_at", "overlap_ends_at")

@@ -18,7 +18,7 @@ from typing import Final
 
 __all__ = ["Foreign", "Work", "idle_foreign", "parse"]
 
-_MOST_ROUNDS: Final = 14  # bcrypt: about a second
+_MOST_ROUNDS: Final = 14  # bcrypt: a second or two
 _MOST_ITERATIONS: Final = 3_000_000
 _MOST_BLOCKS: Final = 2**21  # scrypt: N * r * p, about four seconds
 _MOST_MEMORY: Final = 128 * 1024 * 1024  # bytes, scrypt: 128 * N * r

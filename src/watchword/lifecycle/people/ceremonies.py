@@ -102,6 +102,12 @@ def proving_now(proved: Mapping[str, int], factor: str, now: int, *, verified: b
     return {**after, "mfa": max(both)} if both else after
 
 
+def _older_half(proved: Mapping[str, int]) -> frozenset[str]:
+    """Return what makes "mfa" fresh: the half that is older, or a passkey, which is both."""
+    first, second = (max((proved.get(name, 0) for name in half)) for half in (FIRST, SECOND))
+    return SECOND if second <= first else FIRST | {"webauthn"}
+
+
 @dataclass(frozen=True, slots=True)
 class Pending:
     """Hold a ceremony that something is due in. ``factors`` are what may be proven next.
@@ -159,13 +165,12 @@ class Ceremonies:
         names = await self._names(who.subject)
         passwords = await self._usable(who.subject, Kind.PASSWORD)
         have = (*names, "pwd") if passwords else names
-        asked = set(wanted)
-        if "mfa" in asked:  # whatever half is missing or old
-            asked |= SECOND
+        asked, proved = set(wanted), _proved_of(who)
+        if "mfa" in asked:
+            asked |= _older_half(proved)
         factors = tuple(name for name in have if name in asked or not asked)
         if not factors:
             return None
-        proved = _proved_of(who)
         return await self._keep(
             Pending("", who.subject, Stage.STEP_UP_DUE, factors, proved, "", browser, next, who.credential)
         )

@@ -45,7 +45,7 @@ async def _change(records: Records, wanted: Mapping[str, int], *, keep: bool) ->
 async def left_over(records: Records, today: str, now: float) -> dict[str, int]:
     """Count the usable hashes that were made otherwise than ``today`` (a kind of work), by form; forget other kinds.
 
-    Only what is still on record has to be made up for afterwards.
+    Only what is still on record has to be made up for afterwards. Not while an import runs: it may add some.
     """
     counts: Counter[str] = Counter()
     most: Counter[str] = Counter({today: 2})

@@ -159,7 +159,7 @@ class Entrance:
             watchword.audit.note(watchword.clock(), request, outcome.who)
             return self.tokens(raised)
         watchword.audit.note(watchword.clock(), request, outcome.who)
-        begun = await watchword.logins.family(outcome, _visitor_of(request), request.peer.certificate)
+        begun = await watchword.logins.family(outcome, self.visit(request), request.peer.certificate)
         return self.tokens(begun.family, begun.token)
 
     async def by_form(self, request: Request, outcome: Proven | Pending) -> Response:
@@ -172,13 +172,17 @@ class Entrance:
         watchword = self.watchword
         watchword.audit.note(watchword.clock(), request, outcome.who)
         await self._end_presented(request)
-        issued = await watchword.logins.session(outcome, _visitor_of(request))
+        issued = await watchword.logins.session(outcome, self.visit(request))
         return redirect(local_path(outcome.next) or "/", self.session_cookies(request, issued))
 
     async def nearby(self, request: Request, proven: Proven) -> Proven | Rejection:
         """Return the refusal of who may not log in from here."""
         allowed = await self.attempts.allowed(request, proven.who)
         return replace(allowed, scheme="login") if isinstance(allowed, Rejection) else proven
+
+    def visit(self, request: Request) -> Visitor:
+        """Describe whose browser or program it is."""
+        return Visitor(request.fields.get(b"user-agent", b"").decode("latin-1"), request.peer.address)
 
     def visiting(self, request: Request) -> str:
         """Return the id of this browser, a new one where it has none yet; ``by_form`` makes it keep that."""
@@ -242,7 +246,3 @@ def response_of(value: object) -> dict[str, Any]:
 def cleared(tls: bool) -> list[tuple[bytes, bytes]]:
     """Return what makes a browser forget its session."""
     return [cookie(PLAIN_COOKIE, "", tls=tls, age=0), cookie("csrf", "", tls=tls, age=0, hidden=False)]
-
-
-def _visitor_of(request: Request) -> Visitor:
-    return Visitor(request.fields.get(b"user-agent", b"").decode("latin-1"), request.peer.address)

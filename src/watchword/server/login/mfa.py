@@ -49,10 +49,10 @@ class SecondFactor:
         body = json_of(request)
         if isinstance(body, Rejection):
             return self._refused(request, body)
-        handle, code = body.get("challenge"), body.get("code")
-        if not isinstance(handle, str) or not isinstance(code, str | None):
+        handle = body.get("challenge")
+        if not isinstance(handle, str):
             return self._refused(request, Rejection(MALFORMED_REQUEST, "challenge"))
-        if code is None and "response" not in body:
+        if not {"code", "response", "password"} & body.keys():
             pending = await self._ceremonies.look(handle)
             if pending is None:
                 return self._refused(request, Rejection(UNKNOWN_CREDENTIAL, "challenge"))
@@ -76,7 +76,9 @@ class SecondFactor:
         slowed = await self._entrance.attempts.slowed(request)
         if slowed is not None:
             return slowed
-        code, passkey = given.get("code"), passkey_of(given)
+        code, passkey, password = given.get("code"), passkey_of(given), given.get("password")
+        if isinstance(password, str) and password:
+            return await self._by_password(request, handle, password, browser)
         if isinstance(code, str) and code:
             proved = await self._ceremonies.by_code(handle, code, browser=browser)
         elif passkey is not None:
@@ -87,6 +89,14 @@ class SecondFactor:
             await self._entrance.attempts.guessed(request)
             return proved
         return await self._entrance.nearby(request, proved)
+
+    async def _by_password(self, request: Request, handle: str, password: str, browser: str) -> Proven | Rejection:
+        """Take a password, where a step-up asks for it; it counts as at the login."""
+        pending = await self._ceremonies.look(handle, browser=browser)
+        if pending is None or "pwd" not in pending.factors:
+            return Rejection(UNKNOWN_CREDENTIAL, "password")
+        who = await self._entrance.attempts.prove(request, pending.subject.partition(":")[2], password)
+        return who if isinstance(who, Rejection) else await self._ceremonies.by_password(handle, who, browser=browser)
 
     async def _page(self, request: Request, deny: Deny | None = None) -> Response:
         """Show what may be proven next; whose ceremony is over begins again."""
