@@ -122,6 +122,7 @@ class Watchword:
         realm: str = "api",
         address_limit: str | None = "300/min",
         account_limit: str | None = "10/min",
+        logins_limit: str | None = "1200/min",
         subject_limit: str | None = None,
         burn: bool = True,
         plaintext_passwords: bool = False,
@@ -129,7 +130,7 @@ class Watchword:
         password_rules: PasswordRules | None = None,
         access_lifetime: int = 600,
         refresh_lifetime: int = 30 * 86400,
-        refresh_grace: float = 5.0,
+        refresh_grace: float = 10.0,
         bind_tokens: bool = False,
         key_rotation: int = 90 * 86400,
         session_idle: int = 3600,
@@ -169,7 +170,7 @@ class Watchword:
             introspection=tuple(introspection),
             client_subject=client_subject,
             plaintext_passwords=plaintext_passwords,
-            guesses=Guesses(self.meter, rate_of(account_limit)) if account_limit else None,
+            guesses=_guesses(self.meter, account_limit, logins_limit),
         )
         self.schemes = schemes_of(self.parts, schemes)
         self._urls = UrlCredentials()
@@ -385,6 +386,10 @@ def _root_key(given: str | None, store: Store) -> str:
     if store.lasting:
         raise ValueError(f"no root key: set {ROOT_KEY}, or make one with `watchword init`")
     return new_root_key()
+
+
+def _guesses(meter: Meter, account: str | None, total: str | None) -> Guesses | None:
+    return Guesses(meter, rate_of(account), rate_of(total) if total else None) if account else None
 
 
 def _networks(texts: Iterable[str]) -> list[Any]:

@@ -24,6 +24,7 @@ class InlineHashing:
     """Hash in the calling thread, for command lines and WSGI, whose threads are bounded already."""
 
     __slots__ = ("cost",)
+    crowded = False
 
     def __init__(self, cost: Cost | None = None) -> None:
         self.cost: Cost = cost or Cost()
@@ -57,6 +58,11 @@ class HashingPool:
     def taken(self) -> int:
         """Return how many hashes run or wait."""
         return self._taken
+
+    @property
+    def crowded(self) -> bool:
+        """Return whether all threads work and a quarter of the queue is taken: then only what matters should come."""
+        return self._taken >= self._threads + (self._room - self._threads) // 4
 
     async def verify(self, encoded: str, password: str) -> bool:
         """Return whether the password fits the encoded hash. Raise Overloaded."""

@@ -623,30 +623,93 @@ class TestGuesses:
         self.meter = MemoryMeter(lambda: self.now)
         self.guesses = Guesses(self.meter, Rate(3, 60))
 
-    async def attempt(self, password: str, right: bool = False, account: str = "alice") -> str:
-        begun = await self.guesses.begin(account, password)
+    async def attempt(
+        self, password: str, right: bool = False, account: str = "alice", place: str = "", device: str = ""
+    ) -> str:
+        begun = await self.guesses.begin(account, password, place, device)
         if isinstance(begun, Rejection):
             return begun.reason.code
         who = Principal(f"user:{account}", "basic", "pwd_1")
-        await self.guesses.end(account, begun, who if right else Rejection(WRONG_SECRET))
+        await self.guesses.end(account, begun, who if right else Rejection(WRONG_SECRET), place, device)
         return "tried"
 
-    def test_wrong_passwords_are_counted_and_right_ones_are_not(self) -> None:
+    def test_attempts_are_counted_and_the_password_that_was_right_is_not(self) -> None:
         async def play() -> None:
             assert {await self.attempt("right", True) for _ in range(9)} == {"tried"}
-            assert [await self.attempt(f"wrong {n}") for n in range(5)] == ["tried"] * 3 + ["rate_limited"] * 2
+            assert [await self.attempt(f"wrong {n}") for n in range(5)] == ["tried"] * 2 + ["rate_limited"] * 3
             assert await self.attempt("wrong", account="bob") == "tried"
-            self.now += 20
-            assert [await self.attempt(f"later {n}") for n in range(2)] == ["tried", "rate_limited"]
+            self.now += 60
+            assert [await self.attempt(f"later {n}") for n in range(4)] == ["tried"] * 3 + ["rate_limited"]
 
         asyncio.run(play())
 
-    def test_the_owner_whose_password_was_right_last_time_is_not_locked_out(self) -> None:
+    @pytest.mark.parametrize("gap", [1.0, 7.0, 19.9])
+    def test_no_span_of_time_holds_more_than_the_count(self, gap: float) -> None:
         async def play() -> None:
-            assert await self.attempt("right", True) == "tried"
-            assert [await self.attempt(f"wrong {n}") for n in range(4)][-1] == "rate_limited"
-            assert await self.attempt("right", True) == "tried"
-            assert await self.attempt("other") == "rate_limited"
+            tried = []
+            for number in range(int(300 / gap)):
+                if await self.attempt(f"wrong {number}") == "tried":
+                    tried.append(self.now)
+                self.now += gap
+            assert len(tried) >= 9
+            assert all(later - first >= 60 for first, later in zip(tried, tried[3:], strict=False))
+
+        asyncio.run(play())
+
+    def test_delays_grow_and_are_capped(self) -> None:
+        async def play() -> None:
+            waits = []
+            for number in range(4000):
+                begun = await self.guesses.begin("alice", f"wrong {number}")
+                if isinstance(begun, Rejection):
+                    waits.append(int(dict(begun.headers)[b"retry-after"]))
+                    self.now += waits[-1]
+                else:
+                    await self.guesses.end("alice", begun, Rejection(WRONG_SECRET))
+                if self.now > 3 * 86400:
+                    break
+            assert waits[0] == 60  # three in a minute
+            assert 300 < max(waits[:20]) <= 400  # then nine in an hour
+            assert max(waits) == 2880  # then thirty in a day, and it gets no worse
+
+        asyncio.run(play())
+
+    def test_the_owner_is_not_locked_out_by_those_who_guess(self) -> None:
+        async def play() -> None:
+            assert await self.attempt("right", True, place="192.0.2.1") == "tried"
+            assert [await self.attempt(f"wrong {n}", place="6.6.6.6") for n in range(4)][-1] == "rate_limited"
+            assert await self.attempt("right", True, place="192.0.2.1") == "tried"
+            assert await self.attempt("other", place="192.0.2.1") == "rate_limited"
+            assert await self.attempt("other", place="7.7.7.7", device="d1") == "tried"
+            assert await self.attempt("other", place="7.7.7.7", device="d2") == "tried"
+
+        asyncio.run(play())
+
+    def test_who_guesses_is_not_told_that_a_guess_was_right(self) -> None:
+        """Or the wait would be none: refused is wrong, let in is right, as fast as one can ask."""
+
+        async def play() -> None:
+            assert await self.attempt("right", True, place="192.0.2.1") == "tried"
+            assert [await self.attempt(f"wrong {n}", place="6.6.6.6") for n in range(4)][-1] == "rate_limited"
+            assert await self.attempt("right", True, place="6.6.6.6") == "rate_limited"
+
+        asyncio.run(play())
+
+    def test_a_device_has_a_count_too(self) -> None:
+        async def play() -> None:
+            tried = [await self.attempt(f"wrong {n}", device="stolen") for n in range(5)]
+            assert tried == ["tried"] * 3 + ["rate_limited"] * 2
+            assert await self.attempt("wrong") == "tried"
+
+        asyncio.run(play())
+
+    def test_all_accounts_together_are_counted_but_for_devices(self) -> None:
+        self.guesses = Guesses(self.meter, Rate(3, 60), Rate(4, 60))
+
+        async def play() -> None:
+            tried = [await self.attempt("wrong", account=f"a{n}") for n in range(6)]
+            assert tried == ["tried"] * 4 + ["logins_limited"] * 2
+            assert await self.attempt("wrong", account="a9", device="d") == "tried"
 
         asyncio.run(play())
 

@@ -16,6 +16,7 @@ from watchword.codec.passwords import Cost, Overloaded, dummy, idle, outdated, p
 from watchword.model.credential import Credential, Kind
 from watchword.model.ports import Allowance, Clock, Meter, Passwords, Records, Soon
 from watchword.model.reason import (
+    LOGINS_LIMITED,
     MALFORMED_CREDENTIAL,
     OVERLOADED,
     PASSWORD_OVER_PLAINTEXT,
@@ -23,6 +24,7 @@ from watchword.model.reason import (
     SUBJECT_DISABLED,
     UNKNOWN_CREDENTIAL,
     WRONG_SECRET,
+    Reason,
 )
 from watchword.model.records import Event, Subject, Swap
 from watchword.model.request import Request
@@ -38,6 +40,8 @@ _LONGEST: Final = 4096  # bytes of base64: a name of 128 characters and a passwo
 _PAGE: Final = 100
 _PREFIX: Final = len(b"basic ")
 _UNAUTHENTICATED: Final = 401
+_EXACT: Final = 16
+_GROWING: Final = ((3, 60), (10, 1440))  # how many times the count in how many spans: 10/min is 30/h and 100/d
 _ACCOUNTS: Final = 4096  # whose last right password is known again
 _OWN: Final = "service:watchword"  # its detail says what checking the hashes on record may cost besides
 
@@ -45,46 +49,60 @@ _OWN: Final = "service:watchword"  # its detail says what checking the hashes on
 class Guesses:
     """Let each account be guessed at ``rate`` at most, by whatever way, from wherever, in whatever spelling.
 
-    Only wrong passwords count. Those that are being tried count as wrong until they are known to be right, so that many
-    at once do not outrun the count. The password that was right last time is no guess: its owner is not locked out by
-    those who guess. Accounts that do not exist are counted like those that do.
+    An attempt is counted before it is hashed, in a meter that all workers share, so that however many at once do not
+    outrun the count; up to 16 it holds in any span of time, not just on average. The delays grow: of wrong ones, three
+    times as many are tried in sixty spans, ten times as many in 1440. ``total`` bounds the attempts on all accounts
+    together. Accounts that do not exist are counted like those that do.
+
+    Nobody can lock an owner out. A device that logged in before has a count of its own. The password that was right
+    last time from the same place is no guess; from another place it is one, or else whoever guesses would be told by
+    being let in, however often they were told to wait.
     """
 
-    __slots__ = ("_key", "_meter", "_rate", "_right", "_trying")
+    __slots__ = ("_key", "_long", "_meter", "_rate", "_right", "_total", "_trying")
 
-    def __init__(self, meter: Meter, rate: Rate) -> None:
+    def __init__(self, meter: Meter, rate: Rate, total: Rate | None = None) -> None:
         self._meter = meter
         self._rate = rate
+        self._long = tuple(Rate(rate.count * times, rate.seconds * spans) for times, spans in _GROWING)
+        self._total = total
         self._key = os.urandom(32)
-        self._right: dict[str, bytes] = {}
+        self._right: dict[tuple[str, str], bytes] = {}
         self._trying: dict[str, dict[bytes, int]] = {}
 
-    async def begin(self, account: str, password: str) -> bytes | Rejection:
-        """Return what to end the attempt with, or the refusal of an account that was guessed at too often."""
+    async def begin(self, account: str, password: str, place: str = "", device: str = "") -> bytes | Rejection:
+        """Return what to end the attempt with, or the refusal of an account that was guessed at too often.
+
+        ``place`` is the caller's address, ``device`` the id of one that logged in to this account before.
+        """
         attempt = blake2b(password.encode("utf-8", "surrogatepass"), key=self._key, digest_size=32).digest()
         trying = self._trying.get(account, {})
-        if self._right.get(account) != attempt and attempt not in trying:
-            answer = self._meter.hit(f"account|{account}", 0, self._rate)
-            left = answer if isinstance(answer, Allowance) else await answer
+        if self._right.get((account, place)) != attempt and attempt not in trying:
+            refused = await self._reserved(_counted(account, device), bool(device))
+            if refused is not None:
+                return refused
             trying = self._trying.get(account, {})
-            if not left.admitted or len(trying) >= max(1, left.remaining):
-                wait = max(1, math.ceil(left.retry_after))
-                return Rejection(RATE_LIMITED, "account", ((b"retry-after", b"%d" % wait),))
         trying[attempt] = trying.get(attempt, 0) + 1
         self._trying[account] = trying
         return attempt
 
-    async def end(self, account: str, attempt: bytes, verdict: Principal | Rejection | None) -> None:
-        """Count the attempt if it was wrong; None when it was cut short."""
+    async def end(
+        self,
+        account: str,
+        attempt: bytes,
+        verdict: Principal | Rejection | None,
+        place: str = "",
+        device: str = "",
+    ) -> None:
+        """Remember what was right, and count what was wrong; None when it was cut short."""
         try:
             if isinstance(verdict, Principal):
-                if len(self._right) >= _ACCOUNTS and account not in self._right:
+                if len(self._right) >= _ACCOUNTS and (account, place) not in self._right:
                     del self._right[next(iter(self._right))]
-                self._right[account] = attempt
+                self._right[account, place] = attempt
             elif verdict is not None and verdict.reason.status == _UNAUTHENTICATED:
-                counted = self._meter.hit(f"account|{account}", 1, self._rate)
-                if not isinstance(counted, Allowance):
-                    await counted
+                for rate in self._long:
+                    await self._hit(f"{_counted(account, device)}|{rate.seconds}", 1, rate)
         finally:
             trying = self._trying[account]
             trying[attempt] -= 1
@@ -92,6 +110,39 @@ class Guesses:
                 del trying[attempt]
             if not trying:
                 del self._trying[account]
+
+    async def _reserved(self, key: str, device: bool) -> Rejection | None:
+        """Spend one attempt of an account, and of all, or say why there is none."""
+        for rate in self._long:
+            left = await self._hit(f"{key}|{rate.seconds}", 0, rate)
+            if not left.admitted:
+                return _wait(RATE_LIMITED, "account", left.retry_after)
+        waits = []
+        slots = self._rate.count if self._rate.count <= _EXACT else 1
+        each = Rate(self._rate.count // slots, self._rate.seconds)
+        for slot in range(slots):  # each is free again one whole span after it was used
+            left = await self._hit(f"{key}|{slot}", 1, each)
+            if left.admitted:
+                break
+            waits.append(left.retry_after)
+        else:
+            return _wait(RATE_LIMITED, "account", min(waits))
+        if self._total is None or device:
+            return None
+        left = await self._hit("accounts", 1, self._total)
+        return None if left.admitted else _wait(LOGINS_LIMITED, "all accounts", left.retry_after)
+
+    async def _hit(self, key: str, cost: int, rate: Rate) -> Allowance:
+        answer = self._meter.hit(key, cost, rate)
+        return answer if isinstance(answer, Allowance) else await answer
+
+
+def _counted(account: str, device: str) -> str:
+    return f"account|{account}|{device}" if device else f"account|{account}"
+
+
+def _wait(reason: Reason, what: str, seconds: float) -> Rejection:
+    return Rejection(reason, what, ((b"retry-after", b"%d" % max(1, math.ceil(seconds))),))
 
 
 class PasswordCheck:
@@ -123,24 +174,27 @@ class PasswordCheck:
         self._dummy = dummy(self._cost)
         self._kind = work(self._dummy).kind
 
-    async def check(self, name: str, password: str, scheme: str = "basic") -> Principal | Rejection:
+    async def check(
+        self, name: str, password: str, scheme: str = "basic", *, place: str = "", device: str = ""
+    ) -> Principal | Rejection:
         """Return the principal of ``user:NAME`` or else ``service:NAME``, or the Rejection.
 
-        ``name`` is as typed. Raise Unavailable when the store or the hashing is broken.
+        ``name`` is as typed, ``place`` and ``device`` as ``Guesses`` counts them. Raise Unavailable when the store or
+        the hashing is broken.
         """
         normal = normal_name(name)
         if normal is None or prepared(password) is None:  # no such name or password can exist: nothing to hide
             return Rejection(MALFORMED_CREDENTIAL, "not a possible name or password")
         if self._guesses is None:
             return await self._judged(normal, password, scheme)
-        attempt = await self._guesses.begin(normal, password)
+        attempt = await self._guesses.begin(normal, password, place, device)
         if isinstance(attempt, Rejection):
             return attempt
         verdict = None
         try:
             verdict = await self._judged(normal, password, scheme)
         finally:
-            await self._guesses.end(normal, attempt, verdict)
+            await self._guesses.end(normal, attempt, verdict, place, device)
         return verdict
 
     async def _judged(self, normal: str, password: str, scheme: str) -> Principal | Rejection:
@@ -304,14 +358,14 @@ class Basic:
         proved = self._proved(credential)
         if proved is not None and self._clock() < proved[1]:
             return proved[0]
-        return self._first(credential, request.fields[b"authorization"][_PREFIX:].strip(b" "))
+        return self._first(credential, request.fields[b"authorization"][_PREFIX:].strip(b" "), request.peer.address)
 
-    async def _first(self, key: bytes, encoded: bytes) -> Principal | Rejection:
+    async def _first(self, key: bytes, encoded: bytes, place: str) -> Principal | Rejection:
         pair = parse_basic(encoded)
         if pair is None:
             return Rejection(MALFORMED_CREDENTIAL, "Basic credentials that are no canonical base64 of UTF-8")
         mark = self._verdicts.mark  # hashing takes long: what is revoked meanwhile must not be remembered
-        who = await self._check.check(*pair)
+        who = await self._check.check(*pair, place=place)
         if isinstance(who, Principal):
             now = self._clock()
             end = who.constraints.expires_at

@@ -177,6 +177,7 @@ def _arguments(settings: Settings, client_ca: bytes | None) -> dict[str, Any]:
         "client_subject": settings.mtls.subject or None,
         "address_limit": settings.limits.address or None,
         "account_limit": settings.limits.account or None,
+        "logins_limit": settings.limits.logins or None,
         "subject_limit": settings.limits.subject or None,
         "burn": settings.burn_url_credentials,
         "plaintext_passwords": settings.passwords.plaintext,

@@ -13,51 +13,62 @@ from typing import Final
 
 from watchword.app import Watchword
 from watchword.codec.addresses import parsed
-from watchword.codec.names import normal_name
+from watchword.codec.names import normal_address, normal_name
+from watchword.codec.secrets import digest
 from watchword.guards.networks import Networks
 from watchword.guards.rate_limit import AddressLimit, CredentialLimit
 from watchword.lifecycle.values import rate_of
 from watchword.model.ports import Allowance
-from watchword.model.reason import PASSWORD_OVER_PLAINTEXT, RATE_LIMITED
+from watchword.model.reason import LOGINS_LIMITED, OVERLOADED, PASSWORD_OVER_PLAINTEXT, RATE_LIMITED, Reason
 from watchword.model.request import Peer, Request
 from watchword.model.verdict import Principal, Rate, Rejection
 from watchword.server.config.settings import Settings
+from watchword.server.login.devices import Devices
 
 __all__ = ["Attempts", "confidential", "network_of"]
 
 _WAITING: Final = 16  # attempts on one account that queue; more are refused
 _CHALLENGES: Final = Rate(120, 60)
-_UNAUTHENTICATED: Final = 401
+_GUESSES: Final = (401, 429)  # who goes on guessing at an account that must wait is slowed down, too
 _SCHEME: Final = "login"
 
 
 class Attempts:
-    """Let a name and a password prove somebody, at most so many failures an account and an address.
+    """Let a name or an address and a password prove somebody, as often as ``Guesses`` and the processors allow.
 
-    Only failures count, so an account is used as often as its owner likes. Attempts on one account run one after
-    another, so that many at once cannot outrun the count. Names that do not exist are counted like those that do.
+    Attempts on one account run one after another in each process, so that many at once with the same password are one.
+    Names that do not exist are counted like those that do. Devices that logged in before wait for nobody else.
     """
 
     def __init__(self, watchword: Watchword, settings: Settings) -> None:
+        self._accounts = watchword.accounts
+        self._devices = Devices(watchword)
         self._meter = watchword.meter
+        self._hashing = watchword.passwords
         self._check = watchword.parts.password_check()
         self._plaintext = settings.passwords.plaintext
-        self._rate = rate_of(settings.limits.account) if settings.limits.account else None
         address = settings.limits.address
         self._address = AddressLimit(watchword.meter, rate_of(address)) if address else None
         self._after = (Networks(), CredentialLimit(watchword.meter, None, _SCHEME))
         self._queues: dict[str, tuple[asyncio.Lock, list[int]]] = {}
 
-    async def prove(self, request: Request, name: str, password: str) -> Principal | Rejection:
-        """Return whom they prove, or why they do not; failures count. Raise Unavailable when something is broken."""
+    async def prove(self, request: Request, login: str, password: str) -> Principal | Rejection:
+        """Return whom they prove, or why they do not. Raise Unavailable when something is broken."""
         if not (self._plaintext or confidential(request.peer)):
             return Rejection(PASSWORD_OVER_PLAINTEXT, scheme=_SCHEME)
         slowed = await self.slowed(request)
         if slowed is not None:
             return replace(slowed, scheme=_SCHEME)
-        async with self._turn(normal_name(name) or "") as admitted:
-            verdict = await self._judged(request, name, password) if admitted else self._limited(1.0)
+        subject = await self._accounts.resolve(login)
+        name = _account(login, subject)
+        device = await self._devices.known(request, subject)
+        async with self._turn(f"{name}|{device}") as admitted:
+            verdict = await self._judged(request, name, password, device) if admitted else _limited(RATE_LIMITED, 1.0)
         return verdict if isinstance(verdict, Principal) else replace(verdict, scheme=_SCHEME)
+
+    async def remembered(self, request: Request, subject: str) -> tuple[bytes, bytes]:
+        """Return the cookie by which a device that logged in is known again."""
+        return await self._devices.cookie(request, subject)
 
     async def slowed(self, request: Request) -> Rejection | None:
         """Return the refusal of an address that has failed too often."""
@@ -71,7 +82,7 @@ class Attempts:
         """Return the refusal of an address that asks for too many challenges, each of which is kept for a while."""
         answer = self._meter.hit(f"challenges|{network_of(request.peer.address)}", 1, _CHALLENGES)
         left = answer if isinstance(answer, Allowance) else await answer
-        return None if left.admitted else replace(self._limited(left.retry_after), detail="challenges")
+        return None if left.admitted else replace(_limited(RATE_LIMITED, left.retry_after), detail="challenges")
 
     async def guessed(self, request: Request) -> None:
         """Count one failure of the caller's address."""
@@ -80,16 +91,16 @@ class Attempts:
             if counted is not None:
                 await counted
 
-    async def _judged(self, request: Request, name: str, password: str) -> Principal | Rejection:
-        account = f"login|{normal_name(name) or ''}"
-        looked = await self._hit(account, 0)
-        if looked is not None and not looked.admitted:
-            return self._limited(looked.retry_after)
-        verdict = await self._check.check(name, password, _SCHEME)
+    async def _judged(self, request: Request, name: str, password: str, device: str) -> Principal | Rejection:
+        if self._hashing.crowded and not device:
+            return _limited(LOGINS_LIMITED, 1.0)
+        place = network_of(request.peer.address)
+        verdict = await self._check.check(name, password, _SCHEME, place=place, device=device)
         if isinstance(verdict, Principal):
             return await self.allowed(request, verdict)
-        if verdict.reason.status == _UNAUTHENTICATED:
-            await self._hit(account, 1)
+        if verdict.reason is OVERLOADED:  # nothing is broken, there is just too much of it
+            return _limited(LOGINS_LIMITED, 1.0)
+        if verdict.reason.status in _GUESSES:
             await self.guessed(request)
         return verdict
 
@@ -101,16 +112,6 @@ class Attempts:
             if isinstance(answer, Rejection):
                 return replace(answer, credential=who.credential)
         return who
-
-    async def _hit(self, account: str, cost: int) -> Allowance | None:
-        if self._rate is None:
-            return None
-        answer = self._meter.hit(account, cost, self._rate)
-        return answer if isinstance(answer, Allowance) else await answer
-
-    def _limited(self, retry: float) -> Rejection:
-        wait = max(1, math.ceil(retry))
-        return Rejection(RATE_LIMITED, "account", ((b"retry-after", b"%d" % wait),))
 
     @asynccontextmanager
     async def _turn(self, account: str) -> AsyncIterator[bool]:
@@ -127,6 +128,21 @@ class Attempts:
             waiting[0] -= 1
             if not waiting[0]:
                 self._queues.pop(account, None)
+
+
+def _account(login: str, subject: str | None) -> str:
+    """Return the one name that all spellings and the address of an account count under."""
+    if subject is not None:
+        return subject.partition(":")[2]
+    address = normal_address(login) if "@" in login else None
+    name = normal_name(login)
+    if name is None and address is not None:  # takes as long as a name that nobody has
+        return digest(f"nobody:{address.key}").hex()
+    return name or ""
+
+
+def _limited(reason: Reason, retry: float) -> Rejection:
+    return Rejection(reason, "password hashing", ((b"retry-after", b"%d" % max(1, math.ceil(retry))),))
 
 
 def network_of(address: str) -> str:

@@ -31,7 +31,8 @@ from watchword.model.verdict import Challenge, Deny, Headers, Principal, Rejecti
 from watchword.schemes.session import COOKIE, PLAIN_COOKIE
 from watchword.server.forms import FORM, JSON, local_path, media_type
 from watchword.server.login.attempts import Attempts
-from watchword.server.responses import Pages, cookie, json_response, problem_response, redirect
+from watchword.server.pages.rendering import Pages
+from watchword.server.responses import cookie, json_response, problem_response, redirect
 
 __all__ = ["MAX_FORM", "Entrance", "cleared", "json_of", "read_request", "response_of"]
 
@@ -160,7 +161,8 @@ class Entrance:
             return self.tokens(raised)
         watchword.audit.note(watchword.clock(), request, outcome.who)
         begun = await watchword.logins.family(outcome, self.visit(request), request.peer.certificate)
-        return self.tokens(begun.family, begun.token)
+        known = await self.attempts.remembered(request, outcome.who.subject)
+        return self.tokens(begun.family, begun.token, [known])
 
     async def by_form(self, request: Request, outcome: Proven | Pending) -> Response:
         """Answer a browser: a session, or on to what is still due. Nothing is kept of a session from before."""
@@ -173,7 +175,8 @@ class Entrance:
         watchword.audit.note(watchword.clock(), request, outcome.who)
         await self._end_presented(request)
         issued = await watchword.logins.session(outcome, self.visit(request))
-        return redirect(local_path(outcome.next) or "/", self.session_cookies(request, issued))
+        known = await self.attempts.remembered(request, outcome.who.subject)
+        return redirect(local_path(outcome.next) or "/", [*self.session_cookies(request, issued), known])
 
     async def nearby(self, request: Request, proven: Proven) -> Proven | Rejection:
         """Return the refusal of who may not log in from here."""
@@ -198,11 +201,12 @@ class Entrance:
             *([cookie(_CEREMONY, "", tls=tls, age=0)] if self.ceremony(request) else []),
         ]
 
-    def tokens(self, family: Credential, refresh_token: str | None = None) -> Response:
+    def tokens(self, family: Credential, refresh_token: str | None = None, headers: Headers = ()) -> Response:
         """Return an access token of a family, and its refresh token where there is a new one."""
         access = self.watchword.tokens.for_family(family)
         given = {"token": access.text, "token_type": "Bearer", "expires_in": access.expires_in}
-        return json_response(200, given if refresh_token is None else {**given, "refresh_token": refresh_token})
+        whole = given if refresh_token is None else {**given, "refresh_token": refresh_token}
+        return json_response(200, whole, headers)
 
     async def asked(self, pending: Pending) -> dict[str, Any]:
         """Return what a program needs to know to answer a challenge."""

@@ -16,7 +16,8 @@ from watchword.model.request import Request
 from watchword.model.verdict import Deny, Principal, Rejection
 from watchword.server.forms import FORM, JSON, form_of, local_path, media_type
 from watchword.server.login.entrance import MAX_FORM, Entrance, cleared, json_of, read_request
-from watchword.server.responses import Pages, problem_response, redirect
+from watchword.server.pages.rendering import Pages
+from watchword.server.responses import problem_response, redirect
 from watchword.standing import principal_of
 
 __all__ = ["MAX_FORM", "Login", "read_request"]

@@ -26,7 +26,8 @@ from watchword.server.forms import form_of, local_path
 from watchword.server.login.entrance import Entrance, read_request
 from watchword.server.login.entry import Login
 from watchword.server.login.freshness import fresh, step_up_place
-from watchword.server.responses import Pages, cookie, problem_response, redirect, refusal
+from watchword.server.pages.rendering import Pages
+from watchword.server.responses import cookie, problem_response, redirect, refusal
 
 __all__ = ["Outside"]
 
