@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.providers import FakeProvider
 from tests.server.live import Live, live
 from tests.server.oauth.flow import login
 
+from watchword.codec.otp import Totp
 from watchword.model.credential import Kind
 
 START = "/login/outside/fake"
@@ -259,7 +261,7 @@ def test_linking_asks_for_a_login_of_late(server: Live, http: httpx2.Client, fak
     assert server.do(server.watchword.store.write(Swap(old)))
     server.watchword.verdicts.clear()
     sent = post(http, START, form_of(page))
-    assert sent.headers["location"] == "/login?next=%2Faccount%2Fidentities"
+    assert sent.headers["location"] == "/login/step-up?next=/account/identities"
 
 
 def test_linking_is_for_the_session_that_began(server: Live, http: httpx2.Client, fake: FakeProvider) -> None:
@@ -299,6 +301,44 @@ def test_nobody_unlinks_the_only_way_in(server: Live, http: httpx2.Client, fakes
     for each in foreign:
         assert post(http, "/account/identities", {**form_of(page), "unlink": each.id}).status_code == 403
     assert len(server.do(server.watchword.identities.listed("user:lonely"))) == 1
+
+
+def test_a_second_factor_is_due_after_somebody_elses_word_too(
+    server: Live, http: httpx2.Client, fake: FakeProvider
+) -> None:
+    fake.claims = {"sub": "ivans"}
+    server.user("ivan", scopes=("orders:read",))
+    login(http, "ivan")
+    link(http, fake)
+    factors, me = server.watchword.factors, "user:ivan"
+    draft = server.do(factors.begin_totp(me))
+    app, step = Totp(draft.secret), int(time.time()) // 30
+    server.do(factors.finish_totp(me, draft.handle, app.code(step - 1), name="App", by=me))
+    with server.client() as again:
+        done = back(again, go(again, fake, next="/there"))
+        assert done.headers["location"] == "/login/mfa"
+        assert again.get("/whoami").status_code == 401
+        page = again.get("/login/mfa")
+        entered = post(again, "/login/mfa", {**form_of(page), "code": app.code(step)})
+        assert entered.headers["location"] == "/there"
+        assert whoami(again)["factors"] == ["fed", "otp", "mfa"]
+
+
+def test_another_way_in_opens_no_more_than_the_password(server: Live, http: httpx2.Client, fake: FakeProvider) -> None:
+    from watchword.model.records import Swap
+
+    fake.claims = {"sub": "judys"}
+    password = server.user("judy", scopes=("orders:read", "orders:write")).credential
+    login(http, "judy")
+    link(http, fake)
+    narrow = password.changed(scopes=frozenset({"orders:read"}))
+    assert server.do(server.watchword.store.write(Swap(narrow)))
+    with server.client() as again:
+        back(again, go(again, fake))
+        assert whoami(again)["scopes"] == ["orders:read"]
+    assert server.do(server.watchword.store.write(Swap(narrow.changed(networks=("192.0.2.0/24",)))))
+    with server.client() as again:
+        assert back(again, go(again, fake)).status_code == 403
 
 
 def test_disabled_people_stay_out(server: Live, http: httpx2.Client, fake: FakeProvider) -> None:
