@@ -29,8 +29,8 @@ _PARTS: Final = 4
 _DIGITS: Final = 10
 _LONGEST: Final = 256
 _TRIES: Final = 8
-_RACE: Final = 1.0  # seconds in which a second use is a race: it is told to come again, and gets nothing yet
-_AGAIN: Final = ((b"retry-after", b"1"),)
+_RACE: Final = 2.0  # seconds in which a second use is a race: it is told to come again, and gets nothing yet
+_AGAIN: Final = ((b"retry-after", b"2"),)
 _BY: Final = "service:watchword"
 
 
@@ -57,7 +57,7 @@ class Families:
         *,
         key: bytes,
         lifetime: int = 30 * 86400,
-        grace: float = 5.0,
+        grace: float = 10.0,
         bind: bool = False,
         clock: Clock = time.time,
     ) -> None:
@@ -124,9 +124,9 @@ class Families:
         """Replace ``token``: exactly one of any number of concurrent uses wins.
 
         A family begun by an OAuth client is refreshed by that ``client`` alone, one begun by a login by none; one that
-        is bound to a certificate over a connection with that ``certificate`` (DER). Whoever loses a race within a
-        second of the winner is refused and told to come again; from then to the end of the grace the same token gets
-        the winner's answer again. Any other second use ends the family.
+        is bound to a certificate over a connection with that ``certificate`` (DER). Whoever loses a race within
+        two seconds of the winner is refused and told to come again; from then to the end of the grace the same token
+        gets the winner's answer again. Any other second use ends the family.
         """
         parts = _parts(token)
         if parts is None:

@@ -77,7 +77,7 @@ class KeySchedule:
         """Publish the next key before it signs."""
         begins = max(int(now) + self._ahead, _begins(current) + self._every)
         new = await _minted(self._workshop, now, not_before=begins, replaces=current.id)
-        event = _event(now, "rotate", current, f"{current.kind} to {new.id}, which signs from {begins}")
+        event = _event(now, "rotate", current, f"to {new.id}, which signs from {begins}")
         await self._commit(Add(new), Swap(current.changed(replaced_by=new.id)), _told_all(new, now), event)
 
     async def _retire(self, replaced: list[Credential], current: Credential, now: float) -> None:
@@ -104,8 +104,9 @@ class KeySchedule:
                 new = await _minted(self._workshop, now, replaces=current.id)
             else:
                 new = prepared.changed(not_before=int(now))
-            old = current.changed(retire_at=int(now) + max(overlap, _OUTLASTS), replaced_by=new.id)
-            event = _event(now, "rotate", current, f"{current.kind} to {new.id}, it verifies until {old.retire_at}", by)
+            overlaps = max(overlap, _OUTLASTS)
+            old = current.changed(retire_at=int(now) + overlaps, replaced_by=new.id)
+            event = _event(now, "rotate", current, f"to {new.id}, overlap {overlaps} s", by)
             if await self._commit(Swap(old), Swap(new) if prepared else Add(new), _told_all(new, now), event):
                 return new, old
         raise LifecycleError("the signing keys keep changing", "try again")

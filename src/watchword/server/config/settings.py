@@ -105,7 +105,7 @@ class TokensTable(Table):
 
     access: Duration = 600
     refresh: Duration = 30 * 86400
-    refresh_grace: Annotated[Grace, Field(le=60)] = 5
+    refresh_grace: Annotated[Grace, Field(le=60)] = 10
     key_rotation: Annotated[Grace, AfterValidator(seldom)] = 90 * 86400
     bind_to_certificate: bool = False
     stale_feed: Literal["refuse", "accept"] = "refuse"
