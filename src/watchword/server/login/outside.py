@@ -32,6 +32,7 @@ from watchword.server.responses import cookie, problem_response, redirect, refus
 __all__ = ["Outside"]
 
 _PLACE: Final = "/login/outside"
+_CALLBACK: Final = "/login/outside/{provider}/callback"
 _LIST: Final = "/account/identities"
 _BROWSER: Final = re.compile(rb"ses_outside[0-9A-Za-z]{20}")  # longer than any session's id, so it is none
 _SCHEME: Final = "login"
@@ -73,8 +74,8 @@ class Outside:
             return []
         return [
             Route(_PLACE, self.pending, methods=["GET", "POST"]),
-            Route(_PLACE + "/{provider}", self.begin, methods=["GET", "POST"]),
-            Route(_PLACE + "/{provider}/callback", self.callback, methods=["GET"]),
+            Route("/login/outside/{provider}", self.begin, methods=["GET", "POST"]),
+            Route(_CALLBACK, self.callback, methods=["GET"]),
             Route(_LIST, self.identities, methods=["GET", "POST"]),
         ]
 
@@ -311,7 +312,7 @@ def _parties(watchword: Watchword, settings: Settings, fetch: Fetch | None) -> d
     return {
         provider.name: RelyingParty(
             provider,
-            f"{watchword.issuer}{_PLACE}/{provider.name}/callback",
+            watchword.issuer + _CALLBACK.format(provider=provider.name),
             ephemeral=watchword.store,
             sealer=watchword.sealer,
             fetch=fetch,
