@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.house import CHEAP, House, accepted, asking, basic, bearing, house, played, reason
-from watchword import Allow, Principal, Watchword
+from watchword import Allow, Deny, Principal, Watchword
 from watchword.adapters.asgi import request_of
 from watchword.codec.secrets import new_root_key
 from watchword.codec.x509 import der_of
@@ -347,3 +347,34 @@ async def test_a_new_signing_key_is_known_everywhere_before_it_signs(opened: Hou
     await watchword.lifecycle.revoke(newest, reason="stolen", by="x", leaked=True)
     await opened.decide("jwt", asking())
     assert watchword.keys.signing_key().kid != newest
+
+
+@pytest.mark.parametrize("stale", ["refuse", "accept"])
+def test_a_verifier_whose_feed_is_stale_does_what_the_setting_says(stale: Any) -> None:
+    async def play() -> None:
+        async with house(feed_bound=10.0, stale_feed=stale) as opened:
+            watchword = opened.watchword
+            await watchword.lifecycle.add_subject("user:alice", by="x")
+            who = Principal("user:alice", "session", "ses_1", frozenset(), ("pwd",), 1000)
+            family = (await watchword.families.start(who, by="x")).family
+            token = bearing(b"Bearer " + watchword.tokens.for_family(family).text.encode())
+            assert isinstance(await opened.decide("jwt", token), Allow)
+
+            def silent(after: int) -> Any:
+                raise Unavailable("down")
+
+            entries = watchword.store.entries
+            watchword.store.entries = silent  # type: ignore[method-assign]
+            opened.clock.now += 10
+            assert isinstance(await opened.decide("jwt", token), Allow)  # within the bound
+            opened.clock.now += 1
+            expected = {"refuse": "broken", "accept": ""}[stale]
+            for _ in range(2):
+                outcome = await opened.decide("jwt", token)
+                assert (reason(outcome) if isinstance(outcome, Deny) else "") == expected
+            watchword.store.entries = entries  # type: ignore[method-assign]
+            await watchword.lifecycle.revoke(family.id, reason="x", by="x")
+            opened.clock.now += 1
+            assert reason(await opened.decide("jwt", token)) == "revoked"  # heard as soon as the feed is back
+
+    asyncio.run(play())

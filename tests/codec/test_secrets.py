@@ -13,7 +13,16 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchword.codec.secrets import Sealer, SealingError, digest, new_id, new_root_key, new_secret, well_formed
+from watchword.codec.secrets import (
+    Sealer,
+    SealingError,
+    derived_secret,
+    digest,
+    new_id,
+    new_root_key,
+    new_secret,
+    well_formed,
+)
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 ROOT = base64.urlsafe_b64encode(bytes(range(32))).decode().rstrip("=")
@@ -118,3 +127,21 @@ def test_the_sealer_does_not_show_its_key() -> None:
     assert repr(sealer) == f"Sealer(key id {sealer.key_id})"
     assert re.fullmatch(r"[0-9a-f]{8}", sealer.key_id)
     assert ROOT not in repr(sealer)
+
+
+@given(st.binary(), st.binary(), st.sampled_from(["", "rt_"]))
+def test_a_derived_secret_is_the_same_each_time_and_of_the_form_of_all(key: bytes, text: bytes, prefix: str) -> None:
+    made = derived_secret(key, text, prefix)
+    assert well_formed(made, prefix)
+    assert derived_secret(key, text, prefix) == made
+    assert derived_secret(key + b"k", text, prefix) != made
+    assert derived_secret(key, text + b"t", prefix) != made
+
+
+def test_a_derived_secret_is_the_hmac_of_rfc_4231_case_2_in_base62() -> None:
+    mac = int("5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843", 16)
+    alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+    value = 0
+    for character in derived_secret(b"Jefe", b"what do ya want for nothing?")[:30]:
+        value = value * 62 + alphabet.index(character)
+    assert value == mac % 62**30

@@ -30,7 +30,11 @@ env = "MY_ROOT_KEY"
 [tokens]
 access = "5m"
 refresh = "7d"
-refresh_grace = "10s"
+refresh_grace = "20s"
+key_rotation = "30d"
+bind_to_certificate = true
+stale_feed = "accept"
+feed_bound = "10s"
 [sessions]
 idle = "15m"
 absolute = "12h"
@@ -83,7 +87,9 @@ def problems(folder: Path, text: str) -> list[str]:
 def test_every_table_is_read(tmp_path: Path) -> None:
     settings = load(write(tmp_path, FULL))
     assert settings.server.trusted_proxies == ("10.0.0.0/8", "2001:db8::/32")
-    assert (settings.tokens.access, settings.tokens.refresh, settings.tokens.refresh_grace) == (300, 604800, 10)
+    assert (settings.tokens.access, settings.tokens.refresh, settings.tokens.refresh_grace) == (300, 604800, 20)
+    assert (settings.tokens.key_rotation, settings.tokens.feed_bound) == (30 * 86400, 10)
+    assert (settings.tokens.bind_to_certificate, settings.tokens.stale_feed) == (True, "accept")
     assert (settings.sessions.idle, settings.sessions.absolute) == (900, 43200)
     rule = settings.route[0].rule()
     assert (rule.path, rule.methods, rule.accept) == ("/orders/{id}", ("GET",), "api-key | jwt via mtls")
@@ -132,6 +138,9 @@ def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
         ('[tokens]\naccess = "10"\n', 2, "such as 30s"),
         ("[tokens]\naccess = 600\n", 2, "such as 30s"),
         ('[tokens]\naccess = "0s"\n', 2, "cannot be nothing"),
+        ('[tokens]\nrefresh_grace = "2m"\n', 2, "less than or equal to 60"),
+        ('[tokens]\nkey_rotation = "1h"\n', 2, "once a day is the most often"),
+        ('[tokens]\nstale_feed = "ignore"\n', 2, "refuse"),
         ('[server]\n# comment\nlisten = "localhost"\n', 3, "HOST:PORT"),
         ('[server]\nlisten = "127.0.0.1:99999"\n', 2, "HOST:PORT"),
         ("[server]\nworkers = 0\n", 2, "greater than or equal to 1"),
