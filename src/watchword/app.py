@@ -48,7 +48,7 @@ from watchword.offload import HashingPool, InlineHashing
 from watchword.policy import compile as compile_policy
 from watchword.routes import RouteTable, Rule
 from watchword.schemes.basic import Guesses
-from watchword.stores.metering import meter_of
+from watchword.stores.metering import alone, meter_of
 from watchword.stores.opening import Store, open_store
 from watchword.sync import run_sync
 from watchword.verdicts import FeedWatch, Revocations, Verdicts
@@ -158,6 +158,7 @@ class Watchword:
         self.audit = Audit(self.store, self.store)
         self.passwords = InlineHashing(password_cost) if inline else HashingPool(password_cost)
         self.keys = OwnKeys(self.store, self.sealer, self.issuer, clock, self.verdicts)
+        alone(self.store, workers)
         self.meter = meter_of(self.store, workers, clock)
         self.csrf = Csrf(self.sealer.derive("csrf"))
         self._keep_credentials(key_rotation)

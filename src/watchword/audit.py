@@ -109,8 +109,10 @@ class Audit:
         number: defaultdict[Any, int] = defaultdict(count().__next__)
         which = list(map(number.__getitem__, keys))  # each act is looked up once, and numbered where it is new
         notes = dict(zip(which, range(0, taken, _FIELDS), strict=True))
-        acts = [_act(*batch[at + 1 : at + _FIELDS]) for at in notes.values()]
-        await self._log.append(pack(times, which, acts))
+        # Many tokens of one caller are many principals that do the same.
+        acts: dict[str, int] = {}
+        same = [acts.setdefault(_act(*batch[at + 1 : at + _FIELDS]), len(acts)) for at in notes.values()]
+        await self._log.append(pack(times, map(same.__getitem__, which), list(acts)))
         del self._pending[:taken]
         self._next = min(_BATCH, self._capacity)
         await self._tell_used(_used(batch, notes.values()))
@@ -133,11 +135,15 @@ def _act(method: str, path: bytes, address: str, verdict: _Verdict, reference: s
     """Return what a note says but its time."""
     if isinstance(verdict, Rejection):
         return act_of(_refused(method, path, address, verdict, reference))
-    event = Event(0.0, "decide", "accepted", method=method, path=_place(path), address=address)
     if verdict is None:
-        return act_of(event._replace(reason="public"))
-    event = event._replace(scheme=verdict.scheme, credential=verdict.credential, subject=verdict.subject)
-    return act_of(event._replace(actor=verdict.actor or ""))
+        return act_of(Event(0.0, "decide", "accepted", "public", method=method, path=_place(path), address=address))
+    return _accepted(method, path, address, verdict.scheme, verdict.credential, verdict.subject, verdict.actor or "")
+
+
+@lru_cache(4096)
+def _accepted(method: str, path: bytes, address: str, scheme: str, credential: str, subject: str, actor: str) -> str:
+    place = _place(path)
+    return act_of(Event(0.0, "decide", "accepted", "", "", scheme, credential, subject, actor, method, place, address))
 
 
 def _refused(method: str, path: bytes, address: str, rejection: Rejection, reference: str) -> Event:
@@ -173,9 +179,13 @@ def _nothing() -> None:
 
 def _used(batch: list[Any], notes: Iterable[int]) -> dict[str, int]:
     """Return when each credential was last used, from the places of the last note of each act."""
-    used: dict[str, int] = {}
+    latest: dict[str, float] = {}
     for at in notes:
-        if isinstance(batch[at + 4], Principal):
-            for credential in batch[at + 4].credential.split("+"):  # a conjunction names each of its proofs
-                used[credential] = max(int(batch[at]), used.get(credential, 0))
+        verdict, when = batch[at + 4], batch[at]
+        if verdict.__class__ is Principal and when > latest.get(verdict.credential, 0.0):
+            latest[verdict.credential] = when
+    used: dict[str, int] = {}
+    for credentials, when in latest.items():
+        for credential in credentials.split("+"):  # a conjunction names each of its proofs
+            used[credential] = max(int(when), used.get(credential, 0))
     return used

@@ -114,23 +114,23 @@ class Gate:
                     return self._later(request, route, now, self._read(reading, request, route, now))
             if request.repeated:
                 return self._deny(request, route, _duplicate(request), now)
-            checks = iter(route.checks_before)
-            for check in checks:
+            for check in route.checks_before:
                 answer = check(request, None)
                 if answer is not _NOTHING:
-                    return self._later(request, route, now, self._before(request, route, now, checks, answer))
+                    rest = _following(route.checks_before, check)
+                    return self._later(request, route, now, self._before(request, route, now, rest, answer))
             verdict: Any = route.recall(request)
             if verdict.__class__ is not Principal:
                 verdict = route.evaluate(request)
                 if verdict.__class__ is not Principal:  # exactly: whatever else comes out is looked at slowly
                     return self._later(request, route, now, self._judged(request, route, now, (), verdict))
             free = verdict.constraints is NO_CONSTRAINTS
-            checks = iter(route.checks_after if free else route.checks_bound)
+            checks = route.checks_after if free else route.checks_bound
             for check in checks:
                 answer = check(request, verdict)
                 if answer is not _NOTHING:
-                    rest = self._after(request, route, now, (), checks, answer, verdict)
-                    return self._later(request, route, now, rest)
+                    rest = _following(checks, check)
+                    return self._later(request, route, now, self._after(request, route, now, (), rest, answer, verdict))
             self._audit.note(now, request, verdict)
             return verdict
         except Exception as error:  # whatever broke: broken is 503
@@ -239,6 +239,14 @@ class Gate:
                 await counted
         if reason is CREDENTIAL_IN_URL and self._burn is not None:
             await self._burn(request)
+
+
+def _following(checks: tuple[_Check, ...], check: _Check) -> Iterator[_Check]:
+    """Return what comes after ``check``, which is one of ``checks`` itself: each of those is an object of its own."""
+    every = iter(checks)
+    while next(every) is not check:
+        pass
+    return every
 
 
 async def _passed(

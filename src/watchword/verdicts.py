@@ -40,7 +40,7 @@ class Verdicts:
     def __init__(self, capacity: int = _CAPACITY) -> None:
         self._capacity = capacity
         self._entries: dict[bytes, Proved] = {}
-        self._tags: dict[str, set[bytes]] = {}
+        self._tags: dict[str, bytes | set[bytes]] = {}  # most tags lead to one key: a set of it would be twice as long
         self._parts: list[Verdicts] = []
         self.find: Callable[[bytes], Proved | None] = self._entries.get
         """Return an entry as it stands, for the hot path: it counts only while ``now < entry[1]``."""
@@ -87,16 +87,18 @@ class Verdicts:
         every = (f"credential:{principal.credential}", f"subject:{principal.subject}", *tags)
         self._entries[key] = (principal, until, every)
         for tag in every:
-            keys = self._tags.get(tag)
-            if keys is None:
-                self._tags[tag] = {key}
-            else:
-                keys.add(key)
+            keys = self._tags.setdefault(tag, key)
+            if keys is not key:
+                if isinstance(keys, bytes):
+                    self._tags[tag] = {keys, key}
+                else:
+                    keys.add(key)
 
     def evict(self, tag: str) -> None:
         """Forget everything that carries the tag."""
         self.mark += 1
-        for key in list(self._tags.get(tag, ())):
+        keys = self._tags.get(tag, ())
+        for key in (keys,) if isinstance(keys, bytes) else list(keys):
             self._drop(key)
         for part in self._parts:
             part.evict(tag)
@@ -120,10 +122,10 @@ class Verdicts:
             return
         for tag in entry[2]:
             keys = self._tags.get(tag)
-            if keys is not None:
+            if isinstance(keys, set):
                 keys.discard(key)
-                if not keys:
-                    del self._tags[tag]
+            if not keys or keys == key:
+                self._tags.pop(tag, None)
 
 
 class Revocations:

@@ -15,7 +15,7 @@ from watchword.model.reason import (
 )
 from watchword.model.records import Subject
 from watchword.model.request import Peer, Request
-from watchword.schemes.signature import Signature, Signed
+from watchword.schemes.signature import Signature
 from watchword.verdicts import Verdicts
 
 NOW = 1_700_000_000
@@ -104,7 +104,7 @@ class House:
 
     async def decide(self, request: Request) -> Principal | Rejection | None:
         presented = self.scheme.read(request)
-        if not isinstance(presented, Signed):
+        if not isinstance(presented, tuple):
             return presented
         outcome = self.scheme.verify(presented, request)
         return outcome if isinstance(outcome, (Principal, Rejection)) else await outcome

@@ -268,7 +268,7 @@ def test_the_short_way_and_the_long_way_say_the_same(http: httpx2.Client, server
     headers = about("/orders/7", key=key)
     http.get("/check", headers=headers)
     seen = set()
-    for more in ({}, {"cookie": "a=b"}, {"connection": "close"}):  # a cookie or a last request take the long way
+    for more in ({}, {"content-length": "0"}, {"connection": "close"}):  # content or a last request take the long way
         for _ in range(5):
             answer = http.get("/check", headers={**headers, **more})
             fields = tuple(f for f in answer.headers.raw if f[0].lower() not in (b"date", b"connection"))
@@ -292,19 +292,28 @@ def test_pipelined_questions_are_answered_in_order(server: Live, key: str) -> No
     assert [status == 200 for status in statuses] == [True, False, False] * 300
 
 
-def test_what_remains_of_a_decision_that_waits_goes_on() -> None:
-    import asyncio
+def test_the_short_way_refuses_as_the_long_way_does(http: httpx2.Client, server: Live, key: str) -> None:
+    wrong = (about("/orders/7", key="ak_live_x"), about("/nowhere", key=key), about("/orders/7"), {"host": "x"})
+    for headers in wrong:
+        short, long = (http.get("/check", headers={**headers, **more}) for more in ({}, {"content-length": "0"}))
+        assert short.status_code == long.status_code >= 400
+        without = ({**answer.json(), "reference": ""} for answer in (short, long))
+        assert next(without) == next(without)
+        assert short.headers.get("www-authenticate") == long.headers.get("www-authenticate")
 
-    from watchword.server.check import _begun
 
-    async def waits() -> Any:
-        await asyncio.sleep(0.001)
-        await asyncio.sleep(0)
-        return 200, [], b""
-
-    async def main() -> Any:
-        left = _begun(waits())
-        assert not isinstance(left, tuple)
-        return await asyncio.create_task(left)
-
-    assert asyncio.run(main()) == (200, [], b"")
+def test_what_was_answered_at_once_leaves_the_connection_as_it_was(server: Live, key: str) -> None:
+    question = (
+        f"GET /check HTTP/1.1\r\nhost: x\r\nx-forwarded-method: GET\r\nx-forwarded-uri: /orders/7\r\n"
+        f"authorization: Bearer {key}\r\n\r\n"
+    ).encode()
+    other = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n"
+    content = b"POST /check HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\nabc"
+    got, wanted = b"", (question, other, question, content, other)
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as raw:
+        for number, sent in enumerate(wanted, 1):
+            for piece in (sent[:20], sent[20:]):  # neither of which is a request
+                raw.sendall(piece)
+            while got.count(b"HTTP/1.1 ") < number:
+                got += raw.recv(1 << 16)
+    assert [part[:3] for part in got.split(b"HTTP/1.1 ")[1:]] == [b"200", b"200", b"200", b"400", b"200"]

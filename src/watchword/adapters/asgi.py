@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final, Protocol, TypeAlias
 
 from watchword.adapters.problem import problem
@@ -211,7 +211,7 @@ class WatchwordMiddleware:
                 front.gate.refuse(request, Rejection(MALFORMED_REQUEST, "disconnected"))
                 return
             request.body = body
-            receive = _Replay(body, receive)
+            receive = partial(_replay, [body], receive)
         elif kind == "websocket":
             request.body = b""
         who = front.gate.judge(request, route)
@@ -238,20 +238,11 @@ class WatchwordMiddleware:
         return wrapped
 
 
-class _Replay:
+async def _replay(read: list[bytes], receive: Receive) -> Message:
     """Hand the content that was read for the signature to the application, once."""
-
-    __slots__ = ("_body", "_receive")
-
-    def __init__(self, body: bytes, receive: Receive) -> None:
-        self._body: bytes | None = body
-        self._receive = receive
-
-    async def __call__(self) -> Message:
-        body, self._body = self._body, None
-        if body is None:
-            return await self._receive()
-        return {"type": "http.request", "body": body, "more_body": False}
+    if not read:
+        return await receive()
+    return {"type": "http.request", "body": read.pop(), "more_body": False}
 
 
 async def _refuse(scope: Scope, send: Send, deny: Deny) -> None:

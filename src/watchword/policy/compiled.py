@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from math import prod
 from typing import Any, Final, Literal, TypeAlias
@@ -43,7 +43,18 @@ class Compiled:
     tells whether any of them reads the content; ``text`` is the canonical policy.
     """
 
-    __slots__ = ("_alternatives", "_schemes", "evaluate", "needs_body", "policy", "public", "recall", "schemes", "text")
+    __slots__ = (
+        "_alternatives",
+        "_readers",
+        "_schemes",
+        "evaluate",
+        "needs_body",
+        "policy",
+        "public",
+        "recall",
+        "schemes",
+        "text",
+    )
 
     def __init__(self, policy: Policy, schemes: Mapping[str, Scheme[Any]]) -> None:
         self.policy: Policy = policy
@@ -53,6 +64,10 @@ class Compiled:
         self._schemes = {name: schemes[name] for name in self.schemes}
         self._alternatives = alternatives(policy)
         self.needs_body: bool = any(scheme.needs_body for scheme in self._schemes.values())
+        # Most of what signs the content can tell by one field that it is there; else what it reads tells.
+        self._readers: tuple[Callable[[Request], Any], ...] = tuple(
+            getattr(scheme, "reads_body", scheme.read) for scheme in self._schemes.values() if scheme.needs_body
+        )
         self.recall: Recall = recaller(self._alternatives, self._schemes)
         self.evaluate: Evaluate = evaluator(self._alternatives, self._schemes, public=self.public)
 
@@ -61,9 +76,11 @@ class Compiled:
 
     def reads_body(self, request: Request) -> bool:
         """Return whether the request presents a scheme that judges the content, so that it must be read."""
-        return self.needs_body and any(
-            scheme.needs_body and scheme.read(request) is not None for scheme in self._schemes.values()
-        )
+        for reads in self._readers:
+            answer = reads(request)
+            if answer is not None and answer is not False:
+                return True
+        return False
 
     def challenges(self, rejection: Rejection | None, request: Request | None = None) -> tuple[Challenge, ...]:
         """Return one challenge for each HTTP authentication scheme accepted, in the order of the policy.

@@ -195,16 +195,8 @@ class Jwt:
         client = claims.get("client_id", "")
         if self._revocations.token_void(jti, subject, issued_at, credential, client):
             return Rejection(REVOKED, credential=credential)
-        principal = Principal(
-            subject=subject,
-            scheme=self.name,
-            credential=credential,
-            scopes=granted,
-            factors=factors,
-            authenticated_at=int(authenticated_at),
-            claims=MappingProxyType(claims),
-            constraints=bound,
-        )
+        since, said = int(authenticated_at), MappingProxyType(claims)
+        principal = Principal(subject, self.name, credential, granted, factors, since, said, None, bound)
         if "cnf" not in claims:  # the same token over another connection proves nothing
             tags = (f"token:{jti}", f"subject:client:{client}") if client else (f"token:{jti}",)
             self._verdicts.put(lookup, principal, until, now, tags=tags)

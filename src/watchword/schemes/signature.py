@@ -6,16 +6,18 @@ Each signature is accepted once, for as long as its timestamp can pass. A key is
 
 from __future__ import annotations
 
-import hmac
 import time
-from binascii import unhexlify
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Final, Protocol
+from hmac import compare_digest
+from typing import Final, TypeAlias
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 
 from watchword.codec.fields import render_date
-from watchword.codec.message import DEFAULT_PROFILE, PROFILES, Canonical, Parts
+from watchword.codec.message import DEFAULT_PROFILE, PROFILES, Canonical
 from watchword.codec.secrets import Sealer
 from watchword.model.credential import Credential, Kind
 from watchword.model.ports import Clock, Ephemeral, Records, Soon
@@ -43,27 +45,15 @@ _LONGEST: Final = 64  # characters of a key id and of a nonce
 _CAPACITY: Final = 10_000  # opened keys kept in memory
 
 
-@dataclass(slots=True)
-class Signed:
-    """Carry what a signed request presents, all as sent; ``nonce`` is b"" when there is none."""
-
-    key_id: bytes
-    timestamp: bytes
-    nonce: bytes
-    signature: bytes = field(repr=False)
-
-
-class _Mac(Protocol):
-    def copy(self) -> _Mac: ...
-    def update(self, message: bytes, /) -> None: ...
-    def digest(self) -> bytes: ...
+Signed: TypeAlias = tuple[bytes, bytes, bytes]
+"""What a signed request says beside its signature, as sent: key id, timestamp, nonce (b"" when there is none)."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Key:
     """Hold one opened key: its HMAC keyed once and copied for each request, which costs less than keying anew."""
 
-    mac: _Mac = field(repr=False)
+    mac: HMAC = field(repr=False)
     canonical: Canonical
     verdict: bytes
     principal: Principal
@@ -98,6 +88,7 @@ class Signature:
         self._records = records
         self._ephemeral = ephemeral
         self._verdicts = verdicts.part()
+        self._proved = self._verdicts.find
         self._sealer = sealer
         self._window = window
         self._upstream_body = upstream_body
@@ -105,8 +96,12 @@ class Signature:
         self._clock = clock
         self._keys: dict[bytes, _Key] = {}
 
+    def reads_body(self, request: Request) -> bool:
+        """Return whether the request is signed, so that its content must be seen."""
+        return b"x-signature" in request.fields
+
     def read(self, request: Request) -> Signed | Rejection | None:
-        """Return the signature with its key id and time; a Rejection when they are incomplete or malformed."""
+        """Return key id, time and nonce of a signed request; a Rejection when they are incomplete or malformed."""
         fields = request.fields
         signature = fields.get(b"x-signature")
         key_id = fields.get(b"x-api-key")
@@ -117,7 +112,9 @@ class Signature:
             return Rejection(MALFORMED_CREDENTIAL, "a signed request needs X-API-Key, X-Timestamp and X-Signature")
         if request.repeated:
             return Rejection(DUPLICATE_FIELD)
-        if not key_id.startswith(b"hk_") or len(key_id) > _LONGEST or key_id.translate(None, _VISIBLE):
+        if key_id not in self._keys and (
+            not key_id.startswith(b"hk_") or len(key_id) > _LONGEST or key_id.translate(None, _VISIBLE)
+        ):
             return Rejection(MALFORMED_CREDENTIAL, "X-API-Key")
         if not 0 < len(timestamp) <= _DIGITS or not timestamp.isdigit():  # bytes.isdigit knows ASCII digits only
             return Rejection(MALFORMED_CREDENTIAL, "X-Timestamp")
@@ -126,31 +123,33 @@ class Signature:
         nonce = fields.get(b"x-nonce", b"")
         if nonce and (len(nonce) > _LONGEST or nonce.translate(None, _VISIBLE)):
             return Rejection(MALFORMED_CREDENTIAL, "X-Nonce")
-        return Signed(key_id, timestamp, nonce, signature)
+        return key_id, timestamp, nonce
 
     def verify(self, credential: Signed, request: Request) -> Soon[Principal | Rejection]:
         """Return the key's owner, or why not. Raise Unavailable when the log of claims or the records are broken."""
-        now = self._clock()
-        if abs(now - int(credential.timestamp)) > self._window:
-            return Rejection(SKEWED, credential.key_id.decode("ascii"), ((b"date", render_date(now)),))
-        key = self._keys.get(credential.key_id)
-        if key is not None and self._verdicts.get(key.verdict, now) is key.principal:
-            return self._judge(key, credential, request)
-        return self._look_up(credential, request, now)
+        key_id, now, at = credential[0], self._clock(), int(credential[1])
+        if not -self._window <= now - at <= self._window:
+            return Rejection(SKEWED, key_id.decode("ascii"), ((b"date", render_date(now)),))
+        key = self._keys.get(key_id)
+        if key is not None:
+            proved = self._proved(key.verdict)
+            if proved is not None and now < proved[1] and proved[0] is key.principal:
+                return self._judge(key, credential, at, request)
+        return self._look_up(credential, at, request, now)
 
-    async def _look_up(self, credential: Signed, request: Request, now: float) -> Principal | Rejection:
-        mark = self._verdicts.mark
-        record = await self._records.credential(credential.key_id.decode("ascii"))
+    async def _look_up(self, credential: Signed, at: int, request: Request, now: float) -> Principal | Rejection:
+        key_id, mark = credential[0], self._verdicts.mark
+        record = await self._records.credential(key_id.decode("ascii"))
         refused = await standing(self._records, record, Kind.HMAC, now)
         if refused is not None or record is None:
-            self._keys.pop(credential.key_id, None)
+            self._keys.pop(key_id, None)
             return refused or Rejection(UNKNOWN_CREDENTIAL)
         key = self._open(record, now)
         self._verdicts.put(key.verdict, key.principal, until(record, now), now, since=mark)
         if len(self._keys) >= _CAPACITY:
             self._keys.pop(next(iter(self._keys)), None)
-        self._keys[credential.key_id] = key
-        outcome = self._judge(key, credential, request)
+        self._keys[key_id] = key
+        outcome = self._judge(key, credential, at, request)
         return outcome if isinstance(outcome, (Principal, Rejection)) else await outcome
 
     def _open(self, record: Credential, now: float) -> _Key:
@@ -159,51 +158,46 @@ class Signature:
         if not secret:
             raise ValueError("an empty secret would let anybody sign")
         return _Key(
-            mac=hmac.new(secret, digestmod="sha256"),
+            mac=HMAC(secret, SHA256()),
             canonical=PROFILES[record.detail.get("profile", DEFAULT_PROFILE)],
             # A key id is public: its digest must not be one that a scheme finds by hashing what the caller sends.
             verdict=sha256(b"hmac key id\0" + record.id.encode()).digest(),
             principal=principal_of(record, self.name, now),
         )
 
-    def _judge(self, key: _Key, credential: Signed, request: Request) -> Soon[Principal | Rejection]:
-        body_sha256 = self._body_sha256(request)
-        if isinstance(body_sha256, Rejection):
-            return body_sha256
-        fields = request.fields
+    def _judge(self, key: _Key, credential: Signed, at: int, request: Request) -> Soon[Principal | Rejection]:
+        key_id, timestamp, nonce = credential
+        fields, body, principal = request.fields, request.body, key.principal
+        if body is None or b"x-content-sha256" in fields:
+            stated = self._stated(body, fields)
+            if isinstance(stated, Rejection):
+                return stated
+            digest = stated
+        else:
+            digest = sha256(body).hexdigest()
+        host, content_type = fields.get(b"host", b""), fields.get(b"content-type", b"")
         message = key.canonical(
-            Parts(
-                credential.key_id,
-                credential.timestamp,
-                credential.nonce,
-                request.method,
-                fields.get(b"host", b""),
-                request.path,
-                request.query,
-                fields.get(b"content-type", b""),
-                body_sha256,
-                request.body,
-            )
+            (key_id, timestamp, nonce, request.method, host, request.path, request.query, content_type, digest, body)
         )
         if message is None:
-            return Rejection(BAD_SIGNATURE, f"{key.principal.credential}: no signature can name this request")
+            return Rejection(BAD_SIGNATURE, f"{principal.credential}: no signature can name this request")
         mac = key.mac.copy()
         mac.update(message)
-        right = mac.digest()
-        if not hmac.compare_digest(right, unhexlify(credential.signature)):
-            return Rejection(BAD_SIGNATURE, key.principal.credential)
-        claimed = self._ephemeral.claim(b"hmac\0" + right, int(credential.timestamp) + 2 * self._window)
+        right = mac.finalize()
+        if not compare_digest(right.hex().encode(), fields[b"x-signature"]):
+            return Rejection(BAD_SIGNATURE, principal.credential)
+        # The signature's own first half is what is claimed: nobody without a secret can make two that share it.
+        claimed = self._ephemeral.claim(right[:16], at + 2 * self._window)
         if claimed is True:
-            return key.principal
-        return Rejection(REPLAYED, key.principal.credential) if claimed is False else _first(claimed, key.principal)
+            return principal
+        return Rejection(REPLAYED, principal.credential) if claimed is False else _first(claimed, principal)
 
-    def _body_sha256(self, request: Request) -> str | Rejection:
-        stated = request.fields.get(b"x-content-sha256")
-        if request.body is not None:
-            seen = sha256(request.body).hexdigest()
-            if stated is None or stated == seen.encode():
-                return seen
-            return Rejection(BAD_SIGNATURE, "X-Content-SHA256 is not of this body")
+    def _stated(self, body: bytes | None, fields: Mapping[bytes, bytes]) -> str | Rejection:
+        """Return the digest that the request states of its content, where that may stand for it."""
+        stated = fields.get(b"x-content-sha256")
+        if body is not None:
+            seen = sha256(body).hexdigest()
+            return seen if stated == seen.encode() else Rejection(BAD_SIGNATURE, "X-Content-SHA256 is not of this body")
         if not self._upstream_body or stated is None:
             return Rejection(BODY_UNSEEN)
         if len(stated) != _HEX_LENGTH or stated.translate(None, _LOWER_HEX):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from starlette.exceptions import HTTPException
@@ -20,7 +20,7 @@ from watchword.model.verdict import Allow, Deny, Principal, Rejection
 from watchword.server.account.endpoints import account_endpoints
 from watchword.server.account.mail import Send as SendMail
 from watchword.server.account.post import Post
-from watchword.server.check import CHECK, Check
+from watchword.server.check import CHECK, AtOnce, Check
 from watchword.server.config.settings import Settings
 from watchword.server.login.attempts import Attempts
 from watchword.server.login.entrance import Entrance
@@ -79,7 +79,7 @@ class ServerApp:
         self._anyone: Route = watchword.route(every_scheme(watchword))
         check = Check(watchword, settings, self._anyone)
         self._check = check.answer
-        self.at_once: Callable[[Scope], Answer | Coroutine[Any, Any, Answer] | None] = check.at_once
+        self.at_once: AtOnce = check.at_once
         pages, attempts = pages_of(settings), Attempts(watchword, settings)
         entrance = Entrance(watchword, attempts, pages)
         login = Login(entrance, pages)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import replace
-from types import coroutine
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from urllib.parse import quote
 
 from watchword.adapters.asgi import Scope, peer_of
@@ -15,7 +14,7 @@ from watchword.codec.forwarded import FORWARDED
 from watchword.gate import Route
 from watchword.model.reason import MALFORMED_REQUEST, NO_ROUTE, Reason
 from watchword.model.request import Peer, Request
-from watchword.model.verdict import Deny, Principal, Rejection
+from watchword.model.verdict import Allow, Decision, Deny, Principal, Rejection
 from watchword.policy import compile as compile_policy
 from watchword.routes import RouteTable, Rule
 from watchword.schemes.signature import Signature
@@ -23,14 +22,13 @@ from watchword.server.config.settings import Settings
 from watchword.server.question import ask
 from watchword.server.responses import Answer
 
-__all__ = ["ASSERTION", "CHECK", "Check"]
+__all__ = ["ASSERTION", "CHECK", "AtOnce", "Check"]
 
 ASSERTION: Final = "assertion+jwt"
 """The ``typ`` of the signed statement for the service behind: its own, so that it never passes as an access token."""
 
 CHECK: Final = b"/check"
-_KEY: Final = b"Bearer ak_"
-_OWN: Final = frozenset({"api-key", "basic", "hmac", "jwt", "mtls", "oauth2", "session"})
+_CONTENT: Final = frozenset({b"content-length", b"transfer-encoding"})
 _LIFE: Final = 60  # seconds
 _REUSED: Final = 20  # seconds that one signed statement is handed out again
 _CAPACITY: Final = 8192
@@ -38,6 +36,11 @@ _REMEMBERED: Final = 512  # bytes of what a gateway says of a caller
 _NOBODY: Final = Peer()
 _SAFE: Final = "!#$&'()*+,-./:;=?@[]^_`{|}~"  # with letters and digits: visible ASCII without %, quotes, \, < and >
 _HEAD: Final = [(b"content-length", b"0"), (b"cache-control", b"no-store")]
+AtOnce: TypeAlias = Callable[
+    [list[tuple[bytes, bytes]], "Client", str, Mapping[str, Any] | None],
+    list[tuple[bytes, bytes]] | Coroutine[Any, Any, Answer] | None,
+]
+Client: TypeAlias = tuple[str, int] | None
 _DIGEST: Final = b"x-watchword-content-sha256"
 
 
@@ -47,9 +50,7 @@ class Check:
     def __init__(self, watchword: Watchword, settings: Settings, anyone: Route) -> None:
         self._watchword = watchword
         self._gate = watchword.gate
-        self._more_schemes = not _OWN.issuperset(watchword.schemes)
         self._proxies = watchword.proxies
-        self._inline = watchword.store.inline
         self._anyone = anyone
         rules = [entry.rule() for entry in settings.route]
         routes = [(rule, _route(watchword, rule)) for rule in rules]
@@ -61,52 +62,65 @@ class Check:
 
     async def answer(self, scope: Scope, raw: bytes) -> Answer:
         """Return the answer to a request for the raw path ``/check``, or one below it."""
-        return await self._answered(self._request(scope, raw), raw)
-
-    def at_once(self, scope: Scope) -> Answer | Coroutine[Any, Any, Answer] | None:
-        """Answer ``/check`` without an event loop's turn, where an API key alone meets a store that answers inline.
-
-        A database elsewhere has to be waited for, and that takes a task. None: answer as usual. Should the decision
-        have to wait after all, the coroutine is what remains of it.
-        """
-        now, watch = self._watchword.clock(), self._watchword.watch
-        if not self._inline or scope["raw_path"] != CHECK or not watch.read_at <= now < watch.due or self._more_schemes:
-            return None
-        request = self._request(scope, CHECK)
-        fields = request.fields
-        if not fields.get(b"authorization", b"").startswith(_KEY) or request.peer.certificate is not None:
-            return None
-        if b"x-api-key" in fields or b"x-signature" in fields or b"cookie" in fields:
-            return None
-        return _begun(self._answered(request, CHECK))
-
-    def _request(self, scope: Scope, raw: bytes) -> Request:
         request = Request(scope["method"], raw, scope["query_string"], scope["headers"], _NOBODY)
-        fields, client = request.fields, scope["client"]
+        request.peer = self._peer(request, scope["client"], scope["scheme"], scope.get("extensions"))
+        route = self._asked(request, raw)
+        if not isinstance(route, Route):
+            return self._refused(request, *route)
+        return self._rendered(request, route, await self._gate.decide(request, route))
+
+    def at_once(
+        self, headers: list[tuple[bytes, bytes]], client: Client, scheme: str, tls: Mapping[str, Any] | None
+    ) -> list[tuple[bytes, bytes]] | Coroutine[Any, Any, Answer] | None:
+        """Answer ``GET /check`` without an event loop's turn: return the fields of a 200 without content.
+
+        None: answer as usual. Whatever has to be waited for, and whatever is refused, comes as a coroutine.
+        """
+        request = Request("GET", CHECK, b"", headers, _NOBODY)
+        if not _CONTENT.isdisjoint(request.fields):
+            return None
+        request.peer = self._peer(request, client, scheme, None if tls is None else {"tls": tls})
+        route = self._asked(request, CHECK)
+        if not isinstance(route, Route):
+            return None
+        who = self._gate.judge(request, route)
+        if who.__class__ is not Principal:
+            return self._later(request, route, who)  # type: ignore[arg-type]
+        if self._upstream and id(route) in self._upstream:
+            return self._rendered(request, route, Allow(who))[1]
+        return self._fields(who, request.fields.get(b"host", b""))
+
+    async def _later(self, request: Request, route: Route, decision: Awaitable[Decision]) -> Answer:
+        return self._rendered(request, route, await decision)
+
+    def _peer(
+        self, request: Request, client: Client, scheme: str, extensions: Mapping[str, Mapping[str, Any]] | None
+    ) -> Peer:
+        """Return the caller. What a gateway says of one recurs; fields that came twice are read one by one."""
+        scope = {"client": client, "scheme": scheme, "headers": request.headers, "extensions": extensions}
+        fields = request.fields
         if self._proxies is None or client is None or len(fields) != len(request.headers):
-            request.peer = peer_of(scope, self._proxies)
-            return request
-        # What a gateway says of one caller recurs; fields that came twice, above, are read one by one.
-        said = (client[0], scope["scheme"], *map(fields.get, FORWARDED))
+            return peer_of(scope, self._proxies)
+        said = (client[0], scheme, *map(fields.get, FORWARDED))
         peer = self._peers.get(said)
         if peer is None:
             peer = peer_of(scope, self._proxies)
-            if peer.certificate is None and "tls" not in (scope.get("extensions") or ()) and _short(said):
+            if peer.certificate is None and "tls" not in (extensions or ()) and _short(said):
                 if len(self._peers) >= _CAPACITY:
                     self._peers.clear()
                 self._peers[said] = peer
-        request.peer = peer
-        return request
+        return peer
 
-    async def _answered(self, request: Request, raw: bytes) -> Answer:
+    def _asked(self, request: Request, raw: bytes) -> Route | tuple[Reason, str]:
+        """Return the route of what is asked about, or why there is none."""
         table = self._table
         target = ask(request, raw, CHECK, strict=table is not None)
         if isinstance(target, str):
-            return self._refused(request, MALFORMED_REQUEST, target)
+            return MALFORMED_REQUEST, target
         route = self._anyone if table is None else table.find(request.method, target.decoded)
-        if route is None:
-            return self._refused(request, NO_ROUTE, "")
-        decision = await self._gate.decide(request, route)
+        return route or (NO_ROUTE, "")
+
+    def _rendered(self, request: Request, route: Route, decision: Decision) -> Answer:
         if isinstance(decision, Deny):
             return problem(decision)
         fields = self._fields(decision.principal, request.fields.get(b"host", b""))
@@ -153,27 +167,6 @@ class Check:
 
 def _short(said: tuple[Any, ...]) -> bool:
     return sum(len(text) for text in said if text is not None) <= _REMEMBERED
-
-
-def _begun(work: Coroutine[Any, Any, Answer]) -> Answer | Coroutine[Any, Any, Answer]:
-    """Run a coroutine up to its first wait; return its answer, or a coroutine that goes on from there."""
-    try:
-        waiting = work.send(None)
-    except StopIteration as done:
-        answer: Answer = done.value
-        return answer
-    return _rest(waiting, work)
-
-
-async def _rest(waiting: Any, work: Coroutine[Any, Any, Answer]) -> Answer:
-    return await _continued(waiting, work)
-
-
-@coroutine
-def _continued(waiting: Any, work: Coroutine[Any, Any, Answer]) -> Generator[Any, Any, Answer]:
-    yield waiting
-    answer: Answer = yield from work
-    return answer
 
 
 _NAMES: Final = (b"subject", b"scheme", b"scopes", b"credential", b"actor", b"assertion")

@@ -6,51 +6,100 @@ import asyncio
 import os
 import socket
 import sys
+from collections.abc import Coroutine
 from functools import partial
 from typing import Any, Final
 
 from watchword.server.config.load import OWN_CA, ConfigError, Problem, Settings, address_of, watchword_of
-from watchword.server.responses import broken
+from watchword.server.responses import Answer, broken
 from watchword.server.tls import TlsProtocol, serve_kwargs
 
 __all__ = ["ServerProtocol", "application", "prepare", "serve"]
 
 _BLOCKS: Final = 1024
+_CHECK: Final = b"/check"
 _GRACE: Final = 20  # seconds that requests under way may take after SIGTERM
 _KEEP_ALIVE: Final = 65  # seconds, longer than the 60 that proxies usually keep
 
 
 class ServerProtocol(TlsProtocol):
-    """Answer what the application can answer at once in the parser's own turn, without a task for it.
+    """Answer what the application can answer at once in the parser's own turn: ``GET /check`` with proof seen lately.
 
-    That is ``/check`` with a key verified lately: there, the task and the cycle of messages would cost more than the
-    decision. Everything else, and every request that others wait behind, goes uvicorn's way.
+    There the scope, the cycle of messages and the task for it would cost more than the decision. So the scope of a
+    request is made only when its head is whole and the application has not answered; every request that others wait
+    behind, or that is unusual in any way, goes uvicorn's way.
     """
 
-    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
-        at_once = getattr(app, "at_once", None)
-        others = self.pipeline or self.parser.should_upgrade()
-        if at_once is None or others or not cycle.keep_alive or cycle.flow.write_paused:
-            super()._start_asgi_task(cycle, app)
-            return
-        try:
-            answer = at_once(cycle.scope)
-        except Exception as error:
-            answer = broken(error)
-        if answer is None:
-            super()._start_asgi_task(cycle, app)
-        elif isinstance(answer, tuple) and answer[0] == 200 and not answer[2]:
-            self._write(cycle, answer[1])
-        else:
-            super()._start_asgi_task(cycle, _Answering(answer))
+    _answered = False
+    _at_once: Any = None
 
-    def _write(self, cycle: Any, headers: list[tuple[bytes, bytes]]) -> None:
-        date = [b"%b: %b\r\n" % field for field in cycle.default_headers]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Look once whether the application can answer at once."""
+        super().connection_made(transport)
+        self._at_once = getattr(self.app, "at_once", None)
+
+    def on_message_begin(self) -> None:
+        """Begin a request, without a scope yet."""
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
+        self.begin()
+
+    def on_headers_complete(self) -> None:
+        """Answer at once, or hand the request on."""
+        answer = self._answer() if self.url == _CHECK and self._at_once is not None else None
+        if answer.__class__ is list:
+            self._write(answer)
+            return
+        url, headers, expected = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.headers, self.expect_100_continue = url, headers, expected
+        self.scope["headers"] = headers
+        if answer is None:
+            super().on_headers_complete()
+            return
+        app, self.app = self.app, _Answering(answer)
+        try:
+            super().on_headers_complete()
+        finally:
+            self.app = app
+
+    def on_message_complete(self) -> None:
+        """End a request; where it was answered already, wait for the next one."""
+        if not self._answered:
+            super().on_message_complete()
+            return
+        self._answered = False
+        self.ended()
+        self.on_response_complete()
+
+    def _answer(self) -> Any:
+        """Return the fields of a 200 without content, a coroutine of another answer, or None for uvicorn's way."""
+        parser = self.parser
+        cycle: Any = self.cycle  # None before the first request, whatever uvicorn says
+        if (
+            parser.get_method() != b"GET"
+            or not (cycle is None or cycle.response_complete)
+            or not parser.should_keep_alive()
+            or parser.should_upgrade()
+            or parser.get_http_version() != "1.1"
+            or self.flow.write_paused
+            or self.expect_100_continue
+        ):
+            return None
+        try:
+            return self._at_once(self.headers, self.client, self.scheme, self.tls)
+        except Exception as error:
+            return _answered(broken(error))
+
+    def _write(self, headers: list[tuple[bytes, bytes]]) -> None:
+        date = [b"%b: %b\r\n" % field for field in self.server_state.default_headers]
         self.transport.write(b"".join((b"HTTP/1.1 200 OK\r\n", *date, _rendered(headers))))
-        cycle.response_started = cycle.response_complete = True
-        cycle.message_event.set()
-        done, cycle.on_response = cycle.on_response, _nothing
-        done()
+        self._answered = True
+
+
+async def _answered(answer: Answer) -> Answer:
+    return answer
 
 
 _blocks: Final[dict[int, tuple[list[tuple[bytes, bytes]], bytes]]] = {}
@@ -67,22 +116,17 @@ def _rendered(headers: list[tuple[bytes, bytes]]) -> bytes:
     return block[1]
 
 
-def _nothing() -> None:
-    """Stand for a callback that was called."""
-
-
 class _Answering:
-    """Send an answer that is there, or that is on its way."""
+    """Send an answer that is on its way."""
 
     __slots__ = ("_answer",)
 
-    def __init__(self, answer: Any) -> None:
+    def __init__(self, answer: Coroutine[Any, Any, Answer]) -> None:
         self._answer = answer
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        answer = self._answer
         try:
-            status, headers, body = answer if isinstance(answer, tuple) else await answer
+            status, headers, body = await self._answer
         except Exception as error:
             status, headers, body = broken(error)
         await send({"type": "http.response.start", "status": status, "headers": headers})

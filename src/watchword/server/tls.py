@@ -46,7 +46,7 @@ _VERSIONS: Final = {"TLSv1.2": 0x0303, "TLSv1.3": 0x0304}
 class TlsProtocol(WireProtocol):
     """Speak HTTP/1.1 strictly, with the ASGI TLS extension. Use as uvicorn's ``http`` setting."""
 
-    _tls: dict[str, Any] | None = None
+    tls: dict[str, Any] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Look at the TLS connection, once."""
@@ -57,13 +57,13 @@ class TlsProtocol(WireProtocol):
         if tls.session_reused:
             transport.abort()
             return
-        self._tls = _extension(tls)
+        self.tls = _extension(tls)
 
     def on_message_begin(self) -> None:
         """Begin a request: its scope shares what is known of the connection."""
         super().on_message_begin()
-        if self._tls is not None:
-            self.scope["extensions"] = {"tls": self._tls}  # type: ignore[dict-item]
+        if self.tls is not None:
+            self.scope["extensions"] = {"tls": self.tls}  # type: ignore[dict-item]
 
 
 def _extension(tls: ssl.SSLObject) -> dict[str, Any]:

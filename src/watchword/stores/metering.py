@@ -1,4 +1,4 @@
-"""Choose the meter that fits a store and the number of processes that share it."""
+"""Choose what fits a store and the number of processes that share it: the meter, and how single use is kept."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ from watchword.stores.meter import LeasedMeter, MemoryMeter
 from watchword.stores.opening import Store
 from watchword.stores.shared_meter import SharedMeter
 
-__all__ = ["meter_of"]
+__all__ = ["alone", "meter_of"]
+
+
+def alone(store: Store, workers: int | None) -> None:
+    """Tell a store in a file that this process is the only one that claims there, where that is so."""
+    if workers == 1 and hasattr(store, "alone"):
+        store.alone = True
 
 
 def meter_of(store: Store, workers: int | None, clock: Clock) -> Meter:

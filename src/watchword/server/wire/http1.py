@@ -33,6 +33,7 @@ class WireProtocol(HttpToolsProtocol):
     timeout_keep_alive_task: asyncio.TimerHandle | None
 
     _whole = True  # nothing of a request is missing
+    _begun = 0  # requests so far
     _beside = 0  # bytes of this request that are not content
     _content = 0  # bytes of content in what is being read
     _deadline: asyncio.TimerHandle | None = None
@@ -50,11 +51,11 @@ class WireProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read what came; count what is not content while a request is under way."""
-        scope, self._content = self.scope, 0
+        begun, self._content = self._begun, 0
         super().data_received(data)
         if self._whole or self.transport.is_closing():
             return
-        self._beside = self._beside + len(data) - self._content if self.scope is scope else 0
+        self._beside = self._beside + len(data) - self._content if self._begun == begun else 0
         if self._deadline is None:
             self._deadline = self.loop.call_later(_SECONDS, self.timeout_keep_alive_handler)
         if self._beside > _MOST_BYTES:
@@ -65,7 +66,7 @@ class WireProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin a request."""
         super().on_message_begin()
-        self._whole = False
+        self.begin()
 
     def on_headers_complete(self) -> None:
         """Hand the request on, with the fields that came until now. Raise ValueError for a target that has none."""
@@ -84,10 +85,19 @@ class WireProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """End a request."""
+        self.ended()
+        super().on_message_complete()
+
+    def begin(self) -> None:
+        """Note that a request begins."""
+        self._whole = False
+        self._begun += 1
+
+    def ended(self) -> None:
+        """Note that nothing of the request is missing any more."""
         self._whole = True
         if self._deadline is not None:
             self._arrived()
-        super().on_message_complete()
 
     def _answering(self) -> bool:
         cycle: Any = self.cycle  # None before the first request, whatever uvicorn says
