@@ -26,7 +26,8 @@ CHEAP = Cost(memory=64, passes=1)
 
 def _server() -> tuple[Watchword, ServerApp]:
     settings = Settings(limits=Limits(address="100000000/min", account="100000000/min"))
-    watchword = Watchword(password_cost=CHEAP, address_limit=None)
+    plenty = "100000000/min"  # or what is compared would soon be refusals
+    watchword = Watchword(password_cost=CHEAP, address_limit=None, account_limit=plenty, logins_limit=None)
     return watchword, create_app(watchword, settings)
 
 

@@ -23,6 +23,7 @@ from watchword.server.account.post import Post
 from watchword.server.check import CHECK, AtOnce, Check
 from watchword.server.config.settings import Settings
 from watchword.server.login.attempts import Attempts
+from watchword.server.login.enrol import Enrolment
 from watchword.server.login.entrance import Entrance
 from watchword.server.login.entry import Login
 from watchword.server.login.mfa import SecondFactor
@@ -88,6 +89,7 @@ class ServerApp:
             *SecondFactor(entrance).routes(),
             *PasskeyLogin(entrance).routes(),
             *StepUpLogin(entrance).routes(),
+            *Enrolment(entrance).routes(),
             *Outside(entrance, login, settings, pages).routes(),
             *Authorize(watchword, pages).routes(),
             *TokenEndpoint(watchword, attempts, settings).routes(),

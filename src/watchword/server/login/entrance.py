@@ -129,6 +129,10 @@ class Entrance:
         fields = [*headers, cookie("login", visitor, tls=request.peer.tls, age=_VISIT)]
         return self._pages.page(name, status, fields, **values)
 
+    def shown(self, name: str, headers: Headers = (), **values: Any) -> Response:
+        """Return a page without a form."""
+        return self._pages.page(name, 200, headers, **values)
+
     def login_page(self, request: Request, status: int = 200, headers: Headers = (), **values: Any) -> Response:
         """Return the page that logs in."""
         passkeys = self.watchword.factors.passkeys_possible

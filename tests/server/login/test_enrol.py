@@ -1,0 +1,94 @@
+"""Where a second factor is required, who has none sets one up on the way in."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from itertools import count
+
+import httpx2
+import pytest
+from tests.server.live import PASSWORD, Live, live
+from tests.server.login.people import TOML, Person, hidden, submit
+
+from watchword.codec.otp import Totp
+
+_numbers = count()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    with live(tmp_path_factory.mktemp("enrol"), TOML + 'required = "required"\n') as running:
+        yield running
+
+
+@pytest.fixture
+def client(server: Live) -> Iterator[httpx2.Client]:
+    with server.client() as made:
+        yield made
+
+
+@pytest.fixture
+def person(server: Live) -> Person:
+    return Person(server, f"novice{next(_numbers)}", app=False, passkey=False)
+
+
+def begun(client: httpx2.Client, person: Person) -> httpx2.Response:
+    page = submit(client, client.get("/login"), "/login", username=person.name, password=PASSWORD, next="/orders")
+    assert (page.status_code, page.headers["location"]) == (303, "/login/enrol")
+    assert client.get("/whoami").status_code == 401
+    return client.get("/login/enrol")
+
+
+def code(page: httpx2.Response) -> str:
+    secret = re.search(r"<code>([A-Z2-7]{16,})</code>", page.text)
+    assert secret is not None
+    return Totp(secret[1]).code(int(time.time()) // 30)
+
+
+def test_two_screens_and_the_person_is_in(client: httpx2.Client, person: Person, server: Live) -> None:
+    page = begun(client, person)
+    assert "<svg" in page.text
+    done = submit(client, page, "/login/enrol", draft=hidden(page, "draft"), code=code(page))
+    assert done.status_code == 200
+    codes = re.findall(r"<code>([0-9a-z-]{19})</code>", done.text)
+    assert len(codes) == 10
+    assert 'href="/orders"' in done.text
+    assert client.get("/whoami").json()["factors"] == ["pwd", "otp", "mfa"]
+    with server.client() as other:
+        due = person.challenge(other)
+        answer = other.post("/login/mfa", json={"challenge": due["challenge"], "code": codes[0]})
+        assert answer.status_code == 200, "from now on it is asked for"
+
+
+def test_a_wrong_code_shows_the_same_picture_again(client: httpx2.Client, person: Person) -> None:
+    page = begun(client, person)
+    again = submit(client, page, "/login/enrol", draft=hidden(page, "draft"), code="000000")
+    assert again.status_code == 401
+    assert hidden(again, "draft") == hidden(page, "draft")
+    done = submit(client, again, "/login/enrol", draft=hidden(again, "draft"), code=code(again))
+    assert done.status_code == 200
+
+
+def test_the_way_there_gives_no_session_and_proves_no_second_factor(client: httpx2.Client, person: Person) -> None:
+    page = begun(client, person)
+    assert client.get("/login/mfa").headers["location"] == "/login"
+    assert client.get("/").headers["location"] == "/login"
+    skipped = client.post("/login/mfa", data={"csrf_token": hidden(page), "code": code(page)})
+    assert skipped.headers["location"] == "/login"
+    assert client.get("/whoami").status_code == 401
+
+
+def test_a_ceremony_does_not_leave_its_browser(client: httpx2.Client, person: Person, server: Live) -> None:
+    begun(client, person)
+    with server.client() as other:
+        other.cookies.set("ceremony", client.cookies["ceremony"])
+        assert other.get("/login/enrol").headers["location"] == "/login"
+
+
+def test_a_program_is_told_where_to_go(client: httpx2.Client, person: Person) -> None:
+    answer = person.log_in(client)
+    assert answer.status_code == 403
+    assert answer.json()["type"] == "urn:watchword:problem:enrolment_required"
+    assert "challenge" not in answer.json()
