@@ -36,6 +36,7 @@ from watchword.lifecycle.people.hash_work import note_work
 from watchword.lifecycle.people.logins import Logins
 from watchword.lifecycle.people.password_rules import PasswordRules
 from watchword.lifecycle.people.proving import Proving
+from watchword.lifecycle.people.sessions import Sessions
 from watchword.lifecycle.signing import KeySchedule
 from watchword.lifecycle.tokens import Tokens
 from watchword.lifecycle.values import networks_of, rate_of
@@ -97,6 +98,7 @@ class Watchword:
     factors: SecondFactors
     ceremonies: Ceremonies
     logins: Logins
+    sessions: Sessions
     families: Families
     tokens: Tokens
     authorizations: Authorizations
@@ -224,15 +226,9 @@ class Watchword:
             bind=bind,
             clock=self.clock,
         )
-        self.logins = Logins(
-            self.store,
-            self.lifecycle,
-            self.families,
-            self.session_idle,
-            self.session_lifetime,
-            self.watch.hurry,
-            self.clock,
-        )
+        limits = (self.session_idle, self.session_lifetime)
+        self.logins = Logins(self.store, self.lifecycle, self.families, *limits, self.watch.hurry, self.clock)
+        self.sessions = Sessions(self.store, self.lifecycle, self.watch.hurry, self.clock)
         self.identities = Identities(self.store, told=self.watch.hurry, clock=self.clock)
         self.authorizations = Authorizations(self.store, self.store, self.lifecycle, self.families, clock=self.clock)
 

@@ -76,7 +76,8 @@ def _environment(draft: Draft) -> str:
 
 async def _api_key(workshop: Workshop, draft: Draft) -> Minted:
     secret = new_secret(f"ak_{_environment(draft)}_")
-    detail = {"test": bool(draft.option("test", False)), "hint": secret[-4:]}
+    name = draft.option("name")
+    detail = {"test": bool(draft.option("test", False)), "hint": secret[-4:], **({"name": name} if name else {})}
     return Minted(new_id("key_"), lookup=digest(secret), detail=detail, material={"secret": secret})
 
 
