@@ -30,6 +30,7 @@ CONFIG = """\
 issuer = "{issuer}"
 [server]
 listen = "127.0.0.1:{port}"
+trusted_proxies = {proxies}
 [store]
 url = "{store}"
 [limits]
@@ -62,6 +63,7 @@ class House:
     address_limit: str = "1000000/min"
     store: str = ""
     tls: bool = False
+    proxies: str = "[]"
     port: int = field(default_factory=free_port)
     _process: subprocess.Popen[bytes] | None = None
 
@@ -80,6 +82,7 @@ class House:
                 port=self.port,
                 store=url,
                 address_limit=self.address_limit,
+                proxies=self.proxies,
                 more=self.more,
             )
         )
