@@ -117,7 +117,12 @@ class Accounts:
     # --- passwords ----------------------------------------------------------------------------------------------------
 
     async def request_reset(self, login: str) -> Reset | None:
-        """Return a reset link for a name or an address; None, after as much work, for who has no confirmed address."""
+        """Return a reset link for a name or an address, None for who has no confirmed address."""
+        reset = await self.reset_or_decoy(login)
+        return reset if reset.address else None
+
+    async def reset_or_decoy(self, login: str) -> Reset:
+        """Return a reset link, after as much work one without an address for who has none: it must not be sent."""
         return await self._resets.request(await self.resolve(login))
 
     async def reset_for(self, subject: str, *, by: str) -> Reset:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import random
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
@@ -23,7 +24,9 @@ __all__ = ["Letter", "Outbox", "Send", "Undeliverable", "message_of", "sender_of
 logger: logging.Logger = logging.getLogger("watchword")
 
 _SENDERS: Final = 4
+_chance: Final = random.SystemRandom()
 _PAUSES: Final = (2.0, 10.0)  # seconds before the second and the third try
+_SPREAD: Final = 0.1  # seconds within which a job begins: who asked cannot time it by what they ask next
 _PERMANENT: Final = 500  # SMTP replies from here on will not change (RFC 5321 section 4.2.1)
 
 
@@ -114,10 +117,13 @@ class Outbox:
     What waits is lost when the process dies; who waits for a mail asks again.
     """
 
-    def __init__(self, send: Send, *, queue: int = 256, pauses: Iterable[float] = _PAUSES) -> None:
+    def __init__(
+        self, send: Send, *, queue: int = 256, pauses: Iterable[float] = _PAUSES, spread: float = _SPREAD
+    ) -> None:
         self._send = send
         self._most = queue
         self._pauses = tuple(pauses)
+        self._spread = spread
         self._jobs: asyncio.Queue[Job] | None = None
         self._senders: list[asyncio.Task[None]] = []
 
@@ -151,6 +157,7 @@ class Outbox:
         while True:
             job = await jobs.get()
             try:
+                await asyncio.sleep(_chance.uniform(0, self._spread))
                 for letter in await job():
                     await self._deliver(letter)
             except Exception as error:  # its text may quote what a person entered

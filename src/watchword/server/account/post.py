@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from functools import partial
+from typing import Final
 
 from watchword.app import Watchword
 from watchword.codec.names import normal_address
@@ -22,6 +23,8 @@ from watchword.server.config.settings import Settings
 __all__ = ["Post"]
 
 logger: logging.Logger = logging.getLogger("watchword")
+
+_NOBODY: Final = "nobody@example.com"  # whose mailbox is looked at where there is none to send to
 
 
 class Post:
@@ -84,8 +87,9 @@ class Post:
         return await self._bounded([self._letters.write(notice.letter, notice.address, notice.locale, link=where)])
 
     async def _resetting(self, login: str) -> Iterable[Letter]:
-        reset = await self._accounts.request_reset(login)
-        return [] if reset is None else await self._bounded([self.new_password(reset)])
+        reset = await self._accounts.reset_or_decoy(login)
+        letters = await self._bounded([self.new_password(reset)])  # written for nobody, too: it takes time
+        return letters if reset.address else []
 
     async def _telling(self, letter: str, subject: str) -> Iterable[Letter]:
         profile = await self._accounts.profile(subject)
@@ -96,10 +100,11 @@ class Post:
         return [each for each in letters if await self._within(each.to)]
 
     async def _within(self, to: str) -> bool:
-        address = normal_address(to)
-        if self._rate is None or address is None:
+        if self._rate is None:
             return True
-        answer = self._meter.hit(f"mail|{digest(address.key).hex()}", 1, self._rate)
+        address = normal_address(to or _NOBODY)
+        key = digest(to if address is None else address.key).hex()
+        answer = self._meter.hit(f"mail|{key}", 1 if to else 0, self._rate)
         allowance = answer if isinstance(answer, Allowance) else await answer
         if not allowance.admitted:
             logger.warning("a mailbox has had enough letters for now: one was not sent")

@@ -37,16 +37,19 @@ class Resets:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
-    async def request(self, subject: str | None) -> Reset | None:
-        """Return a link for who has a confirmed address and may log in, else None, after as much work."""
+    async def request(self, subject: str | None) -> Reset:
+        """Return a link for who has a confirmed address and may log in; for others one that works nowhere.
+
+        That one has no address to go to. It is made all the same, since less work would tell who is who.
+        """
         desk = self._desk
         now, name = desk.clock(), subject or _NOBODY
         owner = await desk.records.subject(name)
         address = await address_of(desk.records, name, now)
         reset = await self._make(name, str(address.detail["address"]) if address is not None else "")
         if owner is None or owner.disabled_at is not None or address is None:
-            await desk.links.void(_PURPOSE, name)
-            return None
+            await desk.links.take(_PURPOSE, reset.token)
+            return Reset("", "", reset.token, "")
         return Reset(name, reset.address, reset.token, str(owner.detail.get("locale", "")))
 
     async def by_operator(self, subject: str, *, by: str) -> Reset:
