@@ -194,6 +194,8 @@ class Families:
                 return Rejection(REPLAYED, "lost the race", _AGAIN if self._grace > _RACE else (), credential=family.id)
             if _RACE <= age < self._grace and "salt" in detail:
                 successor = self._successor(family.id, token, detail["generation"], detail["salt"])
+                if not hmac.compare_digest(family.secret, digest(successor)):  # made under another root key
+                    return Rejection(REPLAYED, "its successor cannot be made again", credential=family.id)
                 event = Event(now, "refresh", "done", scheme=family.kind, credential=family.id, subject=family.subject)
                 if await self._records.write(event._replace(detail="the same successor again")):
                     return Refreshed(family, successor)
