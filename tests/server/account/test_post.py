@@ -60,7 +60,8 @@ def test_a_mailbox_has_only_so_many_whatever_its_spelling() -> None:
         for text in ("a@example.com", "A@example.com", "a@EXAMPLE.com", "b@example.com"):
             assert post.moving(Moving("new-address", text, "lk_x"), "")
         await post.outbox.drained()
-        assert sorted(each.to for each in letters) == ["A@example.com", "a@example.com", "b@example.com"]
+        to = [each.to.lower() for each in letters]
+        assert (to.count("a@example.com"), to.count("b@example.com"), len(to)) == (2, 1, 3)
 
     with_post(test, "2/h")
 
