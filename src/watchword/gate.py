@@ -194,6 +194,11 @@ class Gate:
         """Walk past the guards that need nobody, where something else will decide; only a refusal is noted."""
         now = self._clock()
         try:
+            watch = self._watch
+            if now >= watch.due or now < watch.read_at:  # what is signed after a login must not be void already
+                reading = watch.sync(now)
+                if reading is not None:
+                    await reading
             if request.repeated:
                 return await self._deny(request, route, _duplicate(request), now)
             passed = await _passed(request, None, iter(route.checks_before), _NOTHING)

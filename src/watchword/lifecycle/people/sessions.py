@@ -24,8 +24,8 @@ _LOGGED_OUT: Final = "logged out"
 class SessionView:
     """Describe one session of a browser, or one login of a program. Times are Unix seconds.
 
-    ``last_used_at`` is exact to some ten seconds. ``ends_at`` is when it ends whatever happens, ``idle_at`` when it ends
-    unless it is used before that; None where nothing ends it for being idle.
+    ``last_used_at`` is exact to some ten seconds. ``ends_at`` is when it ends whatever happens, ``idle_at`` when it
+    ends unless it is used before that; None where nothing ends it for being idle.
     """
 
     id: str

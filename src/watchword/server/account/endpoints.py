@@ -5,12 +5,16 @@ from __future__ import annotations
 from starlette.routing import Route as Endpoint
 
 from watchword.app import Watchword
+from watchword.server.account.factors import FactorPages
+from watchword.server.account.keys import KeyPages
 from watchword.server.account.leaving import LeavingPages
+from watchword.server.account.overview import Overview
 from watchword.server.account.own import Own
 from watchword.server.account.password import PasswordPages
 from watchword.server.account.post import Post
 from watchword.server.account.profile import ProfilePages
 from watchword.server.account.reset import ResetPages
+from watchword.server.account.sessions import SessionPages
 from watchword.server.account.sign_up import SignUp
 from watchword.server.account.visit import Visits
 from watchword.server.config.settings import Settings
@@ -32,4 +36,8 @@ def account_endpoints(
         *PasswordPages(watchword, attempts, visits, own, post).routes(),
         *ProfilePages(watchword, visits, own, post).routes(),
         *LeavingPages(watchword, visits, own, post).routes(),
+        *Overview(watchword, visits, own).routes(),
+        *SessionPages(watchword, visits, own).routes(),
+        *FactorPages(watchword, visits, own).routes(),
+        *KeyPages(watchword, visits, own).routes(),
     ]

@@ -9,10 +9,12 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from watchword.app import Watchword
+from watchword.lifecycle.people.accounts import LOCALES
 from watchword.model.reason import INSUFFICIENT_AUTHENTICATION, UNKNOWN_CREDENTIAL
 from watchword.model.verdict import Deny, Principal, Rejection
 from watchword.server.account.visit import Visit, Visits
 from watchword.server.login.entry import read_request
+from watchword.server.pages.language import SPOKEN
 from watchword.server.responses import problem_response, redirect
 
 __all__ = ["FRESH", "Own"]
@@ -45,11 +47,19 @@ class Own:
         who = decision.principal
         if who is None or not who.credential.startswith(_OURS) or who.actor is not None:
             return problem_response(watchword.gate.refuse(request, Rejection(UNKNOWN_CREDENTIAL, "no login of ours")))
+        await self._speak(who)
         visit: Visit | Response = Visit(request, page, not browsing, {}, who)
         if http.method == "POST":
             visit = self._visits.parsed(request, page, who)
         stale = self.stale(http, visit) if fresh and isinstance(visit, Visit) else None
         return stale or visit
+
+    async def _speak(self, who: Principal) -> None:
+        """Answer in the language that the person has chosen, rather than in the browser's."""
+        owner = await self._watchword.store.subject(who.subject)
+        chosen = "" if owner is None else owner.detail.get("locale")
+        if chosen in LOCALES:
+            SPOKEN.set(chosen)
 
     def stale(self, http: HttpRequest, visit: Visit) -> Response | None:
         """Return where to prove oneself again, None where that was not long ago."""

@@ -80,7 +80,7 @@ class Pages:
             return problem_response(refusal(NOT_FOUND))
         return _content(content, 200, _KINDS[name.rpartition(".")[2]], [_CACHED])
 
-    def page(self, name: str, status: int = 200, headers: Headers = (), **values: Any) -> Response:
+    def page(self, name: str, status: int = 200, headers: Headers = (), /, **values: Any) -> Response:
         """Return a page in the language of the request, which nobody may store."""
         language = SPOKEN.get()
         body = self._templates.get_template(name).render({**values, "language": language}).encode()
@@ -88,6 +88,8 @@ class Pages:
         fields = [
             (b"cache-control", b"no-store"),
             (b"content-security-policy", policy),
+            # Not no-referrer: with that, browsers say "Origin: null" of a form (Fetch standard section 3.2), as of another site's.
+            (b"referrer-policy", b"same-origin"),
             (b"content-language", language.encode()),
             (b"vary", b"accept-language"),
         ]

@@ -1,0 +1,81 @@
+"""See where one is signed in, and sign out there."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+from starlette.routing import Route as Endpoint
+
+from watchword.app import Watchword
+from watchword.lifecycle.errors import LifecycleError
+from watchword.lifecycle.people.account.replacement import Fault
+from watchword.lifecycle.people.sessions import SessionView
+from watchword.server.account.own import Own
+from watchword.server.account.visit import Visit, Visits
+from watchword.server.login.attempts import network_of
+from watchword.server.login.entrance import cleared
+from watchword.server.responses import json_response, redirect
+
+__all__ = ["SessionPages"]
+
+_PLACE = "/account/sessions"
+_UNKNOWN = Fault("end", "unknown", "This session is not yours, or is over.")
+
+
+class SessionPages:
+    """Hold ``/account/sessions``. Signing out is never made hard: it asks for no fresh proof."""
+
+    def __init__(self, watchword: Watchword, visits: Visits, own: Own) -> None:
+        self._watchword = watchword
+        self._sessions = watchword.sessions
+        self._visits = visits
+        self._own = own
+
+    def routes(self) -> list[Endpoint]:
+        """Return the endpoints."""
+        return [Endpoint(_PLACE, self.sessions, methods=["GET", "POST"])]
+
+    async def sessions(self, http: HttpRequest) -> Response:
+        """List them; ``end`` is the id of one to end, or "others", or "everywhere": tokens, too, and one's own."""
+        visit = await self._own.visit(http, "sessions.html", fresh=False)
+        if isinstance(visit, Response):
+            return visit
+        return await self._ended(visit) if http.method == "POST" else await self._listed(visit)
+
+    async def _listed(self, visit: Visit) -> Response:
+        rows = await self._rows(visit)
+        return self._visits.done(visit, 200, {"sessions": rows}, "sessions.html", now=self._watchword.clock())
+
+    async def _rows(self, visit: Visit) -> list[dict[str, Any]]:
+        assert visit.who is not None  # noqa: S101 - Own lets nobody else through
+        here = network_of(visit.request.peer.address)
+        found = await self._sessions.listed(visit.who.subject)
+        return [_row(each, visit.who.credential, here) for each in found]
+
+    async def _ended(self, visit: Visit) -> Response:
+        who, wanted = visit.who, visit.text("end")
+        assert who is not None  # noqa: S101 - Own lets nobody else through
+        subject = who.subject
+        if wanted == "everywhere":
+            await self._sessions.end_everything(subject, by=subject)
+        elif wanted == "others":
+            await self._sessions.end_others(subject, keep=who.credential, by=subject)
+        else:
+            try:
+                await self._sessions.end(wanted, subject=subject, by=subject)
+            except LifecycleError:
+                rows = await self._rows(visit)
+                return self._visits.faulty(visit, (_UNKNOWN,), sessions=rows, now=self._watchword.clock())
+        gone = wanted in ("everywhere", who.credential)
+        cookies = cleared(visit.request.peer.tls) if gone and who.scheme == "session" else []
+        if visit.json:
+            return json_response(200, {"status": "ended"}, cookies)
+        return redirect("/login" if gone else _PLACE, cookies)
+
+
+def _row(view: SessionView, current: str, here: str) -> dict[str, Any]:
+    row = {**asdict(view), "kind": view.kind.value, "factors": list(view.factors)}
+    return {**row, "current": view.id == current, "same_network": network_of(view.address) == here}
