@@ -37,7 +37,7 @@ class Live:
         self.port = self.socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.config = folder / "watchword.toml"
-        toml = toml.replace("{url}", self.url)
+        toml = toml.replace("{url}", self.url).replace("{port}", str(self.port))
         self.config.write_text(toml if "[store]" in toml else toml + '\n[store]\nurl = "sqlite:///live.db"\n')
         self.settings = load(self.config)
         more.setdefault("root_key", new_root_key())

@@ -96,7 +96,7 @@ def test_pages_are_not_stored_not_framed_and_load_nothing_from_elsewhere(one_tow
     policy = page.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "frame-ancestors 'none'" in policy
-    assert page.headers["referrer-policy"] == "no-referrer"
+    assert page.headers["referrer-policy"] == "same-origin"
 
 
 def test_a_credential_in_the_url_is_refused_here_too(one_town: Town) -> None:

@@ -113,7 +113,7 @@ def test_who_is_not_signed_in_signs_in_and_comes_back(server: Live, stranger: ht
     onward = stranger.get(back)
     # A redirect here would be one that follows the login's form, and end at the page's form-action.
     assert onward.status_code == 200
-    assert onward.headers["referrer-policy"] == "no-referrer"
+    assert onward.headers["referrer-policy"] == "same-origin"
     answer = answer_of(onward)
     assert answer["state"] == "af0ifjsldkj"
     assert app.redeem(stranger, answer["code"]).status_code == 200

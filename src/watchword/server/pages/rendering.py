@@ -88,7 +88,7 @@ class Pages:
         fields = [
             (b"cache-control", b"no-store"),
             (b"content-security-policy", policy),
-            # Not no-referrer: with that, browsers say "Origin: null" of a form (Fetch standard section 3.2), as of another site's.
+            # With no-referrer browsers send a form with "Origin: null", as if from elsewhere (Fetch standard section 3.2).
             (b"referrer-policy", b"same-origin"),
             (b"content-language", language.encode()),
             (b"vary", b"accept-language"),
