@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from itertools import count
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 from urllib.parse import unquote
 
 from watchword.codec.events import act_of, pack
@@ -49,7 +49,7 @@ def _without_jwt(run: re.Match[str]) -> str:
 
 
 _Verdict: TypeAlias = Principal | Rejection | None
-_FIELDS: Final = 6  # of a note: time, method, path, address, verdict, reference
+_FIELDS: Final = 5  # of a note: time, method, path, address, verdict (a rejection with its reference)
 _BATCH: Final = 8_000 * _FIELDS
 _MOST: Final = 10_000 * _FIELDS  # that one batch holds
 
@@ -85,7 +85,8 @@ class Audit:
         method, path = request.method, request.path
         if len(path) > _PATH_KEPT or len(method) > _METHOD_KEPT:
             method, path = method[:_METHOD_KEPT], path[:_PATH_KEPT]
-        pending.extend((now, method, path, request.peer.address, verdict, reference))
+        noted = (verdict, reference) if reference else verdict
+        pending.extend((now, method, path, request.peer.address, noted))
 
     def _crowded(self, waiting: int) -> None:
         if waiting >= self._capacity:
@@ -105,7 +106,7 @@ class Audit:
         batch = self._pending[:taken]
         times, verdicts = batch[0::_FIELDS], batch[4::_FIELDS]
         # The batch holds the verdicts, so that the id of each stays its own.
-        keys = zip(map(id, verdicts), *(batch[field::_FIELDS] for field in (1, 2, 3, 5)), strict=True)
+        keys = zip(map(id, verdicts), *(batch[field::_FIELDS] for field in (1, 2, 3)), strict=True)
         number: defaultdict[Any, int] = defaultdict(count().__next__)
         which = list(map(number.__getitem__, keys))  # each act is looked up once, and numbered where it is new
         notes = dict(zip(which, range(0, taken, _FIELDS), strict=True))
@@ -131,8 +132,10 @@ class Audit:
             told.update(later)
 
 
-def _act(method: str, path: bytes, address: str, verdict: _Verdict, reference: str) -> str:
+def _act(method: str, path: bytes, address: str, noted: _Verdict | tuple[_Verdict, str]) -> str:
     """Return what a note says but its time."""
+    refused = noted.__class__ is tuple  # exactly: a principal is a tuple, too
+    verdict, reference = cast("tuple[_Verdict, str]", noted) if refused else (cast("_Verdict", noted), "")
     if isinstance(verdict, Rejection):
         return act_of(_refused(method, path, address, verdict, reference))
     if verdict is None:
