@@ -51,9 +51,8 @@ def page() -> Iterator[Any]:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         pytest.skip("NOT TESTED: there is no Chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
+    sync_api = pytest.importorskip("playwright.sync_api", reason="NOT TESTED: playwright is missing")
+    with sync_api.sync_playwright() as play:
         browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page()
         page.said = []

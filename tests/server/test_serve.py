@@ -271,3 +271,11 @@ def test_an_address_that_is_taken(tmp_path: Path) -> None:
     prepare_folder(tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
         serve(load(tmp_path / "watchword.toml"), f"127.0.0.1:{taken.getsockname()[1]}")
+
+
+def test_a_providers_secret_that_is_missing_stops_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_SUCH_SECRET", raising=False)
+    config = tmp_path / "watchword.toml"
+    config.write_text('[[provider]]\npreset = "google"\nclient_id = "x"\nclient_secret_env = "NO_SUCH_SECRET"\n')
+    with pytest.raises(ConfigError, match="NO_SUCH_SECRET is not set"):
+        asyncio.run(prepare(load(config), 1))

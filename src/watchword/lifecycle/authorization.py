@@ -226,10 +226,13 @@ class Authorizations:
         await self._ephemeral.put(_place("code", code), json.dumps(value).encode(), now + CODE_LIFE)
         return code
 
-    async def redeem(self, code: str, client: Credential, redirect_uri: str, verifier: str) -> Granted | Rejection:
+    async def redeem(
+        self, code: str, client: Credential, redirect_uri: str, verifier: str, certificate: bytes | None = None
+    ) -> Granted | Rejection:
         """Redeem a code for the client that it was given to: exactly one of any number of uses gets something.
 
-        It is gone with its first use, also with a wrong one: whoever steals a code has no second guess at the rest.
+        ``certificate`` is the one on the client's connection (DER). The code is gone with its first use, also with a
+        wrong one: whoever steals a code has no second guess at the rest.
         """
         if not well_formed(code, _CODE):
             return Rejection(MALFORMED_CREDENTIAL, "code", credential=client.id)
@@ -248,9 +251,9 @@ class Authorizations:
         refused = await standing(self._records, session, Kind.SESSION, self._clock())
         if refused is not None:
             return Rejection(refused.reason, "the login of this code", credential=client.id)
-        return await self._given(code, value)
+        return await self._given(code, value, certificate)
 
-    async def _given(self, code: str, value: Mapping[str, Any]) -> Granted:
+    async def _given(self, code: str, value: Mapping[str, Any], certificate: bytes | None) -> Granted:
         limit = None if value["limit"] is None else rate_of(value["limit"])
         who = Principal(
             subject=value["subject"],
@@ -262,7 +265,9 @@ class Authorizations:
             constraints=Constraints(tuple(map(_network, networks_of(value["networks"]))), limit),
         )
         more = {"client": value["client"], "proved": value["proved"]}
-        refreshed = await self._families.start(who, by=value["client"], id=value["family"], more=more)
+        refreshed = await self._families.start(
+            who, by=value["client"], id=value["family"], more=more, certificate=certificate
+        )
         # Who replayed the code meanwhile found no family yet, and left word.
         if await self._ephemeral.get(_place("replayed", code)) is not None:
             await self._void(value["family"])

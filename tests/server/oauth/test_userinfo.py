@@ -23,9 +23,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         alice = running.do(store.subject("user:alice"))
         assert alice is not None
         running.do(store.write(Swap(alice.changed(detail={"display": "Alice A.", "locale": "de"}))))
-        for id, address, confirmed in (("eml_a", "old@example.com", None), ("eml_b", "alice@example.com", 5)):
-            detail = {"address": address, "confirmed_at": confirmed}
-            record = Credential(id, Kind.EMAIL, "user:alice", 1, lookup=digest(f"email:{address}"), detail=detail)
+        for id, address, gone in (("eml_a", "old@example.com", 5), ("eml_b", "alice@example.com", None)):
+            detail = {"address": address, "confirmed_at": 1}
+            lookup = digest(f"email:{address}")
+            record = Credential(id, Kind.EMAIL, "user:alice", 1, lookup=lookup, detail=detail, revoked_at=gone)
             running.do(store.write(Add(record)))
         yield running
 

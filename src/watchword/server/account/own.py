@@ -14,13 +14,11 @@ from watchword.model.reason import INSUFFICIENT_AUTHENTICATION, UNKNOWN_CREDENTI
 from watchword.model.verdict import Deny, Principal, Rejection
 from watchword.server.account.visit import Visit, Visits
 from watchword.server.login.entry import read_request
+from watchword.server.login.freshness import fresh, step_up_place
 from watchword.server.pages.language import SPOKEN
 from watchword.server.responses import problem_response, redirect
 
-__all__ = ["FRESH", "Own"]
-
-FRESH: Final = 600
-"""Seconds after a login in which an account may be changed."""
+__all__ = ["Own"]
 
 _OURS: Final = ("ses_", "fam_")  # what a login here began; others' tokens change no account here
 
@@ -64,15 +62,12 @@ class Own:
     def stale(self, http: HttpRequest, visit: Visit) -> Response | None:
         """Return where to prove oneself again, None where that was not long ago."""
         who = visit.who
-        if who is not None and self._is_fresh(who):
+        if who is not None and fresh(who, self._watchword.clock()):
             return None
         if self._browsing(http) or (http.method == "POST" and not visit.json):
-            return redirect(f"/login/step-up?next={quote(http.url.path)}")
+            return redirect(step_up_place(http.url.path))
         rejection = Rejection(INSUFFICIENT_AUTHENTICATION, "age")
         return problem_response(self._watchword.gate.refuse(visit.request, rejection))
-
-    def _is_fresh(self, who: Principal) -> bool:
-        return self._watchword.clock() - who.authenticated_at <= FRESH
 
     @staticmethod
     def _browsing(http: HttpRequest) -> bool:

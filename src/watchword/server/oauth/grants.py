@@ -53,7 +53,7 @@ class Grants:
         if form.get("resource", self._watchword.audience) != self._watchword.audience:
             return _refused(REFUSED_GRANT, "resource", "invalid_target")  # RFC 8707 section 2.2
         if grant == "authorization_code":
-            return await self._code(form, client)
+            return await self._code(request, form, client)
         if grant == "refresh_token":
             return await self._refresh(request, form, client)
         return self._for_itself(request, form, client)
@@ -65,13 +65,13 @@ class Grants:
             return _refused(REFUSED_GRANT, "scope", "invalid_scope")
         return _answer(self._watchword.tokens.for_client(client, wanted, request.peer.certificate))
 
-    async def _code(self, form: Mapping[str, str], client: Credential) -> Given:
+    async def _code(self, request: Request, form: Mapping[str, str], client: Credential) -> Given:
         """Redeem a code (RFC 6749 section 4.1.3, RFC 7636 section 4.5)."""
         code, verifier = form.get("code", ""), form.get("code_verifier", "")
         if not code or not verifier:
             return _refused(MALFORMED_REQUEST, "code and code_verifier", "invalid_request")
         uri = form.get("redirect_uri", "")
-        given = await self._watchword.authorizations.redeem(code, client, uri, verifier)
+        given = await self._watchword.authorizations.redeem(code, client, uri, verifier, request.peer.certificate)
         if isinstance(given, Rejection):
             return Refused(given, "invalid_grant")
         return self._tokens(given.refreshed, client, given.refreshed.family.scopes, given.nonce)

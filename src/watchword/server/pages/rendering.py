@@ -88,7 +88,7 @@ class Pages:
         fields = [
             (b"cache-control", b"no-store"),
             (b"content-security-policy", policy),
-            # With no-referrer browsers send a form with "Origin: null", as if from elsewhere (Fetch standard section 3.2).
+            # With no-referrer browsers send forms with "Origin: null", as if from elsewhere (Fetch standard, 3.2).
             (b"referrer-policy", b"same-origin"),
             (b"content-language", language.encode()),
             (b"vary", b"accept-language"),
