@@ -251,6 +251,29 @@ class SchemeSuite(ABC):
 
         self.play(test)
 
+    def test_what_is_recalled_is_what_would_be_verified(self) -> None:
+        async def test(house: Watchword) -> None:
+            recall: Callable[[Request], Principal | None] | None = getattr(self._built, "recall", None)
+            if recall is None:
+                return
+            assert recall(self.valid_request()) is None, "it recalls what nobody proved"
+            await self.decide(house, self.valid_request())
+            good = self.valid_request()
+            forged = [*self.forged_requests().values(), *self._mutants(good)]
+            beside = [self.request(*good.headers[1:], *fields) for fields in OTHERS.values()]
+            for request in (good, *forged, *beside):
+                who = recall(request)
+                if who is not None and not request.repeated:  # what came twice is refused before
+                    credential = self._built.read(request)
+                    assert credential is not None
+                    assert self._built.verify(credential, request) is who, request.headers
+            who = recall(good)
+            assert who is not None, "it never recalls, so it needs no recall"
+            house.verdicts.evict(f"credential:{who.credential}")
+            assert recall(good) is None, "it recalls what was taken back"
+
+        self.play(test)
+
     def test_a_second_copy_of_a_field_is_refused(self) -> None:
         async def test(house: Watchword) -> None:
             if not self.single:
