@@ -324,6 +324,24 @@ def test_a_second_factor_is_due_after_somebody_elses_word_too(
         assert whoami(again)["factors"] == ["fed", "otp", "mfa"]
 
 
+def test_who_has_nothing_but_an_identity_steps_up_by_it(
+    server: Live, http: httpx2.Client, fakes: dict[str, FakeProvider]
+) -> None:
+    fake = fakes["open"]
+    fake.claims = {"sub": "only-this", "preferred_username": "kim"}
+    back(http, go(http, fake, "open"), "open")
+    post(http, "/login/outside", {**form_of(http.get("/login/outside")), "do": "create"})
+    before = whoami(http)["credential"]
+    page = http.get("/login/step-up", params={"next": "/account/identities"})
+    place = re.search(r'href="(/login/outside/open\?[^"]+)"', page.text)
+    assert place, page.text
+    assert "/login/outside/fake" not in page.text
+    sent = http.get(html.unescape(place[1])).headers["location"]
+    assert fake.asked(sent)["prompt"] == "login"
+    assert back(http, fake.asked(sent), "open").headers["location"] == "/account/identities"
+    assert whoami(http)["credential"] != before
+
+
 def test_another_way_in_opens_no_more_than_the_password(server: Live, http: httpx2.Client, fake: FakeProvider) -> None:
     from watchword.model.records import Swap
 
