@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tests.server.pages.texts import BARE, TEMPLATES, bare_text, said_by_code, said_by_templates
+
 from watchword.lifecycle.people.accounts import LOCALES
 from watchword.server.pages.language import SPOKEN, Spoken, ago, catalogue, language_of, translated
 

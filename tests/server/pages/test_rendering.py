@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from starlette.requests import Request
-
 from tests.server.live import live
 from tests.server.pages.texts import TEMPLATES
+
 from watchword.server.config.load import ConfigError, load
 from watchword.server.pages.language import SPOKEN
 from watchword.server.pages.rendering import Pages, pages_of
@@ -19,7 +19,7 @@ from watchword.server.pages.rendering import Pages, pages_of
 STATIC = TEMPLATES[0].parent.parent / "static"
 
 
-def text_of(pages: Pages, name: str, **values: Any) -> str:
+def text_of(pages: Pages, name: str, /, **values: Any) -> str:
     return bytes(pages.page(name, **values).body).decode()
 
 
@@ -100,7 +100,7 @@ def test_a_file_has_another_address_when_it_changes(tmp_path: Path) -> None:
     places = []
     for color in ("red", "blue"):
         theme.write_text(f":root {{ --accent: {color}; }}")
-        places.append(re.findall(r'/static/theme\.css\?v=\w+', text_of(Pages(theme=theme), "welcome.html")))
+        places.append(re.findall(r"/static/theme\.css\?v=\w+", text_of(Pages(theme=theme), "welcome.html")))
     assert len(places[0]) == len(places[1]) == 1
     assert places[0] != places[1]
 
@@ -130,7 +130,7 @@ def test_the_settings_name_and_dress_the_pages(tmp_path: Path) -> None:
 def test_a_theme_that_is_missing_is_said_before_the_server_starts(tmp_path: Path) -> None:
     config = tmp_path / "watchword.toml"
     config.write_text('[pages]\ntheme = "none.css"\n')
-    with pytest.raises(ConfigError, match="none.css"):
+    with pytest.raises(ConfigError, match=r"none\.css"):
         load(config)
 
 

@@ -28,14 +28,14 @@ def said_by_templates() -> set[str]:
 
 
 def _asked(path: Path) -> Iterator[str]:
-    for call in Environment().parse(path.read_text(encoding="utf-8")).find_all(nodes.Call):
+    for call in Environment(autoescape=True).parse(path.read_text(encoding="utf-8")).find_all(nodes.Call):
         if isinstance(call.node, nodes.Name) and call.node.name == "t" and isinstance(call.args[0], nodes.Const):
             yield call.args[0].value
 
 
 def bare_text(path: Path) -> set[str]:
     """Return the words in a template that are not put through a translation, and those in attributes that are read."""
-    tree = Environment().parse(path.read_text(encoding="utf-8"))
+    tree = Environment(autoescape=True).parse(path.read_text(encoding="utf-8"))
     text = "\0".join(data.data for data in tree.find_all(nodes.TemplateData))
     read = re.findall(r'(?:aria-label|title|placeholder|alt)="([^"\0]+)"', text)
     plain = re.sub(r"<[^>]*>|&\w+;", " ", text)
@@ -58,7 +58,9 @@ def _spoken(tree: ast.AST) -> Iterator[str]:
             yield from _of_call(node)
         elif isinstance(node, ast.Dict):
             named = zip(node.keys, node.values, strict=True)
-            yield from filter(None, (_text(value) for key, value in named if key is not None and _text(key) == "message"))
+            yield from filter(
+                None, (_text(value) for key, value in named if key is not None and _text(key) == "message")
+            )
         elif isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             if any(isinstance(target, ast.Name) and target.id in _NAMED for target in targets):
