@@ -521,6 +521,17 @@ def test_token_endpoints_that_break(http: httpx2.Client, fake: FakeProvider, lin
     assert status == (400 if isinstance(answer[1], dict) and "error" in answer[1] else 503)
 
 
+def test_an_address_begins_only_so_many_logins(tmp_path: Path) -> None:
+    """What waits for a provider is kept for ten minutes, so that there must not be any number of it."""
+    fake = FakeProvider()
+    toml = f'issuer = "{{url}}"\n[[provider]]\nname = "fake"\nissuer = "{fake.issuer}"\nclient_id = "x"\n'
+    with fake.running(), live(tmp_path, toml) as server, server.client() as http:
+        statuses = [http.get(START).status_code for _ in range(130)]
+        assert statuses[0] == 303
+        assert statuses[-1] == 429
+        assert http.get(START).headers["retry-after"]
+
+
 # --- Microsoft, GitHub ------------------------------------------------------------------------------------------------
 
 TENANT = "9188040d-6c67-4c5b-b112-36a304b66dad"
