@@ -163,3 +163,23 @@ def test_hashing_threads_yield_to_the_event_loop(monkeypatch):
     pool.close()
     assert seen[0] >= 10
     assert os.getpriority(os.PRIO_PROCESS, 0) == own
+
+
+@pytest.mark.parametrize(("processors", "sharing", "threads"), [(8, 1, 7), (8, 2, 3), (2, 2, 1), (1, 4, 1)])
+def test_a_process_hashes_on_its_part_of_the_processors(
+    monkeypatch: pytest.MonkeyPatch, processors: int, sharing: int, threads: int
+) -> None:
+    monkeypatch.setattr("watchword.offload._processors", lambda: processors)
+    pool = HashingPool(CHEAP, sharing=sharing)
+    assert pool._threads == threads
+    pool.close()
+
+
+def test_a_pool_is_crowded_long_before_it_is_full() -> None:
+    pool = HashingPool(CHEAP, at_once=2, queue=64)
+    crowded = []
+    for taken in range(66):
+        pool._taken = taken
+        crowded.append(pool.crowded)
+    assert crowded.index(True) == 10
+    pool.close()

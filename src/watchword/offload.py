@@ -39,16 +39,19 @@ class InlineHashing:
 
 
 class HashingPool:
-    """Hash on ``at_once`` threads (default: as many as processors may be used); ``queue`` more may wait.
+    """Hash on ``at_once`` threads; ``queue`` more may wait. By default the threads are this process's part of the
+    processors, which it has with ``sharing`` processes, without the one for its event loop, but at least one.
 
     Beyond that, ``verify`` and ``hash`` raise Overloaded at once, so that a flood of passwords costs others neither
     memory nor time. A place is given back when the hash is done, or when its caller is cancelled before it began.
     May be used from several event loops.
     """
 
-    def __init__(self, cost: Cost | None = None, *, at_once: int | None = None, queue: int = 64) -> None:
+    def __init__(
+        self, cost: Cost | None = None, *, at_once: int | None = None, queue: int = 64, sharing: int = 1
+    ) -> None:
         self.cost: Cost = cost or Cost()
-        self._threads = at_once or _processors()
+        self._threads = at_once or max(1, _processors() // sharing - 1)
         self._pool = self._new_pool()
         self._room = self._threads + queue
         self._taken = 0
@@ -61,8 +64,8 @@ class HashingPool:
 
     @property
     def crowded(self) -> bool:
-        """Return whether all threads work and a quarter of the queue is taken: then only what matters should come."""
-        return self._taken >= self._threads + (self._room - self._threads) // 4
+        """Return whether all threads work and an eighth of the queue is taken: then only what matters should come."""
+        return self._taken >= self._threads + (self._room - self._threads) // 8
 
     async def verify(self, encoded: str, password: str) -> bool:
         """Return whether the password fits the encoded hash. Raise Overloaded."""

@@ -35,6 +35,7 @@ class Api:
     refuse_all: bool = False
     refuse_login: int = 0  # a status to refuse with
     refuse_refresh: int = 0
+    second_factor: str = ""  # the code that is asked for after a password
     delay: float = 0.0
     elsewhere: str = ""
     location: str = ""
@@ -69,6 +70,8 @@ class Api:
             await asyncio.sleep(self.delay)
         if path == b"/login":
             return self._login(request)
+        if path == b"/login/mfa":
+            return self._mfa(request)
         if path == b"/refresh":
             return self._refreshed(request)
         if path == b"/token":
@@ -87,7 +90,21 @@ class Api:
         given = dict(parse_qsl(request.body.decode())) if form else json.loads(request.body or b"")
         if self.refuse_login or (given["username"], given["password"]) != (USER, PASSWORD):
             return self.refuse_login or 401, {"type": "mfa_required", "detail": given["password"]}, self._locations()
+        if self.second_factor and not form:
+            problem = {
+                "type": "urn:watchword:problem:mfa_required",
+                "challenge": "wd_1",
+                "factors": ["otp", "recovery"],
+            }
+            return 403, problem, []
         return self._session() if form else self._tokens()
+
+    def _mfa(self, request: Request) -> Answer:
+        given = json.loads(request.body or b"{}")
+        if given != {"challenge": "wd_1", "code": self.second_factor}:
+            return 401, {"type": "urn:watchword:problem:unauthenticated"}, []
+        status, content, headers = self._tokens()
+        return status, content, [*headers, (b"set-cookie", b"device=dv_1; Path=/; HttpOnly")]
 
     def _locations(self) -> list[tuple[bytes, bytes]]:
         return [(b"location", self.location.encode())] if self.location else []

@@ -1,6 +1,7 @@
 """Judge the login client: one login for all, refreshed in time, never to another origin."""
 
 import time
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -136,3 +137,40 @@ def test_a_request_behind_a_redirect_is_not_sent_twice(caller: Caller, server: S
 def test_a_base_url_is_absolute(url: str) -> None:
     with pytest.raises(ValueError, match="absolute"):
         LoginAuth(url, USER, PASSWORD)
+
+
+def test_a_second_factor_is_asked_of_whoever_can_give_it(caller: Caller, server: Server) -> None:
+    server.api.second_factor = "123456"
+    asked: list[list[str]] = []
+
+    def code(factors: Sequence[str]) -> str:
+        asked.append(list(factors))
+        return "123456"
+
+    auth = LoginAuth(server.url, USER, PASSWORD, second_factor=code)
+    assert caller.send(auth, "GET", f"{server.url}/whoami").json() == {"who": "t1"}
+    assert asked == [["otp", "recovery"]]
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"), [(None, 403), (lambda factors: None, 403), (lambda factors: "000000", 401)]
+)
+def test_without_a_right_answer_there_is_no_login(
+    caller: Caller, server: Server, answer: Callable[[Sequence[str]], str | None] | None, status: int
+) -> None:
+    server.api.second_factor = "123456"
+    auth = LoginAuth(server.url, USER, PASSWORD, second_factor=answer)
+    with pytest.raises(AuthenticationFailed) as failed:
+        caller.send(auth, "GET", f"{server.url}/whoami")
+    assert failed.value.status == status
+
+
+def test_a_device_that_logged_in_says_so_at_the_next_login(caller: Caller, server: Server) -> None:
+    server.api.second_factor = "123456"
+    auth = LoginAuth(server.url, USER, PASSWORD, second_factor=lambda factors: "123456")
+    for _ in range(2):
+        caller.send(auth, "GET", f"{server.url}/whoami")
+        server.api.tokens.clear()
+        server.api.refresh.clear()
+    logins = [request for request in server.api.seen if request.path == b"/login"]
+    assert [request.fields.get(b"cookie") for request in logins] == [None, b"device=dv_1"]

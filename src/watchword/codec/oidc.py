@@ -75,7 +75,7 @@ def basic(client_id: str, secret: str) -> str:
 
 def with_query(url: str, fields: Mapping[str, str]) -> str:
     """Return the URL with more fields in its query, which keeps what it has (RFC 6749 section 3.1)."""
-    return url + ("&" if "?" in url else "?") + urlencode(fields)
+    return url + ("&" if "?" in url else "?") + urlencode(fields) if fields else url
 
 
 def authorization_url(

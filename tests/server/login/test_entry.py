@@ -75,7 +75,7 @@ def test_tokens_may_not_be_stored(browser: httpx2.Client) -> None:
     answer = browser.post("/login", json={"username": "alice", "password": PASSWORD})
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["x-content-type-options"] == "nosniff"
-    assert answer.headers["referrer-policy"] == "same-origin"
+    assert answer.headers["referrer-policy"] == "no-referrer"
 
 
 def test_unknown_user_and_wrong_password_are_the_same_bytes(browser: httpx2.Client, server: Live) -> None:

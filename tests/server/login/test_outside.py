@@ -324,6 +324,24 @@ def test_a_second_factor_is_due_after_somebody_elses_word_too(
         assert whoami(again)["factors"] == ["fed", "otp", "mfa"]
 
 
+def test_who_has_nothing_but_an_identity_steps_up_by_it(
+    server: Live, http: httpx2.Client, fakes: dict[str, FakeProvider]
+) -> None:
+    fake = fakes["open"]
+    fake.claims = {"sub": "only-this", "preferred_username": "kim"}
+    back(http, go(http, fake, "open"), "open")
+    post(http, "/login/outside", {**form_of(http.get("/login/outside")), "do": "create"})
+    before = whoami(http)["credential"]
+    page = http.get("/login/step-up", params={"next": "/account/identities"})
+    place = re.search(r'href="(/login/outside/open\?[^"]+)"', page.text)
+    assert place, page.text
+    assert "/login/outside/fake" not in page.text
+    sent = http.get(html.unescape(place[1])).headers["location"]
+    assert fake.asked(sent)["prompt"] == "login"
+    assert back(http, fake.asked(sent), "open").headers["location"] == "/account/identities"
+    assert whoami(http)["credential"] != before
+
+
 def test_another_way_in_opens_no_more_than_the_password(server: Live, http: httpx2.Client, fake: FakeProvider) -> None:
     from watchword.model.records import Swap
 
@@ -501,6 +519,19 @@ def test_token_endpoints_that_break(http: httpx2.Client, fake: FakeProvider, lin
     fake.token = lambda _: answer
     status = back(http, go(http, fake)).status_code
     assert status == (400 if isinstance(answer[1], dict) and "error" in answer[1] else 503)
+
+
+def test_an_address_begins_only_so_many_logins(tmp_path: Path) -> None:
+    """What waits for a provider is kept for ten minutes, so that there must not be any number of it."""
+    fake = FakeProvider()
+    toml = f'issuer = "{{url}}"\n[[provider]]\nname = "fake"\nissuer = "{fake.issuer}"\nclient_id = "x"\n'
+    with fake.running(), live(tmp_path, toml) as server, server.client() as http:
+        answers = [http.get(START)]
+        while answers[-1].status_code == 303 and len(answers) < 400:
+            answers.append(http.get(START))
+        assert len(answers) > 100
+        assert answers[-1].status_code == 429
+        assert answers[-1].headers["retry-after"]
 
 
 # --- Microsoft, GitHub ------------------------------------------------------------------------------------------------

@@ -114,7 +114,8 @@ def _family(cast: Cast, first: dict[str, str]) -> Script:
     def refresh(token: str) -> Sent:
         return Sent("POST", "/refresh", (_JSON,), json.dumps({"refresh_token": token}).encode())
 
-    answer = yield accepted("refresh", refresh(first["refresh_token"]))
+    second = yield accepted("refresh", refresh(first["refresh_token"]))
+    answer = yield accepted("refresh again", refresh(second.json().get("refresh_token", "")))
     yield refused("refresh token used twice", refresh(first["refresh_token"]), REPLAYED)
     yield refused("its successor, after the theft", refresh(answer.json().get("refresh_token", "")), REVOKED)
     cast.wait()

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import Any, Final
 
+from watchword.codec.claims import moment
 from watchword.codec.jose import Token, VerificationKey, open_token, peek
 from watchword.codec.oidc import (
     TENANT,
@@ -23,6 +24,7 @@ from watchword.codec.oidc import (
     id_token_refusal,
     metadata_of,
     same_issuer,
+    with_query,
 )
 from watchword.codec.secrets import Sealer, digest
 from watchword.codec.strict import json_object
@@ -33,6 +35,7 @@ from watchword.model.ports import Clock, Ephemeral, Fetch, Fetched, Unavailable
 from watchword.model.reason import (
     BAD_CLAIMS,
     BAD_TYPE,
+    INSUFFICIENT_AUTHENTICATION,
     MALFORMED_REQUEST,
     NO_CREDENTIAL,
     REFUSED_GRANT,
@@ -51,6 +54,7 @@ BEGUN: Final = 600
 _FRESH: Final = 3600.0  # seconds until a provider's metadata is read again
 _RETRY: Final = 5.0
 _SCHEME: Final = "login"
+_SKEW: Final = 60.0  # seconds that the provider's clock may be behind
 _LONGEST: Final = 8_192  # characters of a provider's token
 _NAMES: Final = frozenset({"email", "name", "preferred_username"})  # of people; what they prove is nothing
 
@@ -107,21 +111,31 @@ class RelyingParty:
         self._keys: Issuer | None = None
         self._read_at = self._tried_at = float("-inf")
 
-    async def begin(self, browser: str, intention: Mapping[str, str]) -> str:
-        """Return where to send the browser that ``browser`` (a secret of its cookie) names. Raise Unavailable."""
+    async def begin(self, browser: str, intention: Mapping[str, str], *, anew: bool = False) -> str:
+        """Return where to send the browser that ``browser`` (a secret of its cookie) names. Raise Unavailable.
+
+        ``anew``: the provider shall not be content with a login of before (``prompt=login``; Core section 3.1.2.1).
+        """
         metadata = await self.metadata()
         state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
-        kept = {"provider": self.provider.name, "nonce": nonce, "verifier": verifier, "intention": dict(intention)}
+        kept: dict[str, Any] = {
+            "provider": self.provider.name,
+            "nonce": nonce,
+            "verifier": verifier,
+            "intention": dict(intention),
+        }
+        kept["since"] = self._clock() if anew else 0.0
         place = _place(browser, state)
         sealed = self._sealer.seal(json.dumps(kept).encode(), place)
         await self._ephemeral.put(place, sealed, self._clock() + BEGUN)
+        openid = self.provider.kind == "openid"
         return authorization_url(
-            metadata.authorization_endpoint,
+            with_query(metadata.authorization_endpoint, {"prompt": "login"} if anew and openid else {}),
             client_id=self.provider.client_id,
             redirect_uri=self._redirect_uri,
             scopes=self.provider.scopes,
             state=state,
-            nonce="" if self.provider.kind == "github" else nonce,
+            nonce=nonce if openid else "",
             verifier=verifier,
         )
 
@@ -168,6 +182,8 @@ class RelyingParty:
         claims = await self._judged(metadata, answer.get("id_token"), access, kept["nonce"])
         if isinstance(claims, Rejection):
             return claims
+        if "auth_time" in claims and (moment(claims["auth_time"]) or 0.0) < kept["since"] - _SKEW:
+            return _refused(INSUFFICIENT_AUTHENTICATION, "the provider's login is of before")
         return _outsider(self.provider.name, await self._described(metadata, claims, access))
 
     async def _described(self, metadata: Metadata, claims: dict[str, Any], access: str) -> dict[str, Any]:

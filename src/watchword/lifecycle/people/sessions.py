@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from watchword.codec.user_agent import device_of
 from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.people.holdings import LOGINS, ended, ending, held
 from watchword.lifecycle.people.proving import TRIES
+from watchword.lifecycle.people.user_agent import device_of
 from watchword.lifecycle.verbs import Lifecycle
 from watchword.model.credential import Credential, Kind
 from watchword.model.ports import Clock, Records

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv6Address
 from typing import Any, Final
 
 from starlette.requests import Request as HttpRequest
@@ -15,9 +13,7 @@ from starlette.responses import Response
 
 from watchword.adapters.asgi import request_of
 from watchword.app import Watchword
-from watchword.codec.addresses import parsed
-from watchword.codec.fields import read_cookie
-from watchword.codec.secrets import digest, new_id
+from watchword.codec.secrets import digest
 from watchword.codec.strict import json_object
 from watchword.lifecycle.people.account.replacement import Fault
 from watchword.lifecycle.people.account.resets import SPENT
@@ -38,16 +34,14 @@ from watchword.model.request import Request
 from watchword.model.verdict import Deny, Headers, Principal, Rejection
 from watchword.server.config.settings import Settings
 from watchword.server.forms import FORM, JSON, form_of, media_type
-from watchword.server.login.attempts import confidential
+from watchword.server.login.attempts import confidential, network_of
 from watchword.server.login.entry import read_request
 from watchword.server.pages.rendering import Pages
-from watchword.server.responses import cookie, json_response, problem_answer, problem_response, refusal
+from watchword.server.responses import json_response, problem_answer, problem_response, refusal
+from watchword.server.visitor import forged, kept, visiting, visitor_of
 
 __all__ = ["Visit", "Visits", "browser_of", "faulty", "locale_of"]
 
-_VISITOR: Final = re.compile(rb"ses_login[0-9A-Za-z]{20}")  # longer than any session's id, so it is none
-_VISIT: Final = 3600  # seconds
-_BROWSER: Final = (b"origin", b"referer", b"sec-fetch-site")
 _MESSAGES: Final = {
     400: "The link was used already, or is too old.",
     403: "The form was too old or came from another site. Try again.",
@@ -102,7 +96,7 @@ class Visits:
         visit = self.parsed(request, page)
         if isinstance(visit, Response):
             return visit
-        rejected = None if visit.json else self._forged(request)
+        rejected = None if visit.json else forged(request, self._watchword.csrf)
         if rejected is None and not (self._plaintext or confidential(request.peer)):
             rejected = Rejection(PASSWORD_OVER_PLAINTEXT)
         if rejected is None and metered:
@@ -127,20 +121,12 @@ class Visits:
         """Count what one address asks for."""
         if self._rate is None:
             return None
-        answer = self._watchword.meter.hit(f"accounts|{_counted(request.peer.address)}", 1, self._rate)
+        answer = self._watchword.meter.hit(f"accounts|{network_of(request.peer.address)}", 1, self._rate)
         allowance = answer if isinstance(answer, Allowance) else await answer
         if allowance.admitted:
             return None
         wait = max(1, math.ceil(allowance.retry_after))
         return Rejection(RATE_LIMITED, "accounts", ((b"retry-after", b"%d" % wait),))
-
-    def _forged(self, request: Request) -> Rejection | None:
-        """Return why a form may be another site's, as the login's form does."""
-        if not any(name in request.fields for name in _BROWSER):
-            return None
-        visitor = _visitor(request) or ""
-        answer = self._watchword.csrf.check(request, Principal("user:", "session", visitor))
-        return answer if isinstance(answer, Rejection) else None
 
     # --- answering ----------------------------------------------------------------------------------------------------
 
@@ -149,9 +135,9 @@ class Visits:
     ) -> Response:
         """Return the visit's page, its form bound to this browser, or to the session of who is logged in."""
         request, who = visit.request, visit.who
-        visitor = _visitor(request) or new_id("ses_login")
+        visitor = visiting(request)
         token = self._watchword.csrf.token_for(visitor if who is None else who.credential)
-        fields = [*headers, cookie("login", visitor, tls=request.peer.tls, age=_VISIT)]
+        fields = [*headers, kept(visitor, request)]
         shown: dict[str, Any] = {"faults": {}, "message": None, "csrf_token": token, "fields": visit.fields}
         return self._pages.page(page or visit.page, status, fields, **{**shown, **values})
 
@@ -207,7 +193,7 @@ def faulty(deny: Deny, faults: Sequence[Fault]) -> Response:
 
 def browser_of(request: Request) -> str:
     """Return a digest by which this browser is known again, "" for a program or a browser without cookies."""
-    visitor = _visitor(request)
+    visitor = visitor_of(request)
     return "" if visitor is None else digest(visitor).hex()
 
 
@@ -218,15 +204,3 @@ def locale_of(request: Request) -> str:
         if language in LOCALES:
             return language
     return ""
-
-
-def _visitor(request: Request) -> str | None:
-    name = b"__Host-login" if request.peer.tls else b"login"
-    value = read_cookie(request.fields.get(b"cookie", b""), name)
-    return value.decode() if isinstance(value, bytes) and _VISITOR.fullmatch(value) else None
-
-
-def _counted(text: str) -> str:
-    """Return what an address counts as: itself, or its /64, which one caller owns whole."""
-    address = parsed(text)
-    return f"{IPv6Address(int(address) >> 64 << 64)}/64" if isinstance(address, IPv6Address) else text

@@ -78,6 +78,9 @@ def _conflicts(settings: Settings, file: Path | None, lines: dict[Key, int]) -> 
         name = getattr(tls, key)
         if name and not settings.place(name).is_file():
             found.append((("server", "tls", key), f"there is no file {name[:80]!r}", "a PEM file"))
+    theme = settings.pages.theme
+    if theme and not settings.place(theme).is_file():
+        found.append((("pages", "theme"), f"there is no file {theme[:80]!r}", "a stylesheet"))
     if tls.client_ca and not tls.certificate:
         hint = "set certificate and private_key"
         found.append((("server", "tls", "client_ca"), "client certificates need TLS", hint))

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from watchword.adapters.asgi import TooLarge, read_body, request_of
 from watchword.app import Watchword
 from watchword.codec.fields import read_cookie
-from watchword.codec.secrets import digest, new_id
+from watchword.codec.secrets import digest
 from watchword.codec.strict import json_object
 from watchword.lifecycle.people.ceremonies import Pending, Proven, Stage
 from watchword.lifecycle.people.logins import Visitor
@@ -27,24 +27,22 @@ from watchword.model.reason import (
     UNSUPPORTED_MEDIA,
 )
 from watchword.model.request import Request
-from watchword.model.verdict import Challenge, Deny, Headers, Principal, Rejection
+from watchword.model.verdict import Challenge, Deny, Headers, Rejection
 from watchword.schemes.session import COOKIE, PLAIN_COOKIE
 from watchword.server.forms import FORM, JSON, local_path, media_type
 from watchword.server.login.attempts import Attempts
 from watchword.server.pages.rendering import Pages
 from watchword.server.responses import cookie, json_response, problem_response, redirect
+from watchword.server.visitor import forged, kept, visiting, visitor_of
 
 __all__ = ["MAX_FORM", "Entrance", "cleared", "json_of", "read_request", "response_of"]
 
 MAX_FORM: Final = 64 * 1024
 """Bytes of a body that is read at login, refresh, logout and the token endpoint."""
 
-_VISITOR: Final = re.compile(rb"ses_login[0-9A-Za-z]{20}")  # longer than any session's id, so it is none
 _HANDLE: Final = re.compile(rb"[0-9A-Za-z_]{1,64}")
-_VISIT: Final = 3600  # seconds
 _CEREMONY: Final = "ceremony"
 _CEREMONY_AGE: Final = 600
-_BROWSER: Final = (b"origin", b"referer", b"sec-fetch-site")
 _MESSAGES: Final = {
     400: "The form was not complete. Try again.",
     401: "The user name or the password is wrong.",
@@ -93,21 +91,13 @@ class Entrance:
         return request, await self.watchword.gate.screen(request, self._front)
 
     def forged(self, request: Request) -> Rejection | None:
-        """Return why the form may be another site's.
-
-        A browser says where a POST comes from: Origin (Fetch standard, section 3.2), Fetch Metadata, or Referer. What
-        says nothing of the kind is a program, which nobody tricks into sending a form.
-        """
-        if not any(name in request.fields for name in _BROWSER):
-            return None
-        answer = self.watchword.csrf.check(request, Principal("user:", "session", self.visitor(request) or ""))
-        return replace(answer, scheme="login") if isinstance(answer, Rejection) else None
+        """Return why the form may be another site's."""
+        found = forged(request, self.watchword.csrf)
+        return found if found is None else replace(found, scheme="login")
 
     def visitor(self, request: Request) -> str | None:
         """Return the id of the browser that a form was shown to."""
-        name = b"__Host-login" if request.peer.tls else b"login"
-        value = read_cookie(request.fields.get(b"cookie", b""), name)
-        return value.decode() if isinstance(value, bytes) and _VISITOR.fullmatch(value) else None
+        return visitor_of(request)
 
     def ceremony(self, request: Request) -> str:
         """Return the handle of the ceremony that this browser is in, "" for none."""
@@ -126,7 +116,7 @@ class Entrance:
         """Return a page whose form is bound to this browser."""
         visitor = self.visiting(request)
         values = {"csrf_token": self.watchword.csrf.token_for(visitor), **values}
-        fields = [*headers, cookie("login", visitor, tls=request.peer.tls, age=_VISIT)]
+        fields = [*headers, kept(visitor, request)]
         return self._pages.page(name, status, fields, **values)
 
     def shown(self, name: str, headers: Headers = (), **values: Any) -> Response:
@@ -173,7 +163,7 @@ class Entrance:
         if isinstance(outcome, Pending):
             place = "/login/enrol" if outcome.stage is Stage.ENROLMENT_DUE else "/login/mfa"
             tls = request.peer.tls
-            bound = cookie("login", outcome.browser, tls=tls, age=_VISIT)
+            bound = kept(outcome.browser, request)
             return redirect(place, [bound, cookie(_CEREMONY, outcome.handle, tls=tls, age=_CEREMONY_AGE)])
         watchword = self.watchword
         watchword.audit.note(watchword.clock(), request, outcome.who)
@@ -193,7 +183,7 @@ class Entrance:
 
     def visiting(self, request: Request) -> str:
         """Return the id of this browser, a new one where it has none yet; ``by_form`` makes it keep that."""
-        return self.visitor(request) or new_id("ses_login")
+        return visiting(request)
 
     def session_cookies(self, request: Request, issued: Any) -> list[tuple[bytes, bytes]]:
         """Return what a browser keeps of its session, and removes of the way there."""

@@ -91,6 +91,10 @@ class Outside:
         if screened is not None:
             deny = screened if isinstance(screened, Deny) else self._watchword.gate.refuse(request, screened)
             return problem_response(deny)
+        crowded = await self._attempts.asked(request)
+        if crowded is not None:
+            return self._refused(request, crowded, "Too many attempts. Wait a moment, then try again.")
+        anew = http.query_params.get("fresh") == "1"  # who steps up has a session at the provider, most likely
         intention = {"next": local_path(http.query_params.get("next", "")) or ""}
         if request.method == "POST":
             who = await self._fresh(request, _LIST)
@@ -99,7 +103,7 @@ class Outside:
             intention = {"link": who.subject, "session": who.credential}
         browser = _browser(request) or new_id("ses_outside")
         try:
-            place = await party.begin(browser, intention)
+            place = await party.begin(browser, intention, anew=anew)
         except Unavailable as error:
             return self._broken(request, party, error)
         kept = [cookie("outside", browser, tls=request.peer.tls, age=BEGUN)]

@@ -137,13 +137,15 @@ class StepUpLogin:
         pending: Pending | None
         pending = await self._watchword.ceremonies.step_up(who, wanted, browser=who.credential, next=next)
         draft = None if pending is None else await self._watchword.ceremonies.passkey(pending)
+        providers = await self._linked(who) if not wanted or "fed" in wanted else ()
         values: dict[str, Any] = {
+            "providers": providers,
             "challenge": "" if pending is None else pending.handle,
             "factors": () if pending is None else pending.factors,
             "wanted": " ".join(wanted),
             "username": who.subject.partition(":")[2],
             "next": next,
-            "message": _MISSING if pending is None else None,
+            "message": _MISSING if pending is None and not providers else None,
             "script": draft is not None,
             "passkey": "" if draft is None else draft.handle,
             "options": "" if draft is None else json.dumps(draft.options),
@@ -153,6 +155,13 @@ class StepUpLogin:
             return self._entrance.page(request, "step_up.html", **values)
         more = {"message": _WRONG} if deny.rejection.reason.status == 401 else {}
         return self._entrance.again(deny, request, {}, "step_up.html", **{**values, **more})
+
+    async def _linked(self, who: Principal) -> tuple[tuple[str, str], ...]:
+        """Return the providers that vouch for who is logged in: they can do so anew."""
+        if not self._entrance.providers:
+            return ()
+        linked = {each.detail["provider"] for each in await self._watchword.identities.listed(who.subject)}
+        return tuple(each for each in self._entrance.providers if each[0] in linked)
 
     async def _who(self, request: Request, route: Any, prefix: str) -> Principal | Deny:
         """Return who is logged in by us."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -85,6 +86,29 @@ def test_a_hundred_deletions_delete_once_and_none_fails() -> None:
         outcomes = await raced(opened, lambda: opened.watchword.accounts.delete(subject, by="test"))
         assert len(outcomes) == 100
         assert all(isinstance(each, Subject) for each in outcomes)
+
+    live_in("memory:", test)
+
+
+def test_a_session_that_begins_meanwhile_is_ended_and_forgotten_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(opened: House) -> None:
+        watchword = opened.watchword
+        subject = await person(opened)
+        write, begun = watchword.store.write, list[Any]()
+
+        async def racing(*changes: Any) -> bool:
+            if not begun:
+                begun.append(None)
+                options = {"agent": "Browser"}
+                begun.append(await watchword.lifecycle.issue(Kind.SESSION, subject, by="test", options=options))
+            return await write(*changes)
+
+        monkeypatch.setattr(watchword.store, "write", racing)
+        await watchword.accounts.delete(subject, by="test")
+        (session,) = await held(watchword.store, subject, Kind.SESSION)
+        assert session.id == begun[1].credential.id
+        assert session.revoked_at is not None
+        assert "agent" not in session.detail
 
     live_in("memory:", test)
 

@@ -60,22 +60,34 @@ class Takeout:
 
         The name stays taken, so that no stranger gets it and what others still grant to it; the audit log keeps it.
         """
+        desk = self._desk
         for _ in range(_TRIES):
-            desk = self._desk
             owner, now = await self._known(subject), desk.clock()
             gone = owner.changed(disabled_at=owner.disabled_at or int(now), detail={"deleted_at": int(now)})
-            changes: list[Change] = [Swap(gone), Publish(Topic.SUBJECT, owner.name, _FOREVER, _FOREVER)]
-            for record in await held(desk.records, owner.name):
-                detail = {name: value for name, value in record.detail.items() if name in ("proof", "generation")}
-                changes += ending(
-                    record, now=now, by=by, why="the account was deleted", detail=detail, lookup=None, secret=b""
-                )
-            changes.append(act(now, "delete", by, owner.name))
-            if await desk.write(*changes):
-                await desk.links.void("reset", owner.name)
-                await desk.links.void("address", owner.name)
-                return gone
-        raise LifecycleError(f"{subject} keeps changing", "try again")
+            void = Publish(Topic.SUBJECT, owner.name, _FOREVER, _FOREVER)
+            endings = await self._endings(owner.name, now, by)
+            if await desk.write(Swap(gone), void, *endings, act(now, "delete", by, owner.name)):
+                break
+        else:
+            raise LifecycleError(f"{subject} keeps changing", "try again")
+        for _ in range(_TRIES):  # what began while the write was under way; from now on nothing begins
+            endings = await self._endings(owner.name, desk.clock(), by, late=True)
+            if not endings or await desk.write(*endings):
+                break
+        for purpose in ("reset", "address"):
+            await desk.links.void(purpose, owner.name)
+        return gone
+
+    async def _endings(self, subject: str, now: float, by: str, *, late: bool = False) -> list[Change]:
+        """Return the changes that revoke everything and keep nothing of it but when it was and what it was."""
+        changes: list[Change] = []
+        for record in await held(self._desk.records, subject):
+            if late and record.revoked_at is not None:
+                continue
+            kept = {name: value for name, value in record.detail.items() if name in ("proof", "generation")}
+            why = "the account was deleted"
+            changes += ending(record, now=now, by=by, why=why, detail=kept, lookup=None, secret=b"")
+        return changes
 
     async def _known(self, subject: str) -> Subject:
         name = subject_of(subject)
