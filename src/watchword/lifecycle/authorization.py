@@ -52,7 +52,10 @@ _UNSUPPORTED: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Hold an authorization request that may be answered. ``max_age`` is in seconds."""
+    """Hold an authorization request that may be answered. ``max_age`` is in seconds.
+
+    ``strong`` says that of ``acr_values`` only "aal2" would do: a login by two factors (RFC 9470 section 4).
+    """
 
     client: Credential
     redirect_uri: str
@@ -62,6 +65,7 @@ class Ask:
     nonce: str = ""
     prompt: frozenset[str] = frozenset()
     max_age: int | None = None
+    strong: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +125,9 @@ def judged(fields: Mapping[str, str], client: Credential | None, audience: str, 
     scopes = frozenset(given.get("scope", "").split()) or client.scopes
     prompt = frozenset(given.get("prompt", "").split())
     max_age = int(given["max_age"]) if "max_age" in given else None
-    return Ask(client, uri, scopes, given["code_challenge"], state, given.get("nonce", ""), prompt, max_age)
+    levels = set(given.get("acr_values", "").split())
+    strong = "aal2" in levels and "aal1" not in levels
+    return Ask(client, uri, scopes, given["code_challenge"], state, given.get("nonce", ""), prompt, max_age, strong)
 
 
 def _fault(given: Mapping[str, str], client: Credential, audience: str) -> tuple[str, str] | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +18,7 @@ from tests.server.oauth.flow import CALLBACK, App, answer_of, code_of, login
 
 from watchword.codec.jose import key_set, verify
 from watchword.codec.oidc import challenge_of, half_hash
+from watchword.codec.otp import Totp
 from watchword.model.credential import Kind, State
 
 TOML = '[limits]\naddress = "100000/min"\n'
@@ -199,6 +202,30 @@ def test_max_age(server: Live, browser: httpx2.Client, app: App) -> None:
     back = dict(parse_qsl(urlsplit(sent.headers["location"]).query))["next"]
     login(browser, next=back)
     assert "code" in answer_of(browser.get(back))
+
+
+def test_rfc9470_5_two_factors_where_nothing_less_will_do(server: Live, stranger: httpx2.Client, app: App) -> None:
+    server.user("ivy")
+    login(stranger, "ivy")
+    assert "code" in answer_of(stranger.get(app.place(acr_values="aal2 aal1")))
+    none = answer_of(stranger.get(app.place(acr_values="aal2", prompt="none")))
+    assert none["error"] == "unmet_authentication_requirements"
+    sent = stranger.get(app.place(acr_values="aal2")).headers["location"]
+    assert sent.startswith("/login/step-up?factors=mfa&next=")
+    back = dict(parse_qsl(urlsplit(sent).query))["next"]
+    assert answer_of(stranger.get(back))["error"] == "unmet_authentication_requirements"  # there was nothing to prove
+    factors, me = server.watchword.factors, "user:ivy"
+    draft = server.do(factors.begin_totp(me))
+    phone, step = Totp(draft.secret), int(time.time()) // 30
+    server.do(factors.finish_totp(me, draft.handle, phone.code(step - 1), name="App", by=me))
+    sent = stranger.get(app.place(acr_values="aal2")).headers["location"]
+    page = stranger.get(sent)
+    form = dict(re.findall(r'name="(\w+)" value="([^"]*)"', page.text))
+    form = {name: html.unescape(value) for name, value in form.items()} | {"code": phone.code(step)}
+    done = stranger.post("/login/step-up", data=form, headers={"origin": str(stranger.base_url).rstrip("/")})
+    tokens = app.redeem(stranger, answer_of(stranger.get(done.headers["location"]))["code"]).json()
+    claims = claims_of(stranger, tokens["id_token"])
+    assert (claims["acr"], claims["amr"]) == ("aal2", ["pwd", "otp", "mfa"])
 
 
 # --- refusals ---------------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from watchword.model.request import Request
 from watchword.model.verdict import Deny, Principal, Rejection
 from watchword.server.forms import fields_of, form_of
 from watchword.server.login.entrance import read_request
+from watchword.server.login.freshness import step_up_place
 from watchword.server.pages.rendering import Pages
 from watchword.server.responses import problem_response, redirect
 
@@ -85,19 +86,24 @@ class Authorize:
                 refusal = Refusal("login_required", "prompt=none", ask.redirect_uri, ask.state)
                 return self._refused(request, refusal, False)
             return self._to_login(request, fields, ask)
+        if ask.strong and "mfa" not in who.factors:
+            if asked_at is None and "none" not in ask.prompt:
+                return self._to_login(request, fields, ask, ("mfa",))
+            refusal = Refusal("unmet_authentication_requirements", "acr_values", ask.redirect_uri, ask.state)
+            return self._refused(request, refusal, asked_at is not None)
         return await self._granted(request, ask, who, asked_at is not None)
 
     async def _granted(self, request: Request, ask: Ask, who: Principal, resumed: bool) -> Response:
         code = await self._watchword.authorizations.grant(ask, who)
         return self._onward(ask.redirect_uri, {"code": code}, ask.state, resumed)
 
-    def _to_login(self, request: Request, fields: dict[str, str], ask: Ask) -> Response:
-        """Send the person to log in and back here, with a mark of when they were sent."""
+    def _to_login(self, request: Request, fields: dict[str, str], ask: Ask, factors: tuple[str, ...] = ()) -> Response:
+        """Send the person to log in, or to prove ``factors`` besides, and back here, with a mark of when they left."""
         back = f"{_PLACE}?{urlencode({**fields, _RESUMED: self._mark(fields)})}"
         if len(back) > _LONGEST:
             refusal = Refusal("invalid_request", "too long", ask.redirect_uri, ask.state)
             return self._refused(request, refusal, False)
-        return redirect("/login?" + urlencode({"next": back}))
+        return redirect(step_up_place(back, factors) if factors else "/login?" + urlencode({"next": back}))
 
     def _mark(self, fields: dict[str, str]) -> str:
         now = str(int(self._watchword.clock()))  # sessions know whole seconds
