@@ -129,7 +129,9 @@ class Entrance:
         values = {"script": passkeys, "passkeys": passkeys, "providers": self.providers, **values}
         return self.page(request, "login.html", status, headers, **values)
 
-    def again(self, deny: Deny, request: Request, form: dict[str, str], page: str = "login.html", **more: Any) -> Any:
+    def again(
+        self, deny: Deny, request: Request, form: dict[str, str], page: str = "login.html", **more: Any
+    ) -> Response:
         """Return a page once more, saying why in words."""
         status, headers = deny.rejection.reason.status, [*deny.headers]
         headers += [(b"www-authenticate", b"Watchword-Login")] if status == 401 else []

@@ -84,8 +84,9 @@ class Login:
         entrance, form = self._entrance, form_of(request)
         if isinstance(form, Rejection):
             return entrance.again(entrance.refuse(request, form), request, {})
-        who = entrance.forged(request)
-        who = who or await self._attempts.prove(request, form.get("username", ""), form.get("password", ""))
+        who: Principal | Rejection | None = entrance.forged(request)
+        if who is None:
+            who = await self._attempts.prove(request, form.get("username", ""), form.get("password", ""))
         if isinstance(who, Rejection):
             return entrance.again(entrance.refuse(request, who), request, form)
         return await self.enter(request, who, form.get("next", ""))

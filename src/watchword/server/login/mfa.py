@@ -61,13 +61,12 @@ class SecondFactor:
 
     async def _by_form(self, request: Request) -> Response:
         entrance, form, handle = self._entrance, form_of(request), self._entrance.ceremony(request)
-        proved = form if isinstance(form, Rejection) else entrance.forged(request)
+        if isinstance(form, Rejection):
+            return await self._page(request, entrance.refuse(request, form))
         browser = entrance.visitor(request) or ""
-        if proved is None and not isinstance(form, Rejection):
-            proved = await self._proved(request, handle, form, browser)
+        proved = entrance.forged(request) or await self._proved(request, handle, form, browser)
         if isinstance(proved, Proven):
             return await entrance.by_form(request, proved)
-        assert isinstance(proved, Rejection)  # noqa: S101 - nothing else is left
         return await self._page(request, entrance.refuse(request, proved))
 
     async def _proved(
