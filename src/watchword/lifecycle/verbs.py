@@ -165,7 +165,8 @@ class Lifecycle:
     async def revoke(self, id: str, *, reason: str, by: str, leaked: bool = False) -> Credential:
         """Revoke now and for good: what is cached is evicted, tokens that came from it are void. Idempotent.
 
-        With a password end its owner's sessions and refresh tokens: whoever knew it may hold some. For the signing key
+        With a password end its owner's sessions and refresh tokens: whoever knew it may hold some. With an outside
+        identity end those that were begun with it. For the signing key
         in use comes another, and what the revoked one signed is void. The successor from a rotation is another
         credential, and stays.
         """
@@ -182,20 +183,22 @@ class Lifecycle:
             ended: list[Change] = []
             if record.kind is Kind.PASSWORD:
                 ended = await self._ended(record.subject, f"{record.id} was revoked", by, now)
+            elif record.kind is Kind.IDENTITY:
+                ended = await self._ended(record.subject, f"{record.id} was revoked", by, now, login=record.id)
             elif record.kind is Kind.SIGNING_KEY:
                 ended = await instead_of(record, self._workshop, by, now)
             if await self._commit(Swap(changed), *voids, event, *ended):
                 return changed
         raise LifecycleError(f"{id} keeps changing", "try again")
 
-    async def _ended(self, subject: str, why: str, by: str, now: float) -> list[Change]:
-        """Return what ends the subject's sessions and refresh families."""
+    async def _ended(self, subject: str, why: str, by: str, now: float, *, login: str = "") -> list[Change]:
+        """Return what ends the subject's sessions and refresh families, or those that ``login`` began."""
         changes: list[Change] = []
         for kind in (Kind.SESSION, Kind.REFRESH):
             after = ""
             while page := await self._records.credentials(kind=kind, subject=subject, after=after):
                 for each in page:
-                    if each.refusal(now) is None:
+                    if each.refusal(now) is None and (not login or each.detail.get("login") == login):
                         gone = each.changed(revoked_at=int(now), revoked_by=by, revoke_reason=why)
                         changes += [Swap(gone), _void(Topic.CREDENTIAL, each.id, now)]
                         changes.append(_event(now, "revoke", by, each, why))

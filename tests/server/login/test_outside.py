@@ -176,6 +176,28 @@ def test_a_link_is_listed_and_taken_back(server: Live, http: httpx2.Client, fake
         assert back(again, go(again, other, "other"), "other").headers["location"] == "/"
 
 
+def test_what_an_identity_began_ends_with_it(server: Live, http: httpx2.Client, fake: FakeProvider) -> None:
+    fake.claims = {"sub": "lenas"}
+    server.user("lena")
+    login(http, "lena")
+    link(http, fake)
+    with server.client() as thief, server.client() as other:
+        login(other, "lena")
+        back(thief, go(thief, fake))
+        assert whoami(thief)["subject"] == "user:lena"
+        page = http.get("/account/identities")
+        (record,) = server.do(server.watchword.identities.listed("user:lena"))
+        post(http, "/account/identities", {**form_of(page), "unlink": record.id})
+        assert thief.get("/whoami").status_code == 401
+        assert whoami(http)["subject"] == whoami(other)["subject"] == "user:lena"  # by the password
+        link(http, fake)
+        back(thief, go(thief, fake))
+        (record,) = server.do(server.watchword.identities.listed("user:lena"))
+        server.do(server.watchword.lifecycle.revoke(record.id, reason="test", by="test"))
+        assert thief.get("/whoami").status_code == 401
+        assert whoami(http)["subject"] == "user:lena"
+
+
 def test_an_operators_revocation_is_for_good(server: Live, http: httpx2.Client, fakes: dict[str, FakeProvider]) -> None:
     fake = fakes["fake"]
     fake.claims = {"sub": "revoked-one"}

@@ -11,7 +11,7 @@ from typing import Final
 from watchword.codec.names import normal_name
 from watchword.codec.secrets import digest, new_id
 from watchword.lifecycle.errors import LifecycleError
-from watchword.lifecycle.people.holdings import act, ending, held
+from watchword.lifecycle.people.holdings import LOGINS, act, ending, held
 from watchword.lifecycle.values import scopes_of
 from watchword.model.credential import Credential, Kind
 from watchword.model.ports import Clock, Records
@@ -99,10 +99,11 @@ class Identities:
         now = self._clock()
         return tuple(each for each in await held(self._records, subject, Kind.IDENTITY) if each.refusal(now) is None)
 
-    async def unlink(self, id: str, subject: str, *, by: str) -> bool:
+    async def unlink(self, id: str, subject: str, *, by: str, keep: str = "") -> bool:
         """Take an identity from its owner, who may link it anew; False when it is the only way in, or not theirs.
 
-        What an operator revokes with ``watchword revoke`` stays refused, whoever comes with it.
+        Sessions and refresh tokens that it began end with it, but for the session ``keep``. What an operator revokes
+        with ``watchword revoke`` stays refused, whoever comes with it.
         """
         for _ in range(_TRIES):
             record, now = await self._records.credential(id), self._clock()
@@ -112,7 +113,12 @@ class Identities:
                 return False
             if not await self._another_way_in(record, now):
                 return False
-            if await self._write(*ending(record, now=now, by=by, why="unlinked", lookup=None)):
+            changes = ending(record, now=now, by=by, why="unlinked", lookup=None)
+            for kind in LOGINS:
+                for each in await held(self._records, subject, kind):
+                    if each.detail.get("login") == id and each.id != keep and each.refusal(now) is None:
+                        changes += ending(each, now=now, by=by, why=f"{id} was unlinked")
+            if await self._write(*changes):
                 return True
         raise LifecycleError(f"{id} keeps changing", "try again")
 

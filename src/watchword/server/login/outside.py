@@ -253,7 +253,7 @@ class Outside:
             return who
         form = form_of(request)
         id = "" if isinstance(form, Rejection) else form.get("unlink", "")
-        if not await self._watchword.identities.unlink(id, who.subject, by=who.subject):
+        if not await self._watchword.identities.unlink(id, who.subject, by=who.subject, keep=who.credential):
             rejection = Rejection(UNKNOWN_CREDENTIAL, "unlink", scheme=_SCHEME)
             return self._refused(request, rejection, "Without this identity you could not sign in any more.")
         return redirect(_LIST)
