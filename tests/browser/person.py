@@ -16,7 +16,7 @@ __all__ = ["PASSWORD", "Clock", "Person"]
 PASSWORD = "four horses eat the long grass"
 
 DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
-LOOKS = (("light", DESKTOP), ("dark", PHONE), ("dark", DESKTOP), ("light", PHONE))
+LOOKS = (("light", DESKTOP), ("dark", PHONE))  # contrast does not depend on the width, nor width on the colours
 SERIOUS = ("serious", "critical")
 AUTHENTICATOR = {
     "protocol": "ctap2",
@@ -47,7 +47,7 @@ class Person:
         self.clock = clock
         self.troubles: list[str] = []
         self.seen: set[str] = set()
-        self.context = browser.new_context(viewport=DESKTOP, **options)
+        self.context = browser.new_context(viewport=DESKTOP, reduced_motion="reduce", **options)
         self.context.add_init_script(WATCH)
         self.page = self.context.new_page()
         self.page.on("console", self._said)
@@ -73,7 +73,9 @@ class Person:
     def press(self, name: str, *, within: str = "main") -> None:
         """Press a button or a link by what it is called, and wait for the page that follows."""
         place = self.page.locator(within)
-        wanted = place.get_by_role("button", name=name, exact=True).or_(place.get_by_role("link", name=name, exact=True))
+        wanted = place.get_by_role("button", name=name, exact=True).or_(
+            place.get_by_role("link", name=name, exact=True)
+        )
         with self.page.expect_navigation():
             wanted.click()
 
@@ -95,7 +97,7 @@ class Person:
         return Totp(secret.replace(" ", "")).code(int(self.clock()) // 30)
 
     def look(self, name: str = "") -> None:
-        """Look at the page by day and by night, at a desk and on a phone; once for each that has its own heading."""
+        """Look at the page by day and by night, at a desk and on a phone, once."""
         from axe_playwright_python.sync_playwright import Axe
 
         name = name or f"{self.path().strip('/').replace('/', '-') or 'home'} {self.heading()}"

@@ -39,7 +39,7 @@ class SessionPages:
         return [Endpoint(_PLACE, self.sessions, methods=["GET", "POST"])]
 
     async def sessions(self, http: HttpRequest) -> Response:
-        """List them; ``end`` is the id of one to end, or "others", or "everywhere": tokens, too, and one's own."""
+        """List them, one's own first; ``end`` is the id of one to end, or "others", or "everywhere": tokens, too, and one's own."""
         visit = await self._own.visit(http, "sessions.html", fresh=False)
         if isinstance(visit, Response):
             return visit
@@ -53,7 +53,8 @@ class SessionPages:
         assert visit.who is not None  # noqa: S101 - Own lets nobody else through
         here = network_of(visit.request.peer.address)
         found = await self._sessions.listed(visit.who.subject)
-        return [_row(each, visit.who.credential, here) for each in found]
+        rows = [_row(each, visit.who.credential, here) for each in found]
+        return sorted(rows, key=lambda row: not row["current"])
 
     async def _ended(self, visit: Visit) -> Response:
         who, wanted = visit.who, visit.text("end")
