@@ -79,6 +79,18 @@ def test_a_cookie_ends_with_the_password(server: Live, name: str) -> None:
     assert server.do(devices.known(known, subject)) == ""
 
 
+def test_who_resets_the_password_logs_in_while_others_go_on_guessing(server: Live, name: str) -> None:
+    reset = server.do(server.watchword.accounts.reset_for(f"user:{name}", by="test"))
+    fresh = "quite another horse in the stable"
+    headers = {"x-forwarded-for": "192.0.2.1", "x-forwarded-proto": "https"}
+    with server.client(headers=headers) as owner:
+        answer = owner.post("/reset/new", json={"token": reset.token, "password": fresh})
+        assert answer.status_code == 200, answer.text
+        hammered(server, name)
+        owner.headers["cookie"] = answer.headers["set-cookie"].partition(";")[0]
+        assert owner.post("/login", json={"username": name, "password": fresh}).status_code == 200
+
+
 def test_a_cookie_is_for_its_account_alone_and_cannot_be_altered(server: Live, name: str) -> None:
     other = f"owner{next(_numbers)}"
     server.user(other)

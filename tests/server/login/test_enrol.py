@@ -13,6 +13,7 @@ from tests.server.live import PASSWORD, Live, live
 from tests.server.login.people import TOML, Person, hidden, submit
 
 from watchword.codec.otp import Totp
+from watchword.model.credential import Kind
 
 _numbers = count()
 
@@ -92,3 +93,9 @@ def test_a_program_is_told_where_to_go(client: httpx2.Client, person: Person) ->
     assert answer.status_code == 403
     assert answer.json()["type"] == "urn:watchword:problem:enrolment_required"
     assert "challenge" not in answer.json()
+
+
+def test_a_service_has_no_app_to_set_up(client: httpx2.Client, server: Live) -> None:
+    server.issue(Kind.PASSWORD, server.service("batch"), options={"password": PASSWORD})
+    answer = client.post("/login", json={"username": "batch", "password": PASSWORD})
+    assert answer.status_code == 200

@@ -104,7 +104,7 @@ def proving_now(proved: Mapping[str, int], factor: str, now: int, *, verified: b
 
 def _older_half(proved: Mapping[str, int]) -> frozenset[str]:
     """Return what makes "mfa" fresh: the half that is older, or a passkey, which is both."""
-    first, second = (max((proved.get(name, 0) for name in half)) for half in (FIRST, SECOND))
+    first, second = (max(proved.get(name, 0) for name in half) for half in (FIRST, SECOND))
     return SECOND if second <= first else FIRST | {"webauthn"}
 
 
@@ -148,8 +148,9 @@ class Ceremonies:
     async def begin(self, who: Principal, factor: str, *, browser: str = "", next: str = "") -> Proven | Pending:
         """Go on from a first proof, a password or an outside identity: done, or something more is due."""
         names = () if self._required == "off" else await self._names(who.subject)
+        required = self._required == "required" and who.kind == "user"  # a service has no app to set up
         proved = proving_now({}, factor, int(self._proving.clock()))
-        stage = following(Stage.BEGUN, factor, has_factor=bool(names), required=self._required == "required")
+        stage = following(Stage.BEGUN, factor, has_factor=bool(names), required=required)
         if stage is Stage.DONE:
             return Proven(_complete(who, proved), proved, next)
         wanted = names if stage is Stage.SECOND_DUE else ("otp",)

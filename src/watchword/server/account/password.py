@@ -66,4 +66,6 @@ class PasswordPages:
         if faults:
             return self._visits.faulty(visit, faults, password=has)
         self._post.password_changed(who.subject)
-        return self._visits.done(visit, 200, {"status": "changed"}, "password_done.html")
+        response = self._visits.done(visit, 200, {"status": "changed"}, "password_done.html")
+        response.raw_headers.append(await self._attempts.remembered(visit.request, who.subject))
+        return response

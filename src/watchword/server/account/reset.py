@@ -11,6 +11,7 @@ from watchword.lifecycle.people.account.replacement import Fault
 from watchword.lifecycle.people.account.resets import SPENT, Reset
 from watchword.server.account.post import Post
 from watchword.server.account.visit import Visits
+from watchword.server.login.devices import Devices
 
 __all__ = ["ResetPages"]
 
@@ -22,6 +23,7 @@ class ResetPages:
 
     def __init__(self, watchword: Watchword, visits: Visits, post: Post) -> None:
         self._accounts = watchword.accounts
+        self._devices = Devices(watchword)
         self._visits = visits
         self._post = post
 
@@ -66,4 +68,7 @@ class ResetPages:
         if not isinstance(reset, Reset):
             return self._visits.faulty(visit, reset, username=username)
         self._post.password_changed(reset.subject)
-        return self._visits.done(visit, 200, {"status": "changed"}, "reset_done.html")
+        response = self._visits.done(visit, 200, {"status": "changed"}, "reset_done.html")
+        # Who guesses at the account meanwhile must not keep its owner from logging in with the new password.
+        response.raw_headers.append(await self._devices.cookie(visit.request, reset.subject))
+        return response
