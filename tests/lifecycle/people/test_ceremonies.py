@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.lifecycle.people.house import Clock, person, store_in, within
+from tests.lifecycle.people.house import Clock, person, within
 from watchword.app import Watchword
 from watchword.codec.otp import Totp
 from watchword.lifecycle.people.ceremonies import FIRST, SECOND, Pending, Proven, Stage, following, proving_now
@@ -166,8 +165,7 @@ def test_wrong_tries_are_bounded_whatever_they_try() -> None:
     within(play, clock=Clock(NOW))
 
 
-@pytest.mark.parametrize("store", ["memory", "sqlite"])
-def test_a_hundred_right_answers_at_once_are_one_login(store: str, tmp_path: Path) -> None:
+def test_a_hundred_right_answers_at_once_are_one_login(url: str) -> None:
     """Each has a proof of its own, so it is the ceremony alone that may be won once."""
 
     async def play(watchword: Watchword) -> None:
@@ -177,7 +175,7 @@ def test_a_hundred_right_answers_at_once_are_one_login(store: str, tmp_path: Pat
         won = await asyncio.gather(*(finish(pending, "otp") for _ in range(100)))
         assert sum(isinstance(each, Proven) for each in won) == 1
 
-    within(play, "memory:" if store == "memory" else store_in(tmp_path))
+    within(play, url)
 
 
 def test_who_steps_up_is_asked_for_what_is_wanted_and_had() -> None:

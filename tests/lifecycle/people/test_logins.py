@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
-import pytest
-
-from tests.lifecycle.people.house import Clock, person, store_in, usable, within
+from tests.lifecycle.people.house import Clock, person, usable, within
 from watchword.app import Watchword
 from watchword.lifecycle.people.ceremonies import Proven
 from watchword.lifecycle.people.logins import Visitor
@@ -92,8 +89,7 @@ def test_what_has_ended_is_not_raised() -> None:
     within(play, clock=Clock(NOW))
 
 
-@pytest.mark.parametrize("store", ["memory", "sqlite"])
-def test_a_hundred_raisings_at_once_make_one_session(store: str, tmp_path: Path) -> None:
+def test_a_hundred_raisings_at_once_make_one_session(url: str) -> None:
     async def play(watchword: Watchword) -> None:
         began = await proven(watchword)
         old = (await watchword.logins.session(began, VISITOR)).credential.id
@@ -102,4 +98,4 @@ def test_a_hundred_raisings_at_once_make_one_session(store: str, tmp_path: Path)
         assert sum(not isinstance(each, Rejection) for each in done) == 1
         assert len(await usable(watchword, began.who.subject, Kind.SESSION)) == 1
 
-    within(play, "memory:" if store == "memory" else store_in(tmp_path))
+    within(play, url)
