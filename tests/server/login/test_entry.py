@@ -441,3 +441,19 @@ def test_a_login_is_in_the_audit_once_and_as_it_ended(server: Live) -> None:
         program.post("/login", json={"username": "alice", "password": "wrong horse battery staple"})
         told = [(event.action, event.outcome) for event in server.events()[before:]]
     assert told == [("decide", "refused")]
+
+
+def test_a_refresh_token_of_nobody_and_one_that_ended_look_alike(browser: httpx2.Client, server: Live) -> None:
+    given = tokens(browser)
+    family = browser.get("/whoami", headers=bearer(given["token"])).json()["credential"]
+    wrong = given["refresh_token"].rsplit(".", 1)[0] + "." + "0" * 36
+    unknown = "rt_" + "0" * 20 + given["refresh_token"][given["refresh_token"].index(".") :]
+    server.do(server.watchword.lifecycle.revoke(family, reason="test", by="test"))
+    sent = (given["refresh_token"], wrong, unknown)
+    answers = [browser.post("/refresh", json={"refresh_token": token}) for token in sent]
+    assert {answer.status_code for answer in answers} == {401}
+    shown = [{**answer.json(), "reference": ""} for answer in answers]
+    assert shown[0] == shown[1] == shown[2]
+    assert len({len(answer.content) for answer in answers}) == 1
+    fields = [{name: value for name, value in answer.headers.items() if name != "date"} for answer in answers]
+    assert fields[0] == fields[1] == fields[2]
