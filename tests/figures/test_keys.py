@@ -67,7 +67,7 @@ async def _keys(url: str, root_key: str, now: float) -> dict[State, list[Credent
     await watchword.start()
     try:
         found: dict[State, list[Credential]] = {}
-        for key in await watchword.lifecycle.page(kind=Kind.SIGNING_KEY):
+        for key in await watchword.lifecycle.page(kind=Kind.SIGNING_KEY, limit=10_000):
             found.setdefault(key.state(now), []).append(key)
         return found
     finally:

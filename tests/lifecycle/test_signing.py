@@ -54,7 +54,7 @@ def play(test: Callable[[House], Coroutine[Any, Any, None]], url: str = "memory:
 
 async def keys(opened: House) -> dict[State, list[Credential]]:
     found: dict[State, list[Credential]] = {}
-    for key in await opened.watchword.lifecycle.page(kind=Kind.SIGNING_KEY):
+    for key in await opened.watchword.lifecycle.page(kind=Kind.SIGNING_KEY, limit=10_000):
         found.setdefault(key.state(opened.clock()), []).append(key)
     return found
 
@@ -192,7 +192,7 @@ def test_of_a_hundred_workers_one_takes_the_step(url: str, step: str) -> None:
 def test_a_first_start_of_many_makes_one_key(url: str) -> None:
     async def test(opened: House) -> None:
         workshop = opened.watchword.lifecycle._workshop
-        for key in await opened.watchword.lifecycle.page(kind=Kind.SIGNING_KEY):
+        for key in await opened.watchword.lifecycle.page(kind=Kind.SIGNING_KEY, limit=10_000):
             await opened.watchword.store.write(Swap(key.changed(revoked_at=1)))
         now = opened.clock.now
         await asyncio.gather(*(begin_signing(workshop, by="x", now=now) for _ in range(100)))
