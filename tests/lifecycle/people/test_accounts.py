@@ -9,6 +9,7 @@ from tests.lifecycle.people.factors import raced
 from tests.lifecycle.people.residents import OTHER, PASSWORD, held, knows, live_in, person, signed_up, usable
 from watchword.lifecycle.errors import LifecycleError
 from watchword.model.credential import Kind
+from watchword.model.ports import Unavailable
 from watchword.model.records import Subject
 
 
@@ -110,10 +111,18 @@ def test_who_does_not_know_the_current_password_changes_nothing() -> None:
 
 
 def test_a_hundred_changes_at_once_leave_one_password(url: str) -> None:
+    """On a slow machine some find the hashing or the database too busy: they change nothing."""
+
     async def test(opened: House) -> None:
         subject = await person(opened)
-        change = opened.watchword.accounts.change_password
-        outcomes = await raced(opened, lambda: change(subject, PASSWORD, OTHER))
+
+        async def change() -> object:
+            try:
+                return await opened.watchword.accounts.change_password(subject, PASSWORD, OTHER)
+            except Unavailable:
+                return None
+
+        outcomes = await raced(opened, change)
         assert outcomes.count(()) == 1
         assert len(await usable(opened, subject, Kind.PASSWORD)) == 1
         assert len(await held(opened, subject, Kind.PASSWORD)) == 2
