@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.server.account.town import Town
 
 from tests.browser.person import Clock, Person
+from tests.server.account.town import Town
 
 TOML = """
 issuer = "http://localhost:{port}"

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from tests.server.account.town import Town
-
 from watchword.codec.otp import Totp
 
 __all__ = ["PASSWORD", "Clock", "Person"]

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.server.live import PASSWORD, Live
 
+from tests.server.live import PASSWORD, Live
 from watchword.model.credential import Kind
 
 pytestmark = pytest.mark.processes

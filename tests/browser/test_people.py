@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.server.account.town import Town, link_in
 
 from tests.browser.person import PASSWORD, Clock, Person
+from tests.server.account.town import Town, link_in
 
 pytestmark = pytest.mark.processes
 

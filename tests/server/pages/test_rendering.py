@@ -81,8 +81,12 @@ def static(pages: Pages, name: str) -> Any:
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [("watchword.css", b"text/css; charset=utf-8"), ("webauthn.js", b"text/javascript; charset=utf-8"), ("mark.svg", b"image/svg+xml")],
-)  # fmt: skip
+    [
+        ("watchword.css", b"text/css; charset=utf-8"),
+        ("webauthn.js", b"text/javascript; charset=utf-8"),
+        ("mark.svg", b"image/svg+xml"),
+    ],
+)
 def test_files_have_their_media_type(name: str, kind: bytes) -> None:
     response = static(Pages(), name)
     assert response.status_code == 200

@@ -39,7 +39,10 @@ class SessionPages:
         return [Endpoint(_PLACE, self.sessions, methods=["GET", "POST"])]
 
     async def sessions(self, http: HttpRequest) -> Response:
-        """List them, one's own first; ``end`` is the id of one to end, or "others", or "everywhere": tokens, too, and one's own."""
+        """List them, this one first.
+
+        ``end`` is the id of one to end, or "others", or "everywhere": this one and all tokens, too.
+        """
         visit = await self._own.visit(http, "sessions.html", fresh=False)
         if isinstance(visit, Response):
             return visit
