@@ -110,7 +110,8 @@ class Visits:
         if kind == FORM:
             found = form_of(request)
         elif kind == JSON:
-            found = json_object(request.body or b"") or Rejection(MALFORMED_REQUEST, "not a JSON object")
+            value = json_object(request.body or b"")
+            found = Rejection(MALFORMED_REQUEST, "not a JSON object") if value is None else value
         if isinstance(found, dict) and not all(isinstance(value, str) for value in found.values()):
             found = Rejection(MALFORMED_REQUEST, "a value is no text")
         if isinstance(found, Rejection):
