@@ -31,7 +31,7 @@ def register(user: typer.Typer) -> None:
     $ watchword user remove-factor alice psk_5bX0… --reason "the key was lost"
     """)(remove_factor)  # fmt: skip
     user.command("reset-factors", cls=VerbCommand, epilog="""
-    $ watchword user reset-factors alice --reason "phone lost; recognised in person"
+    $ watchword user reset-factors alice --reason "phone lost; seen in person"
     """)(reset_factors)  # fmt: skip
 
 
@@ -121,7 +121,7 @@ def _called(record: Credential) -> str:
 
 def _reason(text: str) -> str:
     if not text.strip():
-        raise Stop("--reason is empty", 'say why, such as --reason "phone lost; recognised in person"')
+        raise Stop("--reason is empty", 'say why, such as --reason "phone lost; seen in person"')
     return text
 
 
