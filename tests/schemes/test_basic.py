@@ -306,6 +306,7 @@ def test_a_hash_of_a_kind_that_nobody_noted_takes_the_place_of_one_of_today():
 @pytest.mark.parametrize(
     ("secret", "password"),
     [(DJANGO, STAPLE), (BCRYPT, STAPLE), (encode("weak", Cost(memory=16, passes=1)), "weak")],
+    ids=["django", "bcrypt", "argon2id"],
 )
 def test_a_right_password_is_hashed_anew_where_its_hash_was_made_otherwise(secret, password):
     house = House(Weighing())
