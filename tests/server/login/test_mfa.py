@@ -130,7 +130,7 @@ def test_a_hundred_answers_at_once_are_worth_one_login(server: Live, person: Per
     code = person.code()
 
     def one(_: int) -> int:
-        with server.client() as each:
+        with server.client(timeout=60) as each:
             return each.post("/login/mfa", json={"challenge": due["challenge"], "code": code}).status_code
 
     with ThreadPoolExecutor(20) as pool:

@@ -221,7 +221,7 @@ def test_a_hundred_proofs_at_once_make_one_session(client: httpx2.Client, person
     cookies = "; ".join(f"{name}={value}" for name, value in dict(client.cookies).items())
 
     def one(_: int) -> bool:
-        with server.client() as each:
+        with server.client(timeout=60) as each:
             answer = each.post("/login/step-up", data=form, headers={"cookie": cookies})
             return f"{PLAIN_COOKIE}=ws_" in answer.headers.get("set-cookie", "")
 
