@@ -194,7 +194,7 @@ def test_another_origin_of_the_site() -> None:
         {"cose": b"\x80"},
         {"cose": b"\x04" + b"\x01" * 64},
     ],
-    ids=lambda wrong: "-".join(wrong),
+    ids="-".join,
 )
 def test_a_registration_that_is_wrong_within(wrong: dict[str, Any]) -> None:
     assert isinstance(made_by(Authenticator(), **wrong), Rejection)
@@ -209,7 +209,7 @@ def test_a_registration_that_is_wrong_within(wrong: dict[str, Any]) -> None:
         {"flags": UP | UV | AT},  # promises data that are not there
         {"flags": UP | UV | 128},
     ],
-    ids=lambda wrong: "-".join(wrong),
+    ids="-".join,
 )
 def test_an_authentication_that_is_wrong_within(wrong: dict[str, Any]) -> None:
     authenticator = Authenticator()

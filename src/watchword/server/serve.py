@@ -30,6 +30,11 @@ class ServerProtocol(TlsProtocol):
     behind, or that is unusual in any way, goes uvicorn's way.
     """
 
+    app: Any
+    url: bytes
+    headers: list[tuple[bytes, bytes]]
+    expect_100_continue: bool
+
     _answered = False
     _at_once: Any = None
 
