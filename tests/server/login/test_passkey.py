@@ -121,10 +121,11 @@ def test_a_challenge_answered_a_hundred_times_at_once_is_worth_one_login(server:
 
 def test_an_address_gets_only_so_many_challenges(tmp_path_factory: pytest.TempPathFactory) -> None:
     with live(tmp_path_factory.mktemp("many"), TOML) as server, server.client() as client:
-        began = time.monotonic()
-        statuses = [client.post("/login/passkey", json={}).status_code for _ in range(150)]
-        assert 120 <= statuses.count(200) <= 121 + 2 * (time.monotonic() - began)
-        assert set(statuses) == {200, 429}
+        began, given = time.monotonic(), 0
+        while client.post("/login/passkey", json={}).status_code == 200:
+            given += 1
+        assert 120 <= given <= 121 + 2 * (time.monotonic() - began)
+        assert time.monotonic() - began < 60
 
 
 def test_the_script_is_served(client: httpx2.Client) -> None:
