@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.authenticator import Authenticator
 from tests.server.account.test_sessions import tokens
-from tests.server.account.town import Browser, Town, town
+from tests.server.account.town import PASSWORD, Browser, Town, town
 
 from watchword.codec.otp import Totp
 
@@ -213,6 +213,38 @@ def test_changes_ask_for_a_fresh_login(tmp_path: Path, now: list[float], path: s
         assert browser.get("/account/factors").status_code == 200
         assert browser.get("/account/factors/recovery").headers["location"] == "/account/factors"
         assert [row["id"] for row in rows(browser.http)] == [id]
+
+
+def test_a_password_alone_neither_takes_a_second_factor_away_nor_gets_around_it(
+    tmp_path: Path, now: list[float]
+) -> None:
+    with built(tmp_path, now) as server:
+        browser = signed_in(server)
+        secret = re.findall(
+            r'<code class="secret">([A-Z2-7 ]+)</code>', (page := browser.get("/account/factors/app").text)
+        )[0]
+        hidden = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', page))
+        browser.http.post("/account/factors/app", data={**hidden, "code": code(secret, now)})
+        id = rows(browser.http)[0]["id"]
+        now[0] += 700
+        place = "/login/step-up?factors=otp&next=/account/factors"
+        assert browser.submit(place, password=PASSWORD).status_code == 401  # a password is not what is asked for
+        assert browser.submit("/login/step-up?next=/account", password=PASSWORD).headers["location"] == "/account"
+        for path, fields in {
+            "/account/factors": {"remove": id},
+            "/account/factors/recovery": {},
+            "/account/factors/app": {},
+            "/account/keys": {"name": "CI"},
+        }.items():
+            token = re.findall(r'name="csrf_token" value="(\w+)"', browser.get("/account/keys").text)[0]
+            refused = browser.http.post(path, data={"csrf_token": token, **fields})
+            wanted = f"/login/step-up?factors=otp%20recovery&next={path}"
+            assert (refused.status_code, refused.headers["location"]) == (303, wanted)
+        assert [row["id"] for row in rows(browser.http)] == [id]
+        assert browser.submit(place, code=code(secret, now)).headers["location"] == "/account/factors"
+        token = re.findall(r'name="csrf_token" value="(\w+)"', browser.get("/account/factors").text)[0]
+        browser.http.post("/account/factors", data={"csrf_token": token, "remove": id})
+        assert rows(browser.http) == []
 
 
 def test_another_sites_form_changes_nothing(tmp_path: Path, now: list[float]) -> None:

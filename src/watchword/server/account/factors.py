@@ -35,7 +35,10 @@ _REFUSED: Final = Fault("passkey", "refused", "The passkey could not be used. Tr
 
 
 class FactorPages:
-    """Hold ``/account/factors`` and the pages that set one up. Each change asks for a fresh proof."""
+    """Hold ``/account/factors`` and the pages that set one up.
+
+    Each change asks for a fresh proof, of a second factor where there is one.
+    """
 
     def __init__(self, watchword: Watchword, visits: Visits, own: Own) -> None:
         self._watchword = watchword
@@ -56,7 +59,7 @@ class FactorPages:
 
     async def factors(self, http: HttpRequest) -> Response:
         """List them; ``remove`` takes the id of one, ``rename`` an id with ``name``."""
-        visit = await self._own.visit(http, "factors.html", fresh=http.method == "POST")
+        visit = await self._own.visit(http, "factors.html", fresh=False, second=http.method == "POST")
         if isinstance(visit, Response):
             return visit
         who = _who(visit)
@@ -87,7 +90,7 @@ class FactorPages:
 
     async def app(self, http: HttpRequest) -> Response:
         """Show a secret as a picture, then take ``handle`` with the ``code`` that an app shows for it."""
-        visit = await self._own.visit(http, "app.html")
+        visit = await self._own.visit(http, "app.html", second=True)
         if isinstance(visit, Response):
             return visit
         who = _who(visit)
@@ -114,7 +117,7 @@ class FactorPages:
 
     async def passkey(self, http: HttpRequest) -> Response:
         """Ask the browser to make one, then take its ``response`` to the challenge ``passkey``."""
-        visit = await self._own.visit(http, "passkey.html")
+        visit = await self._own.visit(http, "passkey.html", second=True)
         if isinstance(visit, Response):
             return visit
         who = _who(visit)
@@ -140,7 +143,7 @@ class FactorPages:
 
     async def codes(self, http: HttpRequest) -> Response:
         """Make new ones, which are shown once; those from before are worth nothing."""
-        visit = await self._own.visit(http, "codes.html", fresh=http.method == "POST")
+        visit = await self._own.visit(http, "codes.html", fresh=False, second=http.method == "POST")
         if isinstance(visit, Response):
             return visit
         who = _who(visit)

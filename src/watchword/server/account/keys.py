@@ -55,7 +55,7 @@ class KeyPages:
             return self._visits.done(visit, 200, {"keys": rows}, "keys.html", **self._shown(visit))
         if visit.text("revoke"):
             return await self._revoked(visit, visit.who)
-        return self._own.stale(http, visit) or await self._issued(visit, visit.who)
+        return await self._own.weak(http, visit) or await self._issued(visit, visit.who)
 
     async def _issued(self, visit: Visit, who: Principal) -> Response:
         name, days = " ".join(visit.text("name").split()), visit.text("days") or str(_DEFAULT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 from urllib.parse import quote
 
@@ -10,11 +11,12 @@ from starlette.responses import Response
 
 from watchword.app import Watchword
 from watchword.lifecycle.people.accounts import LOCALES
+from watchword.lifecycle.people.factors import FACTORS
 from watchword.model.reason import INSUFFICIENT_AUTHENTICATION, UNKNOWN_CREDENTIAL
 from watchword.model.verdict import Deny, Principal, Rejection
 from watchword.server.account.visit import Visit, Visits
 from watchword.server.login.entry import read_request
-from watchword.server.login.freshness import fresh, step_up_place
+from watchword.server.login.freshness import FRESH, fresh, step_up_place
 from watchword.server.pages.language import SPOKEN
 from watchword.server.responses import problem_response, redirect
 
@@ -31,8 +33,13 @@ class Own:
         self._visits = visits
         self._route = watchword.route("session | jwt")
 
-    async def visit(self, http: HttpRequest, page: str, *, fresh: bool = True) -> Visit | Response:
-        """Take a request by a session or a login's token, GET or POST; ``fresh``: the login is not long ago."""
+    async def visit(
+        self, http: HttpRequest, page: str, *, fresh: bool = True, second: bool = False
+    ) -> Visit | Response:
+        """Take a request by a session or a login's token, GET or POST.
+
+        ``fresh``: the latest proof is not long ago; ``second``: that of a second factor, where there is one.
+        """
         watchword = self._watchword
         request, unusable = await read_request(http, watchword)
         if unusable is not None:
@@ -49,8 +56,9 @@ class Own:
         visit: Visit | Response = Visit(request, page, not browsing, {}, who)
         if http.method == "POST":
             visit = self._visits.parsed(request, page, who)
-        stale = self.stale(http, visit) if fresh and isinstance(visit, Visit) else None
-        return stale or visit
+        if not isinstance(visit, Visit) or not (fresh or second):
+            return visit
+        return (await self.weak(http, visit) if second else self.stale(http, visit)) or visit
 
     async def _speak(self, who: Principal) -> None:
         """Answer in the language that the person has chosen, rather than in the browser's."""
@@ -59,13 +67,33 @@ class Own:
         if chosen in LOCALES:
             SPOKEN.set(chosen)
 
+    async def weak(self, http: HttpRequest, visit: Visit) -> Response | None:
+        """Return where to prove a second factor again, None where that was not long ago, or there is none.
+
+        Who has a session and the password alone must not be able to take the second factor away, nor get around it. One
+        that was set up just now was proven by that.
+        """
+        who = visit.who
+        assert who is not None  # noqa: S101 - such a visit is somebody's
+        enrolled = await self._watchword.factors.enrolled(who.subject)
+        if not enrolled:
+            return self.stale(http, visit)
+        proved, now = who.claims.get("proved", {}), self._watchword.clock()
+        for each in enrolled:
+            if now - max(proved.get(FACTORS[each.kind], 0), each.created_at) <= FRESH:
+                return None
+        return self._again(http, visit, sorted({FACTORS[each.kind] for each in enrolled}))
+
     def stale(self, http: HttpRequest, visit: Visit) -> Response | None:
         """Return where to prove oneself again, None where that was not long ago."""
         who = visit.who
         if who is not None and fresh(who, self._watchword.clock()):
             return None
+        return self._again(http, visit)
+
+    def _again(self, http: HttpRequest, visit: Visit, factors: Iterable[str] = ()) -> Response:
         if self._browsing(http) or (http.method == "POST" and not visit.json):
-            return redirect(step_up_place(http.url.path))
+            return redirect(step_up_place(http.url.path, factors))
         rejection = Rejection(INSUFFICIENT_AUTHENTICATION, "age")
         return problem_response(self._watchword.gate.refuse(visit.request, rejection))
 
