@@ -19,6 +19,10 @@ PICTURE = totp_svg(Totp("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567").uri("alice", "Watchw
 LONG = "dr.alice-wilhelmina.von-und-zu-hohenstaufen@customer-relations.example.co.uk"
 PROVIDERS = (("google", "Google"), ("work", "Donaudampfschifffahrtsgesellschaft"))
 
+WIDER = """[...document.querySelectorAll('main button, main .button, main input')].filter(
+  (each) => each.getBoundingClientRect().right > each.closest('main').getBoundingClientRect().right - 16
+).map((each) => each.outerHTML.slice(0, 99))"""
+
 PAGES: dict[str, dict[str, Any]] = {
     "enrol.html": {"username": "alice", "picture": PICTURE, "secret": "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "draft": "d"},
     "enrolled.html": {"codes": ["4k7q-9x2m-b1zz-0t5w"] * 10, "next": "/"},
@@ -62,3 +66,5 @@ def test_pages_that_need_an_occasion(reader: Person) -> None:
         reader.go(f"/occasion/{name}", look=False)
         assert reader.page.locator("html").get_attribute("lang") == "de"
         reader.look(name)
+        for wide in reader.page.evaluate(WIDER):
+            reader.troubles.append(f"{name}: {wide} is wider than what it stands in")

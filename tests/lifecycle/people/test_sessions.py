@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.house import House, accepted, bearing, reason
+from tests.house import House, accepted, bearing, house, reason
 from tests.lifecycle.people.factors import ALICE, BOB, play
+from watchword.codec.secrets import new_root_key
 from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.people.ceremonies import Proven
 from watchword.lifecycle.people.logins import Visitor
@@ -165,3 +167,34 @@ def test_ending_and_beginning_at_once_lose_nothing(url: str) -> None:
         assert sorted(revoked) == sorted(others)  # each was ended once
 
     play(test, url)
+
+
+def test_a_session_in_use_is_not_idle_for_any_worker_and_its_use_is_not_written_each_time(tmp_path: Path) -> None:
+    async def test() -> None:
+        store, key, written = f"sqlite:///{tmp_path}/w.db", new_root_key(), []
+        async with house(store, root_key=key) as one, house(store, root_key=key, clock=one.clock) as other:
+            await one.watchword.lifecycle.add_subject(ALICE, by="test")
+            used = one.watchword.store.used
+
+            async def counted(seen: Any) -> None:
+                written.append(dict(seen))
+                await used(seen)
+
+            one.watchword.store.used = counted  # type: ignore[method-assign]
+            id, request = await session(one)
+            for _ in range(20):  # 50 minutes in all, at one worker only
+                for _ in range(10):
+                    accepted(await one.decide("session", request))
+                    one.clock.now += 0.5
+                    await one.watchword.audit.flush()
+                one.clock.now += 145
+            assert 0 < len(written) <= 20  # of 200 requests
+            one.clock.now += 30 * 60  # more than the idle limit since the login, less since the last use
+            (view,) = await other.watchword.sessions.listed(ALICE)
+            assert (view.id, view.last_used_at >= one.clock.now - 30 * 60 - 160) == (id, True)
+            accepted(await other.decide("session", request))
+            one.clock.now += 3700
+            for worker in (one, other):
+                assert reason(await worker.decide("session", request)) == "expired"
+
+    asyncio.run(test())
