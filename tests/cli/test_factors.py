@@ -77,7 +77,7 @@ def test_one_factor_is_removed(lost: Desk) -> None:
 
 
 def test_a_reset_takes_everything_back_and_is_audited(lost: Desk) -> None:
-    why = "phone lost; recognised in person"
+    why = "phone lost; seen in person"
     said = lost.done("user", "reset-factors", "alice", "--reason", why, "--yes", "--json").json
     assert len(said["removed"]) == 3
     states = {each["kind"]: each["state"] for each in lost.done("list", "--subject", ALICE, "--json").lines}
