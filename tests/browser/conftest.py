@@ -24,7 +24,7 @@ account = "1000/min"
 """
 
 
-@pytest.fixture(scope="module")  # no longer: while Playwright runs, no other test can start an event loop
+@pytest.fixture  # for no longer than one test: while Playwright runs, no other can start an event loop
 def chromium() -> Iterator[Any]:
     place = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     sync_api = pytest.importorskip("playwright.sync_api", reason="NOT TESTED: playwright is missing")
