@@ -409,6 +409,17 @@ def test_a_repeat_costs_no_hash_and_is_answered_at_once(house):
     assert len(house.passwords.calls) == 1
 
 
+def test_what_one_address_proved_is_no_answer_to_another(house):
+    house.book.add("user:aladdin", "open sesame")
+    right = b"Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="
+    first = house.send(right, Peer("192.0.2.1", tls=True))
+    house.passwords.calls.clear()
+    assert house.send(right, Peer("192.0.2.1", tls=True)) is first
+    assert house.passwords.calls == []
+    assert isinstance(house.send(right, Peer("203.0.113.7", tls=True)), Principal)
+    assert len(house.passwords.calls) == 1  # a guess there is counted, right or wrong
+
+
 def test_failures_are_never_remembered(house):
     house.book.add("user:alice", "open sesame")
     assert isinstance(house.call("alice", "to be set"), Rejection)

@@ -294,8 +294,10 @@ class Basic:
     """Prove the caller by name and password, sent with every request.
 
     A right password is remembered for ``ttl`` seconds under a digest keyed with ``cache_key`` (random, of this process
-    alone), so that only the first of many requests costs a hash; failures are never remembered. Over plaintext it is
-    refused except from loopback: the password is exposed by then, but its owner learns so early.
+    alone), so that only the first of many requests costs a hash; failures are never remembered. It is remembered for
+    the address that it came from: elsewhere, a guess that is right while its owner is at work must be counted like one
+    that is wrong. Over plaintext it is refused except from loopback: the password is exposed by then, but its owner
+    learns so early.
     """
 
     name = "basic"
@@ -328,9 +330,10 @@ class Basic:
     def recall(self, request: Request) -> Principal | None:
         """Return whom the very same credentials proved lately."""
         value = request.fields.get(b"authorization")
-        if value is not None and value[:_PREFIX] == b"Basic " and request.peer.tls:
+        peer = request.peer
+        if value is not None and value[:_PREFIX] == b"Basic " and peer.tls:
             keyed = self._keyed.copy()
-            keyed.update(value[_PREFIX:])
+            keyed.update(value[_PREFIX:] + b"\n" + peer.address.encode())
             proved = self._proved(keyed.digest())
             if proved is not None and self._clock() < proved[1]:
                 return proved[0]
@@ -350,7 +353,7 @@ class Basic:
         if not 0 < len(encoded) <= _LONGEST:
             return Rejection(MALFORMED_CREDENTIAL, "Basic credentials of an impossible length")
         keyed = self._keyed.copy()
-        keyed.update(encoded)
+        keyed.update(encoded + b"\n" + peer.address.encode())
         return keyed.digest()
 
     def verify(self, credential: bytes, request: Request) -> Soon[Principal | Rejection]:

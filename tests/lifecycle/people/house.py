@@ -49,9 +49,7 @@ def within(
 async def person(watchword: Watchword, name: str = "alice", address: str = "", scopes: tuple[str, ...] = ()) -> str:
     """Add somebody with a password, and an address if one is given; return the subject's name."""
     subject = (await watchword.lifecycle.add_subject(f"user:{name}", by="test")).name
-    await watchword.lifecycle.issue(
-        Kind.PASSWORD, subject, by="test", scopes=scopes, options={"password": PASSWORD}
-    )
+    await watchword.lifecycle.issue(Kind.PASSWORD, subject, by="test", scopes=scopes, options={"password": PASSWORD})
     if address:
         await watchword.accounts.add_address(subject, address, by="test")
     return subject
