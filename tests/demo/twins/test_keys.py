@@ -35,9 +35,9 @@ def test_signatures(play: Any) -> None:
 def test_a_server_that_forgets_signatures_is_found_out(play: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     judge = Signature._judge
 
-    def forgetful(self: Signature, key: Any, credential: Any, request: Any) -> Any:
+    def forgetful(self: Signature, *judged: Any) -> Any:
         self._ephemeral = type("Forgetful", (), {"claim": lambda *_: True})()
-        return judge(self, key, credential, request)
+        return judge(self, *judged)
 
     monkeypatch.setattr(Signature, "_judge", forgetful)
 
