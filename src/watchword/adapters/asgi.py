@@ -10,7 +10,7 @@ from watchword.adapters.problem import problem
 from watchword.codec.forwarded import TrustedProxies
 from watchword.gate import Gate, Route
 from watchword.model.reason import BODY_TOO_LARGE, MALFORMED_REQUEST, NO_ROUTE
-from watchword.model.request import Peer, Request
+from watchword.model.request import NOT_REPEATED, Peer, Request
 from watchword.model.verdict import Allow, Deny, Headers, Principal, Rejection
 
 __all__ = [
@@ -96,18 +96,37 @@ def _peer(address: str, tls: bool) -> Peer:
 
 def request_of(scope: Scope, proxies: TrustedProxies | None = None, body: bytes | None = None) -> Request:
     """Return the gate's view of an HTTP or WebSocket scope."""
+    request: Request = _Seen()
     try:
-        method, path, query, client = scope["method"], scope["raw_path"], scope["query_string"], scope["client"]
+        path, client = scope["raw_path"], scope["client"]
+        request.method, request.query = scope["method"], scope["query_string"]
+        request.headers = headers = scope["headers"]
+        request.fields = fields = dict(headers)
     except KeyError:  # a WebSocket has no method; servers may leave the others out
-        get = scope.get
-        method, path, query, client = get("method", "GET"), get("raw_path"), get("query_string", b""), get("client")
+        return _request_of(scope, proxies, body)
+    if path is None or len(fields) != len(headers):
+        return _request_of(scope, proxies, body)
+    request.path, request.body, request.repeated = path, body, NOT_REPEATED
+    if proxies is None and client and not scope.get("extensions"):  # as peer_of has it, for most
+        request.peer = _peer(client[0], scope.get("scheme") in _ENCRYPTED)
+    else:
+        request.peer = peer_of(scope, proxies)
+    return request
+
+
+class _Seen(Request):
+    """Be a request whose attributes are set one by one: to hand them all to ``__init__`` takes half as long again."""
+
+    __slots__ = ()
+    __init__ = object.__init__
+
+
+def _request_of(scope: Scope, proxies: TrustedProxies | None, body: bytes | None) -> Request:
+    get, path = scope.get, scope.get("raw_path")
     if path is None:
         path = scope["path"].encode()
-    if proxies is None and client and not scope.get("extensions"):  # as peer_of has it, for most
-        peer = _peer(client[0], scope.get("scheme") in _ENCRYPTED)
-    else:
-        peer = peer_of(scope, proxies)
-    return Request(method, path, query, scope["headers"], peer, body)
+    peer = peer_of(scope, proxies)
+    return Request(get("method", "GET"), path, get("query_string", b""), scope["headers"], peer, body)
 
 
 def wants_body(route: Route, request: Request) -> bool:
@@ -187,11 +206,10 @@ class WatchwordMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Decide, then render the refusal or call the application."""
-        kind = scope["type"]
+        kind, front = scope["type"], self._front
         if kind == "lifespan":
             await self._app(scope, self._lifespan(receive), send)
             return
-        front = self._front
         request = request_of(scope, front.proxies)
         broken = None if front.running else await ready(front, request)
         if broken is not None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import final
 
-__all__ = ["SINGLE_FIELDS", "Peer", "Request"]
+__all__ = ["NOT_REPEATED", "SINGLE_FIELDS", "Peer", "Request"]
+
+NOT_REPEATED: frozenset[bytes] = frozenset()
+"""What ``Request.repeated`` nearly always is."""
 
 # A second copy of one of these lets two readers judge two requests (RFC 9110 section 5.3), so it is refused.
 SINGLE_FIELDS = frozenset(
@@ -46,7 +49,6 @@ class Peer:
         return f"Peer({self.address!r}, tls={self.tls}, certificate={'present' if self.certificate else None})"
 
 
-@final
 class Request:
     """Present one HTTP request to the gate.
 
@@ -73,7 +75,7 @@ class Request:
         self.peer: Peer = peer
         self.body: bytes | None = body
         self.fields: dict[bytes, bytes] = dict(headers)
-        self.repeated: frozenset[bytes] = _NONE
+        self.repeated: frozenset[bytes] = NOT_REPEATED
         if len(self.fields) != len(headers):
             self._note_repeated()
 
@@ -93,6 +95,3 @@ class Request:
 
     def __repr__(self) -> str:  # headers and query may hold secrets
         return f"Request({self.method} {self.path.decode('ascii', 'backslashreplace')})"
-
-
-_NONE: frozenset[bytes] = frozenset()
