@@ -14,8 +14,10 @@ import pytest
 
 from watchword import Watchword
 from watchword.codec.passwords import Cost
+from watchword.codec.secrets import new_id, new_secret
 from watchword.lifecycle.people.importing import Importing, newcomer_of
 from watchword.model.credential import Kind
+from watchword.model.verdict import Principal
 from watchword.server.app import ServerApp, create_app
 from watchword.server.config.settings import Limits, Settings
 
@@ -71,7 +73,16 @@ async def _basic(app: ServerApp, name: str) -> tuple[int, list[tuple[bytes, byte
     return await _send(app, "GET", "/whoami", [(b"authorization", b"Basic " + pair)], b"")
 
 
-WAYS = {"login": _login, "basic": _basic}
+async def _refresh(app: ServerApp, name: str) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    """Send a token that has the form of one of this person's family; of nobody's for who is unknown."""
+    family = _families.get(name) or _families.setdefault(name, new_id("fam_"))
+    token = f"rt_{family.removeprefix('fam_')}.{new_secret('')}.0.{new_secret('')}"
+    body = json.dumps({"refresh_token": token}).encode()
+    return await _send(app, "POST", "/refresh", [(b"content-type", b"application/json")], body)
+
+
+_families: dict[str, str] = {}
+WAYS = {"login": _login, "basic": _basic, "refresh": _refresh}
 
 
 async def _add(watchword: Watchword, names: Sequence[str]) -> None:
@@ -79,6 +90,15 @@ async def _add(watchword: Watchword, names: Sequence[str]) -> None:
         await watchword.lifecycle.add_subject(f"user:{name}", by="test")
         options = {"password": "correct horse battery staple"}
         await watchword.lifecycle.issue(Kind.PASSWORD, f"user:{name}", by="test", options=options)
+
+
+async def _begin(watchword: Watchword, names: Sequence[str]) -> None:
+    """Add people who have logged in."""
+    _families.clear()
+    await _add(watchword, names)
+    for name in names:
+        who = Principal(f"user:{name}", "login", "", factors=("pwd",))
+        _families[name] = (await watchword.families.start(who, by="test")).family.id
 
 
 def _without_reference(answer: tuple[int, list[tuple[bytes, bytes]], bytes]) -> tuple[object, ...]:
@@ -96,7 +116,7 @@ def test_the_bytes_are_the_same(way: str) -> None:
         watchword, app = _server()
         await watchword.start()
         try:
-            await _add(watchword, ["alice", "gone"])
+            await _begin(watchword, ["alice", "gone"])
             await watchword.lifecycle.set_enabled("user:gone", False, by="test")
             wrong, unknown, disabled = [await WAYS[way](app, name) for name in ("alice", "ghost", "gone")]
             assert wrong[0] == 401
@@ -139,7 +159,13 @@ async def _take_over(watchword: Watchword, names: Sequence[str]) -> None:
     await Importing(watchword.store, clock=watchword.clock).add([newcomer_of(row) for row in rows], by="test")
 
 
-PEOPLE = {"login": _add, "basic": _add, "login after an import": _take_over, "basic after an import": _take_over}
+PEOPLE = {
+    "login": _add,
+    "basic": _add,
+    "refresh": _begin,
+    "login after an import": _take_over,
+    "basic after an import": _take_over,
+}
 
 
 async def _timings(way: str) -> tuple[list[float], list[float]]:

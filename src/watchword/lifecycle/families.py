@@ -153,24 +153,27 @@ class Families:
         return Rejection(REPLAYED, "the family keeps changing", _AGAIN, credential=id)
 
     async def _usable(self, id: str, proof: str, now: float) -> Credential | Rejection:
-        """Return the family that the proof is of, if it may be refreshed at all: no grace is asked before this."""
-        family = await self._records.credential(id)
+        """Return the family that the proof is of, if it may be refreshed at all: no grace is asked before this.
+
+        The proof comes first, so that who has none cannot tell by the time which families there are.
+        """
+        family = _one_of(await self._records.credential(id))
+        if not hmac.compare_digest(family.detail["proof"], digest(proof).hex()):
+            return Rejection(UNKNOWN_CREDENTIAL, "proof", credential=family.id)
         refused = await standing(self._records, family, Kind.REFRESH, now)
-        if refused is not None or family is None:
-            return refused or Rejection(UNKNOWN_CREDENTIAL)
+        if refused is not None:
+            return refused
         login = await self._records.credential(family.detail.get("login", ""))
         if login is not None and login.revoked_at is not None:  # while the login that it proved was under way
             return Rejection(REVOKED, "its login", credential=id)
-        if not hmac.compare_digest(family.detail["proof"], digest(proof).hex()):
-            return Rejection(UNKNOWN_CREDENTIAL, "proof", credential=id)
         return family
 
     async def holder(self, token: str) -> Credential | None:
         """Return the family that the token is or once was of, None when it proves none."""
         parts = _parts(token)
-        family = None if parts is None else await self._records.credential(parts[0])
-        if parts is None or family is None or family.kind is not Kind.REFRESH:
+        if parts is None:
             return None
+        family = _one_of(await self._records.credential(parts[0]))
         return family if hmac.compare_digest(family.detail["proof"], digest(parts[1]).hex()) else None
 
     def _following(self, family: Credential, token: str, now: float) -> tuple[Credential, str]:
@@ -201,6 +204,15 @@ class Families:
                     return Refreshed(family, successor)
         await self._lifecycle.revoke(family.id, reason="a refresh token was used twice", by=_BY)
         return Rejection(REPLAYED, "the family is revoked", credential=family.id)
+
+
+# Stands where no family is, so that looking at one takes as long.
+_NOBODYS: Final = Credential(id="", kind=Kind.REFRESH, subject="", created_at=0, detail={"proof": "-" * 64})
+
+
+def _one_of(family: Credential | None) -> Credential:
+    found = family or _NOBODYS
+    return found if found.kind is Kind.REFRESH else _NOBODYS
 
 
 def _token(family: str, proof: str, generation: int, secret: str) -> str:
