@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.mint import CA_SUBJECT, MINTS, Draft, Minted, Workshop
 from watchword.lifecycle.signing import LONGEST_LIFE, begin_signing, instead_of
 from watchword.lifecycle.values import networks_of, scopes_of, subject_of
-from watchword.lifecycle.voiding import ALWAYS, VOID, client_taken_back, taken_back, void_up_to
+from watchword.lifecycle.voiding import ALWAYS, VOID, client_taken_back, client_void, taken_back, void_up_to
 from watchword.model.credential import Credential, Kind, State
 from watchword.model.ports import Clock
 from watchword.model.records import Add, Change, Event, Publish, Subject, Swap, Topic
@@ -166,9 +166,9 @@ class Lifecycle:
         """Revoke now and for good: what is cached is evicted, tokens that came from it are void. Idempotent.
 
         With a password end its owner's sessions and refresh tokens: whoever knew it may hold some. With an outside
-        identity end those that were begun with it. For the signing key
-        in use comes another, and what the revoked one signed is void. The successor from a rotation is another
-        credential, and stays.
+        identity end those that were begun with it. With an OAuth client's record every access token of the client is
+        void, people's too. For the signing key in use comes another, and what the revoked one signed is void. The
+        successor from a rotation is another credential, and stays.
         """
         for _ in range(_TRIES):
             now = self._clock()
@@ -185,11 +185,21 @@ class Lifecycle:
                 ended = await self._ended(record.subject, f"{record.id} was revoked", by, now)
             elif record.kind is Kind.IDENTITY:
                 ended = await self._ended(record.subject, f"{record.id} was revoked", by, now, login=record.id)
+            elif record.kind is Kind.OAUTH_CLIENT:
+                changed, ended = await self._client_ended(changed, now)
             elif record.kind is Kind.SIGNING_KEY:
                 ended = await instead_of(record, self._workshop, by, now)
             if await self._commit(Swap(changed), *voids, event, *ended):
                 return changed
         raise LifecycleError(f"{id} keeps changing", "try again")
+
+    async def _client_ended(self, revoked: Credential, now: float) -> tuple[Credential, list[Change]]:
+        """Return the record and what besides voids every token of its client: they name the client, not the secret."""
+        first = str(revoked.detail["client_id"])
+        if first != revoked.id:
+            return revoked, client_taken_back(await self.show(first), now)
+        detail, void = client_void(revoked, now)
+        return replace(revoked, detail=detail), [void]
 
     async def _ended(self, subject: str, why: str, by: str, now: float, *, login: str = "") -> list[Change]:
         """Return what ends the subject's sessions and refresh families, or those that ``login`` began."""

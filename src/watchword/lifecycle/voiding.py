@@ -7,13 +7,14 @@ record remembers it, so that no order of acts and no clock lets a token of befor
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from watchword.lifecycle.signing import LONGEST_LIFE
 from watchword.model.credential import Credential
 from watchword.model.records import Change, Publish, Subject, Swap, Topic
 
-__all__ = ["ALWAYS", "VOID", "client_taken_back", "taken_back", "void_up_to"]
+__all__ = ["ALWAYS", "VOID", "client_taken_back", "client_void", "taken_back", "void_up_to"]
 
 ALWAYS: Final = 253_402_300_799
 """The last second of the year 9999: a disabled subject's tokens are void whenever they were or will be issued."""
@@ -42,6 +43,12 @@ def taken_back(owner: Subject, now: float) -> list[Change]:
 
 def client_taken_back(first: Credential, now: float) -> list[Change]:
     """Return what voids every access token that an OAuth client was given; ``first`` is the record of its client id."""
+    detail, void = client_void(first, now)
+    return [Swap(first.changed(detail=detail)), void]
+
+
+def client_void(first: Credential, now: float) -> tuple[Mapping[str, Any], Publish]:
+    """Return the detail of the client id's record, the moment noted, and what voids its tokens up to then."""
     at = void_up_to(first, now)
     void = Publish(Topic.SUBJECT, f"client:{first.id}", at, int(now) + LONGEST_LIFE)
-    return [Swap(first.changed(detail={**first.detail, VOID: at})), void]
+    return {**first.detail, VOID: at}, void

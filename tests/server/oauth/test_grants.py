@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import httpx2
 import pytest
 from tests.server.live import Live, live
-from tests.server.oauth.flow import App, code_of, login
+from tests.server.oauth.flow import CALLBACK, App, code_of, login
+
+from watchword.model.credential import Kind, State
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +58,32 @@ def test_a_public_client_has_no_client_credentials(http: httpx2.Client, server: 
     app = App(server, public=True)
     form = {"grant_type": "client_credentials", "client_id": app.id}
     assert http.post("/oauth/token", data=form).json() == {"error": "unauthorized_client"}
+
+
+def test_rfc6749_4_4_nobody_is_a_public_client_by_its_id_alone(http: httpx2.Client, server: Live) -> None:
+    """Whoever knows the id, which stands in every browser, would get tokens for the client's service."""
+    options = {"public": True, "redirect_uris": [CALLBACK]}  # where no grants are named, there is this one
+    client = server.issue(Kind.OAUTH_CLIENT, "service:app", scopes=("orders:read",), options=options)
+    assert "client_credentials" in client.credential.detail["grants"]
+    form = {"grant_type": "client_credentials", "client_id": client.material["client_id"]}
+    answer = http.post("/oauth/token", data=form)
+    assert (answer.status_code, answer.json()) == (400, {"error": "unauthorized_client"})
+
+
+@pytest.mark.parametrize("rotations", [0, 1], ids=["its own record", "a rotation's"])
+def test_with_a_client_end_the_tokens_that_it_holds_for_people(
+    http: httpx2.Client, server: Live, rotations: int
+) -> None:
+    app = App(server)
+    id = app.id
+    for _ in range(rotations):
+        id = server.do(server.watchword.lifecycle.rotate(id, overlap=600, by="test")).credential.id
+    bearer = {"authorization": "Bearer " + app.redeem(http, code_of(http, app)).json()["access_token"]}
+    assert http.get("/whoami", headers=bearer).status_code == 200
+    server.do(server.watchword.lifecycle.revoke(id, reason="broken into", by="test"))
+    server.watchword.watch.due = 0.0
+    assert http.get("/whoami", headers=bearer).status_code == 401
+    assert server.do(server.watchword.lifecycle.show(id)).state(time.time()) is State.REVOKED
 
 
 def test_a_client_whose_rights_shrank_refreshes_less(http: httpx2.Client, server: Live) -> None:

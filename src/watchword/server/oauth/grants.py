@@ -48,7 +48,8 @@ class Grants:
             return _refused(MALFORMED_REQUEST, "grant_type", "invalid_request")
         if grant not in GRANTS:
             return _refused(REFUSED_GRANT, "grant_type", "unsupported_grant_type")
-        if grant not in client.detail.get("grants", ()):
+        anybodys = grant == "client_credentials" and client.detail.get("public") is True  # RFC 6749 section 4.4
+        if anybodys or grant not in client.detail.get("grants", ()):
             return _refused(REFUSED_GRANT, "grants", "unauthorized_client")
         if form.get("resource", self._watchword.audience) != self._watchword.audience:
             return _refused(REFUSED_GRANT, "resource", "invalid_target")  # RFC 8707 section 2.2
