@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from watchword.app import Watchword
 from watchword.codec.oidc import challenge_of
 from watchword.codec.passwords.hashing import Cost
 from watchword.lifecycle.authorization import Ask, Granted, Refusal, fresh_enough, judged, registered
+from watchword.lifecycle.families import Families
 from watchword.model.credential import Credential, Kind, State
 from watchword.model.verdict import Principal, Rejection
 
@@ -95,32 +97,43 @@ def test_freshness(ask: dict[str, str], at: float, asked_at: float | None, fresh
     assert fresh_enough(found, at, 100.0, asked_at) is fresh
 
 
-def race(url: str) -> None:
-    async def work() -> tuple[list[Any], State]:
+def in_house(url: str, work: Callable[[Watchword], Coroutine[Any, Any, None]]) -> None:
+    async def run() -> None:
         house = Watchword(url, root_key="A" * 43, password_cost=Cost(memory=64, passes=1))
         await house.start()
         try:
-            for name in ("user:alice", "service:app"):
-                await house.lifecycle.add_subject(name, by="t")
-            options = {"grants": ["authorization_code"], "redirect_uris": [KNOWN[0]], "first_party": True}
-            await house.lifecycle.issue(Kind.OAUTH_CLIENT, "service:app", by="t", scopes=("a",), options=options)
-            (client,) = await house.store.credentials(kind=Kind.OAUTH_CLIENT)
-            session = await house.lifecycle.issue(Kind.SESSION, "user:alice", by="t", scopes=("a",))
-            who = Principal("user:alice", "session", session.credential.id, frozenset({"a"}), ("pwd",), 1)
-            ask = judged({**FIELDS, "client_id": client.id}, client, "x", house.clock())
-            assert isinstance(ask, Ask)
-            code = await house.authorizations.grant(ask, who)
-            redeem = house.authorizations.redeem
-            found = await asyncio.gather(*(redeem(code, client, KNOWN[0], VERIFIER) for _ in range(100)))
-            (won,) = [each for each in found if isinstance(each, Granted)]
-            family = await house.lifecycle.show(won.refreshed.family.id)
-            return list(found), family.state(house.clock())
+            await work(house)
         finally:
             await house.stop()
 
-    found, state = asyncio.run(work())
-    assert sum(isinstance(each, Rejection) for each in found) == 99
-    assert state is State.REVOKED
+    asyncio.run(run())
+
+
+async def granted(house: Watchword) -> tuple[str, Credential]:
+    """Return a code and its client."""
+    for name in ("user:alice", "service:app"):
+        await house.lifecycle.add_subject(name, by="t")
+    options = {"grants": ["authorization_code"], "redirect_uris": [KNOWN[0]], "first_party": True}
+    await house.lifecycle.issue(Kind.OAUTH_CLIENT, "service:app", by="t", scopes=("a",), options=options)
+    (client,) = await house.store.credentials(kind=Kind.OAUTH_CLIENT)
+    session = await house.lifecycle.issue(Kind.SESSION, "user:alice", by="t", scopes=("a",))
+    who = Principal("user:alice", "session", session.credential.id, frozenset({"a"}), ("pwd",), 1)
+    ask = judged({**FIELDS, "client_id": client.id}, client, "x", house.clock())
+    assert isinstance(ask, Ask)
+    return await house.authorizations.grant(ask, who), client
+
+
+def race(url: str) -> None:
+    async def work(house: Watchword) -> None:
+        code, client = await granted(house)
+        redeem = house.authorizations.redeem
+        found = await asyncio.gather(*(redeem(code, client, KNOWN[0], VERIFIER) for _ in range(100)))
+        (won,) = [each for each in found if isinstance(each, Granted)]
+        family = await house.lifecycle.show(won.refreshed.family.id)
+        assert sum(isinstance(each, Rejection) for each in found) == 99
+        assert family.state(house.clock()) is State.REVOKED
+
+    in_house(url, work)
 
 
 def test_100_uses_have_one_winner_whose_family_ends_sqlite(tmp_path: Path) -> None:
@@ -130,3 +143,41 @@ def test_100_uses_have_one_winner_whose_family_ends_sqlite(tmp_path: Path) -> No
 @pytest.mark.postgres
 def test_100_uses_have_one_winner_whose_family_ends_postgresql(postgres_url: str) -> None:
     race(postgres_url)
+
+
+@pytest.mark.parametrize("order", ["ended, then begun", "listed, begun, ended"])
+def test_no_family_survives_that_everything_ends_while_its_code_is_redeemed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: str
+) -> None:
+    async def work(house: Watchword) -> None:
+        code, client = await granted(house)
+
+        async def redeem() -> Granted | Rejection:
+            return await house.authorizations.redeem(code, client, KNOWN[0], VERIFIER)
+
+        if order == "ended, then begun":
+            begin = house.families.start
+
+            async def late(*given: Any, **more: Any) -> Any:
+                await house.sessions.end_everything("user:alice", by="t")
+                return await begin(*given, **more)
+
+            monkeypatch.setattr(Families, "start", lambda _, *given, **more: late(*given, **more))
+            found = await redeem()
+            assert isinstance(found, Rejection)
+            assert found.reason.code == "revoked"
+        else:
+            commit, calls = house.lifecycle._commit, iter(range(100))
+
+            async def slow(*changes: Any) -> bool:
+                if next(calls) == 0:
+                    assert isinstance(await redeem(), Granted)
+                return await commit(*changes)
+
+            monkeypatch.setattr(house.lifecycle, "_commit", slow)
+            await house.sessions.end_everything("user:alice", by="t")
+            assert next(calls) > 1
+        (family,) = await house.store.credentials(kind=Kind.REFRESH)
+        assert family.state(house.clock()) is State.REVOKED
+
+    in_house(f"sqlite:///{tmp_path}/w.db", work)

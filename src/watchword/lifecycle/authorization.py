@@ -21,7 +21,8 @@ from watchword.lifecycle.values import networks_of, rate_of
 from watchword.lifecycle.verbs import Lifecycle
 from watchword.model.credential import Credential, Kind
 from watchword.model.ports import Clock, Ephemeral, Records
-from watchword.model.reason import MALFORMED_CREDENTIAL, REFUSED_GRANT, REPLAYED
+from watchword.model.reason import MALFORMED_CREDENTIAL, REFUSED_GRANT, REPLAYED, REVOKED
+from watchword.model.records import Swap
 from watchword.model.verdict import Constraints, Principal, Rejection
 from watchword.standing import standing
 
@@ -41,7 +42,9 @@ _SCOPE: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]
 _LOOPBACK: Final = re.compile(r"http://(127\.0\.0\.1|\[::1\])(?::([0-9]{1,5}))?((?:/.*)?)")
 _PROMPTS: Final = frozenset({"none", "login", "consent", "select_account"})
 _LONGEST: Final = 512
-_CHAIN: Final = 8  # rotations of a client's secret that are followed
+_TRIES: Final = 8
+_BY: Final = "service:watchword"
+_CHAIN: Final = 1000  # rotations of a client's secret that are followed
 
 _UNSUPPORTED: Final = {
     "request": "request_not_supported",
@@ -196,6 +199,8 @@ class Authorizations:
     async def client(self, client_id: str) -> Credential | None:
         """Return the client's record, the newest where its secret was rotated; None unless it may be used."""
         record = await self._records.credential(client_id) if client_id.startswith("cli_") else None
+        if record is not None and record.detail.get("client_id") != client_id:  # a rotation's: no name to clients
+            return None
         for _ in range(_CHAIN):
             if record is None or record.replaced_by is None:
                 break
@@ -259,7 +264,7 @@ class Authorizations:
             return Rejection(refused.reason, "the login of this code", credential=client.id)
         return await self._given(code, value, certificate)
 
-    async def _given(self, code: str, value: Mapping[str, Any], certificate: bytes | None) -> Granted:
+    async def _given(self, code: str, value: Mapping[str, Any], certificate: bytes | None) -> Granted | Rejection:
         limit = None if value["limit"] is None else rate_of(value["limit"])
         who = Principal(
             subject=value["subject"],
@@ -277,7 +282,24 @@ class Authorizations:
         # Who replayed the code meanwhile found no family yet, and left word.
         if await self._ephemeral.get(_place("replayed", code)) is not None:
             await self._void(value["family"])
+        if not await self._still_there(value["session"]):
+            await self._lifecycle.revoke(value["family"], reason="its login ended meanwhile", by=_BY)
+            return Rejection(REVOKED, "the login of this code", credential=value["client"])
         return Granted(refreshed, value["nonce"])
+
+    async def _still_there(self, session: str) -> bool:
+        """Return whether the session outlived the beginning of its family.
+
+        Whoever ends a person's logins lists them first. The family is there now: ended later, they find it or lose to
+        this write and look again; ended before, the session says so.
+        """
+        for _ in range(_TRIES):
+            record = await self._records.credential(session)
+            if record is None or record.revoked_at is not None:
+                return False
+            if await self._records.write(Swap(record.changed())):
+                return True
+        return False
 
     async def _replayed(self, code: str, client: Credential) -> Rejection:
         """Revoke what the code gave (RFC 6749 section 4.1.2): one of the two who have it is a thief."""
@@ -290,7 +312,7 @@ class Authorizations:
 
     async def _void(self, family: str) -> None:
         if await self._records.credential(family) is not None:
-            await self._lifecycle.revoke(family, reason="its code was used twice", by="service:watchword")
+            await self._lifecycle.revoke(family, reason="its code was used twice", by=_BY)
 
 
 def _place(kind: str, code: str) -> str:

@@ -166,6 +166,15 @@ def test_a_client_goes_on_while_its_secret_rotates(server: Live, browser: httpx2
 # --- the login's freshness --------------------------------------------------------------------------------------------
 
 
+def test_a_client_goes_on_after_many_rotations_by_its_own_name_alone(server: Live, browser: httpx2.Client) -> None:
+    app = App(server)
+    id = app.id
+    for _ in range(10):
+        id = server.do(server.watchword.lifecycle.rotate(id, overlap=0, by="test")).credential.id
+    assert "code" in answer_of(browser.get(app.place()))
+    assert browser.get(app.place(client_id=id)).status_code == 400
+
+
 def test_prompt_none_shows_nothing(stranger: httpx2.Client, browser: httpx2.Client, app: App) -> None:
     """MUST 16."""
     answer = answer_of(stranger.get(app.place(prompt="none")))
