@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.lifecycle.people.factors import Patience
 from tests.lifecycle.people.house import Clock, person, within
 from watchword.app import Watchword
 from watchword.codec.otp import Totp
-from watchword.lifecycle.people.ceremonies import FIRST, SECOND, Pending, Proven, Stage, following, proving_now
+from watchword.lifecycle.people.ceremonies import (
+    FIRST,
+    SECOND,
+    Ceremonies,
+    Pending,
+    Proven,
+    Stage,
+    following,
+    proving_now,
+)
+from watchword.lifecycle.people.factors import SecondFactors
 from watchword.lifecycle.people.logins import Visitor
 from watchword.model.credential import Kind
 from watchword.model.verdict import Principal, Rejection
@@ -174,6 +186,33 @@ def test_a_hundred_right_answers_at_once_are_one_login(url: str) -> None:
         finish = watchword.ceremonies._finish
         won = await asyncio.gather(*(finish(pending, "otp") for _ in range(100)))
         assert sum(isinstance(each, Proven) for each in won) == 1
+
+    within(play, url)
+
+
+def test_a_hundred_enrolments_at_once_are_one_app(url: str) -> None:
+    """Each is in a ceremony of its own: whoever knows the password may begin as many as they like."""
+
+    async def play(watchword: Watchword) -> None:
+        me = await person(watchword)
+        (password,) = await watchword.store.credentials(kind=Kind.PASSWORD, subject=me)
+        who = Principal(me, "login", password.id, factors=("pwd",))
+        proving = replace(watchword.ceremonies._proving, meter=Patience())
+        ceremonies = Ceremonies(proving, SecondFactors(proving), required="required")
+
+        async def one(number: int) -> object:
+            pending = await ceremonies.begin(who, "pwd", browser=f"b{number}")
+            draft = await watchword.factors.begin_totp(me)
+            code = Totp(draft.secret).code(int(watchword.clock()) // 30)
+            ready.append(number)
+            while len(ready) < 100:
+                await asyncio.sleep(0)
+            return await ceremonies.by_enrolment(pending.handle, draft.handle, code, name="App", browser=f"b{number}")
+
+        ready: list[int] = []
+        done = await asyncio.gather(*(one(number) for number in range(100)))
+        assert sum(isinstance(each, Proven) for each in done) == 1
+        assert len(await watchword.store.credentials(kind=Kind.TOTP, subject=me)) == 1
 
     within(play, url)
 

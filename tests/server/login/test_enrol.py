@@ -99,3 +99,41 @@ def test_a_service_has_no_app_to_set_up(client: httpx2.Client, server: Live) -> 
     server.issue(Kind.PASSWORD, server.service("batch"), options={"password": PASSWORD})
     answer = client.post("/login", json={"username": "batch", "password": PASSWORD})
     assert answer.status_code == 200
+
+
+def test_who_has_a_factor_by_now_is_given_none_by_another(client: httpx2.Client, person: Person, server: Live) -> None:
+    """Who knows the password keeps a ceremony from before, and waits until the owner has set up an app."""
+    with server.client() as thief:
+        stolen = begun(thief, person)
+        page = begun(client, person)
+        assert submit(client, page, "/login/enrol", draft=hidden(page, "draft"), code=code(page)).status_code == 200
+        (own,) = server.do(server.watchword.store.credentials(kind=Kind.TOTP, subject=person.subject))
+        answer = submit(thief, stolen, "/login/enrol", draft=hidden(stolen, "draft"), code=code(stolen))
+        assert (answer.status_code, answer.headers.get("location")) == (303, "/login")
+        assert thief.get("/login/enrol").headers["location"] == "/login"
+        assert thief.get("/whoami").status_code == 401
+    assert server.do(server.watchword.store.credentials(kind=Kind.TOTP, subject=person.subject)) == [own]
+
+
+@pytest.mark.parametrize("how", ["password", "account"])
+def test_a_password_that_ended_enrols_nothing(client: httpx2.Client, person: Person, server: Live, how: str) -> None:
+    page = begun(client, person)
+    if how == "password":
+        server.do(server.watchword.lifecycle.revoke(person.password, reason="test", by="test"))
+    else:
+        server.do(server.watchword.lifecycle.set_enabled(person.subject, False, by="test"))
+    answer = submit(client, page, "/login/enrol", draft=hidden(page, "draft"), code=code(page))
+    assert (answer.status_code, answer.headers.get("location")) == (303, "/login")
+    assert client.get("/login/enrol").headers["location"] == "/login"
+    assert not server.do(server.watchword.store.credentials(kind=Kind.TOTP, subject=person.subject))
+
+
+def test_one_way_in_is_worth_one_app(client: httpx2.Client, person: Person, server: Live) -> None:
+    first = begun(client, person)
+    second = client.get("/login/enrol")
+    answers = []
+    for page in (first, second):
+        again = {"draft": hidden(page, "draft"), "code": code(page)}
+        answers.append(submit(client, page, "/login/enrol", **again).status_code)
+    assert answers == [200, 303]
+    assert len(server.do(server.watchword.store.credentials(kind=Kind.TOTP, subject=person.subject))) == 1

@@ -21,6 +21,7 @@ from watchword.lifecycle.people.passkeys import PasskeyDraft, PasskeyProof
 from watchword.lifecycle.people.proving import FACTORS, Proving, gone
 from watchword.model.credential import Credential, Kind
 from watchword.model.reason import NO_CREDENTIAL, RATE_LIMITED, SUBJECT_MISMATCH
+from watchword.model.records import Swap
 from watchword.model.verdict import NO_CONSTRAINTS, Principal, Rate, Rejection
 from watchword.standing import standing
 
@@ -218,12 +219,26 @@ class Ceremonies:
             return Rejection(SUBJECT_MISMATCH, "another's password", credential=who.credential)
         return await self._finish(pending, "pwd")
 
-    async def by_enrolment(self, handle: str, factor: Credential, *, browser: str = "") -> Proven | Rejection:
-        """Finish by the factor that was just enrolled, and so proven."""
-        pending = await self.look(handle, browser=browser)
-        if pending is None or pending.stage is not Stage.ENROLMENT_DUE or pending.subject != factor.subject:
+    async def enrolling(self, handle: str, *, browser: str = "") -> Pending | None:
+        """Return a ceremony that a factor is due in, if what began it still holds and there is no factor meanwhile."""
+        found = await self._enrolling(handle, browser)
+        return None if found is None else found[0]
+
+    async def by_enrolment(
+        self, handle: str, draft: str, code: str, *, name: str, browser: str = ""
+    ) -> Proven | Rejection:
+        """Finish by a code of the drafted app, which is a factor from then on.
+
+        The password or identity that began is swapped along with it: it cannot have ended, nor begun another enrolment
+        that came first. So who knew a password that was changed, or waits until its owner has an app, gets none.
+        """
+        found = await self._enrolling(handle, browser)
+        if found is None:
             return gone()
-        return await self._finish(pending, FACTORS[factor.kind])
+        pending, login = found
+        me, beside = pending.subject, (Swap(login.changed()),)
+        made = await self._factors.finish_totp(me, draft, code, name=name, by=me, beside=beside)
+        return made if isinstance(made, Rejection) else await self._finish(pending, FACTORS[made.kind])
 
     async def by_passkey_alone(
         self, passkey: str, response: Mapping[str, Any], *, next: str = ""
@@ -275,17 +290,28 @@ class Ceremonies:
         if await self._proving.take(_PURPOSE, pending.handle) is None:
             return gone()
         proved = proving_now(pending.proved, factor, int(self._proving.clock()), verified=verified)
-        first = pending.source or pending.login
-        record = await self._proving.records.credential(first)
-        kind = record.kind if record is not None else Kind.PASSWORD
-        refused = await standing(self._proving.records, record, kind, self._proving.clock())
-        if refused is not None or record is None:  # the password was changed meanwhile, or the account disabled
-            return refused or gone()
-        if kind in (Kind.PASSWORD, Kind.SESSION, Kind.REFRESH):
+        record = await self._begun_by(pending)
+        if isinstance(record, Rejection):
+            return record
+        if record.kind in (Kind.PASSWORD, Kind.SESSION, Kind.REFRESH):
             who = Principal(record.subject, _SCHEME, record.id, record.scopes, constraints=record.constraints())
         else:
             who = await self.entitled(record.subject, record.id)
         return Proven(_complete(who, proved), proved, pending.next, pending.source)
+
+    async def _enrolling(self, handle: str, browser: str) -> tuple[Pending, Credential] | None:
+        pending = await self.look(handle, browser=browser)
+        if pending is None or pending.stage is not Stage.ENROLMENT_DUE:
+            return None
+        login = await self._begun_by(pending)  # before the factors: what is enrolled after this look swaps it
+        return None if isinstance(login, Rejection) or await self._names(pending.subject) else (pending, login)
+
+    async def _begun_by(self, pending: Pending) -> Credential | Rejection:
+        """Return what began the ceremony; refused when the password was changed meanwhile, or the account disabled."""
+        record = await self._proving.records.credential(pending.source or pending.login)
+        kind = record.kind if record is not None else Kind.PASSWORD
+        refused = await standing(self._proving.records, record, kind, self._proving.clock())
+        return record if record is not None and refused is None else refused or gone()
 
     async def _names(self, subject: str) -> tuple[str, ...]:
         enrolled = await self._factors.enrolled(subject)

@@ -57,9 +57,11 @@ class SecondFactors:
         """Return a draft again, to show it once more after a wrong code."""
         return await self._apps.draft(subject, handle)
 
-    async def finish_totp(self, subject: str, handle: str, code: str, *, name: str, by: str) -> Credential | Rejection:
-        """Enrol the app that shows this code."""
-        return await self._apps.finish(subject, handle, code, name=name, by=by)
+    async def finish_totp(
+        self, subject: str, handle: str, code: str, *, name: str, by: str, beside: tuple[Change, ...] = ()
+    ) -> Credential | Rejection:
+        """Enrol the app that shows this code, only together with the changes ``beside``."""
+        return await self._apps.finish(subject, handle, code, name=name, by=by, beside=beside)
 
     async def verify_totp(self, subject: str, code: str) -> Credential | Rejection:
         """Return the app whose code this is; a code is accepted once."""

@@ -75,9 +75,11 @@ class Proving:
         now = self.clock()
         return [each for each in await held(self.records, subject, kind) if each.refusal(now) is None]
 
-    async def enrol(self, record: Credential, by: str) -> bool:
-        """Add a factor, with its audit event; False when its look-up is taken."""
-        return await self.write(Add(record), act(self.clock(), "issue", by, record.subject, record, "enrolled"))
+    async def enrol(self, record: Credential, by: str, *beside: Change) -> bool:
+        """Add a factor, with its audit event; False when its look-up is taken or a change ``beside`` it is lost."""
+        return await self.write(
+            *beside, Add(record), act(self.clock(), "issue", by, record.subject, record, "enrolled")
+        )
 
     async def room(self, subject: str, kind: Kind, most: int) -> None:
         """Raise LifecycleError when a subject has ``most`` of a kind."""

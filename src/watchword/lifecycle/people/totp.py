@@ -11,7 +11,7 @@ from watchword.lifecycle.mint import context
 from watchword.lifecycle.people.proving import TRIES, Proving, factor_name, gone
 from watchword.model.credential import Credential, Kind
 from watchword.model.reason import REPLAYED, UNKNOWN_CREDENTIAL, WRONG_SECRET
-from watchword.model.records import Swap
+from watchword.model.records import Change, Swap
 from watchword.model.verdict import Rejection
 
 __all__ = ["AppCodes", "TotpDraft"]
@@ -54,7 +54,9 @@ class AppCodes:
         totp = Totp(kept["secret"])
         return TotpDraft(handle, totp.secret, totp.uri(subject.partition(":")[2], self._proving.site.name))
 
-    async def finish(self, subject: str, handle: str, code: str, *, name: str, by: str) -> Credential | Rejection:
+    async def finish(
+        self, subject: str, handle: str, code: str, *, name: str, by: str, beside: tuple[Change, ...] = ()
+    ) -> Credential | Rejection:
         """Make the draft a factor, once, for who shows a code of it. That code proves nothing any more."""
         name, proving = factor_name(name), self._proving
         kept = await proving.look(_DRAFT, handle)
@@ -75,7 +77,7 @@ class AppCodes:
         detail = {"name": name, "step": step, "digits": 6, "period": 30, "algorithm": "SHA1"}
         sealed = proving.sealer.seal(kept["secret"].encode(), context(id))
         record = Credential(id, Kind.TOTP, subject, int(now), secret=sealed, detail=detail)
-        return record if await proving.enrol(record, by) else gone()
+        return record if await proving.enrol(record, by, *beside) else gone()
 
     async def verify(self, subject: str, code: str) -> Credential | Rejection:
         """Return the app whose code this is, to exactly one of any number of callers.

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from watchword.codec.otp import totp_svg
-from watchword.lifecycle.people.ceremonies import Pending, Stage
+from watchword.lifecycle.people.ceremonies import Pending
 from watchword.lifecycle.people.totp import TotpDraft
 from watchword.model.reason import UNKNOWN_CREDENTIAL
 from watchword.model.request import Request
@@ -45,8 +45,8 @@ class Enrolment:
         if refused is not None:
             return problem_response(refused)
         browser = self._entrance.visitor(request) or ""
-        pending = await self._ceremonies.look(self._entrance.ceremony(request), browser=browser)
-        if pending is None or pending.stage is not Stage.ENROLMENT_DUE:
+        pending = await self._ceremonies.enrolling(self._entrance.ceremony(request), browser=browser)
+        if pending is None:
             return redirect("/login")
         if http.method != "POST":
             return self._page(request, pending, await self._factors.begin_totp(pending.subject))
@@ -57,16 +57,14 @@ class Enrolment:
         fields = {} if isinstance(form, Rejection) else form
         handle, refused = fields.get("draft", ""), form if isinstance(form, Rejection) else entrance.forged(request)
         if refused is None:
-            finish, code = self._factors.finish_totp, fields.get("code", "")
-            made = await finish(subject, handle, code, name=_NAME, by=subject)
-            if not isinstance(made, Rejection):
-                proved = await self._ceremonies.by_enrolment(pending.handle, made, browser=browser)
-                if isinstance(proved, Rejection):
-                    entrance.refuse(request, proved)
-                    return redirect("/login")
+            finish, code = self._ceremonies.by_enrolment, fields.get("code", "")
+            proved = await finish(pending.handle, handle, code, name=_NAME, browser=browser)
+            if not isinstance(proved, Rejection):
                 return await self._let_in(request, await entrance.by_form(request, proved), subject)
-            refused = made
+            refused = proved
         deny = entrance.refuse(request, refused)
+        if await self._ceremonies.enrolling(pending.handle, browser=browser) is None:
+            return redirect("/login")
         draft = await self._factors.drafted_totp(subject, handle)
         again = draft if draft is not None else await self._factors.begin_totp(subject)
         return self._page(request, pending, again, deny)
