@@ -208,3 +208,18 @@ def test_nobody_is_asked_where_the_settings_say_so(tmp_path_factory: pytest.Temp
         given = person.log_in(client)
         assert given.status_code == 200
         assert whoami(client, given.json())["factors"] == ["pwd"]
+
+
+def test_a_step_up_of_a_token_is_no_way_to_a_session(server: Live, client: httpx2.Client, person: Person) -> None:
+    """A stolen access token and a password, or one code, would be worth a whole session with all its factors."""
+    given = person.tokens(client)
+    due = client.post("/login/step-up", json={}, headers={"authorization": f"Bearer {given['token']}"}).json()
+    assert due["challenge"]
+    with server.client() as thief:
+        for proof in ({"password": PASSWORD}, {"code": person.recovery[0]}):
+            cookie = {"cookie": f"ceremony={due['challenge']}"}
+            answer = thief.post("/login/mfa", data=proof, headers=cookie)
+            assert (answer.status_code, answer.headers.get("location")) == (303, "/login")
+            assert "set-cookie" not in answer.headers
+    answer = client.post("/login/mfa", json={"challenge": due["challenge"], "code": person.recovery[0]})
+    assert answer.status_code == 200, "nothing is spent"

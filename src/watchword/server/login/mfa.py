@@ -64,6 +64,9 @@ class SecondFactor:
         if isinstance(form, Rejection):
             return await self._page(request, entrance.refuse(request, form))
         browser = entrance.visitor(request) or ""
+        pending = await self._ceremonies.look(handle, browser=browser)
+        if pending is None or pending.stage is not Stage.SECOND_DUE:  # a program's step-up is no way to a session
+            return redirect("/login")
         proved = entrance.forged(request) or await self._proved(request, handle, form, browser)
         if isinstance(proved, Proven):
             return await entrance.by_form(request, proved)
