@@ -268,7 +268,7 @@ def _judged(answer: Mapping[str, Any], kind: str, challenge: bytes, site: Site) 
     if data.get("type") != kind:
         return Rejection(BAD_TYPE, "ceremony")
     said = data.get("challenge")
-    if not isinstance(said, str) or not hmac.compare_digest(said.encode(), to_base64url(challenge)):
+    if not isinstance(said, str) or not hmac.compare_digest(said.encode("utf-8", "replace"), to_base64url(challenge)):
         return Rejection(REPLAYED, "challenge")
     if data.get("origin") not in site.origins:
         return Rejection(WRONG_AUDIENCE, "origin")
