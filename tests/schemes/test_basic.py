@@ -707,6 +707,19 @@ class TestGuesses:
 
         asyncio.run(play())
 
+    def test_who_guesses_while_the_owner_logs_in_is_not_told_either(self) -> None:
+        """One's own attempts at the same moment are one; those of others elsewhere are not."""
+
+        async def play() -> None:
+            assert [await self.attempt(f"wrong {n}", place="6.6.6.6") for n in range(4)][-1] == "rate_limited"
+            owner = await self.guesses.begin("alice", "right", "192.0.2.1", "d1")
+            assert isinstance(owner, bytes)
+            assert await self.attempt("right", True, place="192.0.2.1") == "tried"
+            assert await self.attempt("right", True, place="6.6.6.6") == "rate_limited"
+            await self.guesses.end("alice", owner, Principal("user:alice", "basic", "pwd_1"), "192.0.2.1", "d1")
+
+        asyncio.run(play())
+
     def test_a_device_has_a_count_too(self) -> None:
         async def play() -> None:
             tried = [await self.attempt(f"wrong {n}", device="stolen") for n in range(5)]

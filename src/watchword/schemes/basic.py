@@ -75,7 +75,8 @@ class Guesses:
 
         ``place`` is the caller's address, ``device`` the id of one that logged in to this account before.
         """
-        attempt = blake2b(password.encode("utf-8", "surrogatepass"), key=self._key, digest_size=32).digest()
+        tried = f"{place}\n{password}".encode("utf-8", "surrogatepass")
+        attempt = blake2b(tried, key=self._key, digest_size=32).digest()
         trying = self._trying.get(account, {})
         if self._right.get((account, place)) != attempt and attempt not in trying:
             refused = await self._reserved(_counted(account, device), bool(device))
