@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -128,6 +129,25 @@ def test_a_cookie_ends_after_half_a_year(tmp_path: Path) -> None:
         assert server.do(devices.known(asking(value), "user:alice"))
         shift[0] = 181 * 86400
         assert server.do(devices.known(asking(value), "user:alice")) == ""
+
+
+def test_a_name_that_nobody_has_is_looked_for_as_one_that_somebody_has(
+    server: Live, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who must wait is answered without a hash: a look-up more would tell which names exist."""
+    asked: list[str] = []
+    store = server.watchword.store
+    credentials = store.credentials
+
+    async def listed(**given: Any) -> Any:
+        asked.append(given["subject"])
+        return await credentials(**given)
+
+    monkeypatch.setattr(store, "credentials", listed)
+    made_up = b"device=dv_" + b"a" * 20 + b".1700000000." + b"0" * 64
+    for subject in (f"user:{name}", None):
+        assert server.do(Devices(server.watchword).known(asking(made_up), subject)) == ""
+    assert len(asked) == 2
 
 
 def asking(cookie: bytes = b"") -> Request:

@@ -132,10 +132,10 @@ class Attempts:
 
 def _account(login: str, subject: str | None) -> str:
     """Return the one name that all spellings and the address of an account count under."""
+    address = normal_address(login) if "@" in login else None  # read in any case: it takes a while
+    name = normal_name(login)
     if subject is not None:
         return subject.partition(":")[2]
-    address = normal_address(login) if "@" in login else None
-    name = normal_name(login)
     if name is None and address is not None:  # takes as long as a name that nobody has
         return digest(f"nobody:{address.key}").hex()
     return name or ""
