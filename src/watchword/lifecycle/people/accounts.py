@@ -203,6 +203,10 @@ class Accounts:
         """Return whose address a link would change and to what, without spending it."""
         return await self._addresses.look(token)
 
+    async def drop_address(self, subject: str) -> None:
+        """Void the link that waits for a new address of a person."""
+        await self._addresses.drop(subject)
+
     async def confirm_address(self, token: str) -> Moved | tuple[Fault, ...]:
         """Spend the link and change the address."""
         return await self._addresses.confirm(token)

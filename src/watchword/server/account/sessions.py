@@ -63,6 +63,8 @@ class SessionPages:
         who, wanted = visit.who, visit.text("end")
         assert who is not None  # noqa: S101 - Own lets nobody else through
         subject = who.subject
+        if wanted != who.credential:  # where a stranger was signed in, what they asked for is void, too
+            await self._watchword.accounts.drop_address(subject)
         if wanted == "everywhere":
             await self._sessions.end_everything(subject, by=subject)
         elif wanted == "others":

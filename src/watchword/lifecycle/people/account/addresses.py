@@ -9,9 +9,10 @@ from watchword.codec.names import EmailAddress, normal_address
 from watchword.codec.secrets import new_id
 from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.people.account.desk import Desk
-from watchword.lifecycle.people.account.replacement import Fault
+from watchword.lifecycle.people.account.replacement import Fault, usable_passwords
 from watchword.lifecycle.people.account.resets import SPENT
 from watchword.lifecycle.people.holdings import act, address_lookup, address_of, ending, held
+from watchword.lifecycle.voiding import VOID
 from watchword.model.credential import Credential, Kind
 from watchword.model.records import Add, Change, Swap
 
@@ -76,18 +77,31 @@ class Addresses:
         address = normal_address(text)
         if address is None:
             return (Fault("email", "not_an_address", "This is not an email address."),)
-        about = {"subject": subject, "address": address.text}
+        about = {"subject": subject, "address": address.text, "given": await self._given(subject)}
         token = await self._desk.links.make(_PURPOSE, about, ADDRESS_LIFETIME, only=subject)
         holder = await self.holder(address)
+        await self.drop("" if holder is None else subject)  # as much work for a free address as for a taken one
         if holder is None:
             return Moving("new-address", address.text, token)
-        await self._desk.links.void(_PURPOSE, subject)
         return Moving("account-exists", str(holder.detail["address"]), "")
+
+    async def drop(self, subject: str) -> None:
+        """Void the link that waits for a new address of the subject."""
+        await self._desk.links.void(_PURPOSE, subject)
+
+    async def _given(self, subject: str) -> list[object]:
+        """Return what the link holds for: who takes a session back from a thief takes back what the thief asked for."""
+        desk = self._desk
+        owner = await desk.records.subject(subject)
+        passwords = await usable_passwords(desk.records, subject, desk.clock())
+        return [None if owner is None else owner.detail.get(VOID), *(each.id for each in passwords)]
 
     async def look(self, token: str) -> tuple[str, str] | None:
         """Return whose address the link would change and to what, without spending it."""
         link = await self._desk.links.look(_PURPOSE, token)
-        return None if link is None else (str(link.about["subject"]), str(link.about["address"]))
+        if link is None or await self._given(link.about["subject"]) != link.about.get("given"):
+            return None
+        return str(link.about["subject"]), str(link.about["address"])
 
     async def confirm(self, token: str) -> Moved | tuple[Fault, ...]:
         """Change the address: exactly one of any number of concurrent uses does."""
@@ -97,6 +111,8 @@ class Addresses:
         if link is None or address is None:
             return (SPENT,)
         name = str(link.about["subject"])
+        if await self._given(name) != link.about.get("given"):
+            return (SPENT,)
         owner = await desk.records.subject(name)
         if owner is None or owner.disabled_at is not None:
             return (SPENT,)

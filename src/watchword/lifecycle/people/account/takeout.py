@@ -74,8 +74,7 @@ class Takeout:
             endings = await self._endings(owner.name, desk.clock(), by, late=True)
             if not endings or await desk.write(*endings):
                 break
-        for purpose in ("reset", "address"):
-            await desk.links.void(purpose, owner.name)
+        await desk.links.void("address", owner.name)
         return gone
 
     async def _endings(self, subject: str, now: float, by: str, *, late: bool = False) -> list[Change]:
