@@ -54,15 +54,16 @@ class Post:
     def moving(self, moving: Moving, locale: str) -> bool:
         """Send what a new address is told."""
         where = link(self._issuer, CONFIRM, moving.token)
-        return self._queue(self._letters.write(moving.letter, moving.address, locale, link=where))
+        letter = self._letters.write(moving.letter, moving.address, locale, link=where)
+        return self.outbox.post(partial(self._bounded, "address", [letter]))
 
     def moved(self, moved: Moved) -> bool:
         """Tell the address of before that it is no longer used."""
-        return not moved.before or self._queue(self._letters.write("address-changed", moved.before, moved.locale))
+        return not moved.before or self._warn(self._letters.write("address-changed", moved.before, moved.locale))
 
     def deleted(self, address: str, locale: str) -> bool:
         """Tell who left that they did."""
-        return self._queue(self._letters.write("account-deleted", address, locale))
+        return self._warn(self._letters.write("account-deleted", address, locale))
 
     def invitation(self, invited: Invited, locale: str = "") -> Letter:
         """Return the letter of an invitation."""
@@ -78,33 +79,43 @@ class Post:
         """Send a letter now. Raise Undeliverable."""
         await self._send(letter)
 
-    def _queue(self, letter: Letter) -> bool:
-        return self.outbox.post(partial(self._bounded, [letter]))
+    def _warn(self, letter: Letter) -> bool:
+        """Send what an owner has to know, however many letters a stranger has had them sent before."""
+
+        async def due() -> Iterable[Letter]:
+            return [letter]
+
+        return self.outbox.post(due)
 
     async def _signing_up(self, wanted: Wanted) -> Iterable[Letter]:
         notice = await self._accounts.begin_sign_up(wanted)
         where = link(self._issuer, CONFIRM, notice.token)
-        return await self._bounded([self._letters.write(notice.letter, notice.address, notice.locale, link=where)])
+        letter = self._letters.write(notice.letter, notice.address, notice.locale, link=where)
+        return await self._bounded("sign-up", [letter])
 
     async def _resetting(self, login: str) -> Iterable[Letter]:
         reset = await self._accounts.reset_or_decoy(login)
-        letters = await self._bounded([self.new_password(reset)])  # written for nobody, too: it takes time
+        letters = await self._bounded("reset", [self.new_password(reset)])  # written for nobody, too: it takes time
         return letters if reset.address else []
 
     async def _telling(self, letter: str, subject: str) -> Iterable[Letter]:
         profile = await self._accounts.profile(subject)
         return [self._letters.write(letter, profile["email"], profile["locale"])] if profile["email"] else []
 
-    async def _bounded(self, letters: list[Letter]) -> list[Letter]:
-        """Leave out what would be too much for one mailbox: nobody is told, least of all who causes it."""
-        return [each for each in letters if await self._within(each.to)]
+    async def _bounded(self, occasion: str, letters: list[Letter]) -> list[Letter]:
+        """Leave out what would be too much for one mailbox: nobody is told, least of all who causes it.
 
-    async def _within(self, to: str) -> bool:
+        Each occasion counts for itself: who signs others up must not use up their reset links.
+        """
+        return [each for each in letters if await self._within(occasion, each.to)]
+
+    async def _within(self, occasion: str, to: str) -> bool:
         if self._rate is None:
             return True
         address = normal_address(to or _NOBODY)
-        key = digest(to if address is None else address.key).hex()
-        answer = self._meter.hit(f"mail|{key}", 1 if to else 0, self._rate)
+        local, _, domain = (to if address is None else address.key).rpartition("@")
+        key = digest(f"{local.partition('+')[0]}@{domain}").hex()  # tags lead to one mailbox (RFC 5233)
+        answer = self._meter.hit(f"mail|{occasion}|{key}", 1 if to else 0, self._rate)
         allowance = answer if isinstance(answer, Allowance) else await answer
         if not allowance.admitted:
             logger.warning("a mailbox has had enough letters for now: one was not sent")

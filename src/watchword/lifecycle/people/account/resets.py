@@ -32,7 +32,10 @@ class Reset:
 
 
 class Resets:
-    """Make and redeem reset links. One link is valid for a person at a time, and none after their password changed."""
+    """Make and redeem reset links. None is valid once the password changed, so each voids those beside it when used.
+
+    A newer one does not: else a stranger who keeps asking would void what its owner is about to open.
+    """
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -65,7 +68,7 @@ class Resets:
         desk = self._desk
         passwords = [each.id for each in await usable_passwords(desk.records, name, desk.clock())]
         about = {"subject": name, "address": address, "passwords": passwords}
-        return Reset(name, address, await desk.links.make(_PURPOSE, about, RESET_LIFETIME, only=name), "")
+        return Reset(name, address, await desk.links.make(_PURPOSE, about, RESET_LIFETIME), "")
 
     async def look(self, token: str) -> str | None:
         """Return whose password the link resets, without spending it."""
@@ -105,7 +108,6 @@ class Resets:
         changes = await Replacement(desk.records, owner, now).changes(secret, by=name, why="reset by mail")
         if not await desk.write(*changes, desk.act("reset", name, name)):
             return (SPENT,)
-        await desk.links.void(_PURPOSE, name)
         return Reset(name, link.about["address"], "", str(owner.detail.get("locale", "")))
 
     async def _fits(self, link: Link) -> bool:
