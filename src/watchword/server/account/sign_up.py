@@ -72,10 +72,20 @@ class SignUp:
         token, browser = visit.text("token"), "" if visit.json else browser_of(visit.request)
         if await self._accounts.pending_address(token) is not None:
             return await self._confirm_address(visit, token)
+        return await self._confirm_sign_up(visit, token, browser)
+
+    async def _confirm_sign_up(self, visit: Visit, token: str, browser: str) -> Response:
+        pending = await self._accounts.pending_sign_up(token, browser=browser)
+        if pending is not None and pending.asks_password:  # each guess costs a hash
+            limited = await self._visits.metered(visit.request)
+            if limited is not None:
+                return self._visits.refuse(visit, limited, pending=pending, moving=None)
         made = await self._accounts.confirm(token, browser=browser, password=visit.fields.get("password"))
         if isinstance(made, Subject):
             return self._visits.done(visit, 201, {"subject": made.name}, "welcome.html")
         pending = await self._accounts.pending_sign_up(token, browser=browser)
+        if pending is None and SPENT not in made:  # somebody was faster: the link is spent, so begin again
+            return self._visits.faulty(visit, made, page="sign_up.html")
         return self._visits.faulty(visit, made, pending=pending, moving=None)
 
     async def _confirming(self, visit: Visit) -> Response:

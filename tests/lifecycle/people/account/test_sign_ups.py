@@ -10,6 +10,7 @@ from tests.house import House
 from tests.lifecycle.people.factors import raced
 from tests.lifecycle.people.residents import OTHER, PASSWORD, held, knows, live_in, person, signed_up, usable
 from watchword.lifecycle.errors import LifecycleError
+from watchword.lifecycle.people.account.replacement import Fault
 from watchword.lifecycle.people.account.sign_ups import CONFIRM_LIFETIME, INVITATION_LIFETIME, Wanted
 from watchword.model.credential import Kind
 from watchword.model.records import Subject
@@ -217,5 +218,22 @@ def test_nothing_secret_is_shown() -> None:
         assert "$argon2" not in repr(wanted)
         assert notice.token not in repr(notice)
         assert invited.token not in repr(invited)
+
+    live_in("memory:", test)
+
+
+@pytest.mark.parametrize("name", ["\u0430lice", "al\u0456ce", "alic\u03b5", "\u13aali\u0441e"])
+def test_letters_of_scripts_that_look_alike_make_no_name(name: str) -> None:
+    async def test(opened: House) -> None:
+        wanted = await opened.watchword.accounts.sign_up(name, "a@example.com", PASSWORD)
+        assert [each.code for each in wanted if isinstance(each, Fault)] == ["not_a_name"]
+
+    live_in("memory:", test)
+
+
+@pytest.mark.parametrize("name", ["алиса", "елена-7", "Ζωή", "zoë.müller", "田中たろう", "aliceたろう"])
+def test_names_of_one_script_are_names(name: str) -> None:
+    async def test(opened: House) -> None:
+        assert isinstance(await opened.watchword.accounts.sign_up(name, "a@example.com", PASSWORD), Wanted)
 
     live_in("memory:", test)

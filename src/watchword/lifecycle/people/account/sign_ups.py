@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from inspect import isawaitable
@@ -26,10 +27,12 @@ CONFIRM_LIFETIME: Final = 24 * 3600
 INVITATION_LIFETIME: Final = 7 * 86400
 """Seconds that such a link works."""
 
+_ALIKE: Final = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC"})
 _SIGN_UP: Final = "sign-up"
 _INVITATION: Final = "invitation"
 _NAME: Final = Fault("username", "not_a_name", "Use letters, digits and . _ - for the user name.")
 _TAKEN: Final = Fault("username", "taken", "This user name is taken. Choose another.")
+_HELD: Final = Fault("email", "held", "This address has an account already. Sign in, or choose a new password.")
 _PASSWORD: Final = Fault("password", "wrong", "Enter the password that you chose when you signed up.")
 _ADDRESS: Final = Fault("email", "not_an_address", "This is not an email address.")
 
@@ -142,7 +145,7 @@ class SignUps:
                 return (_PASSWORD,)
         if await self._desk.links.take(_SIGN_UP, token) is None:
             return (SPENT,)
-        return await self._make(wanted, by=f"user:{wanted.name}", why="signed up") or (_TAKEN,)
+        return await self._make(wanted, by=f"user:{wanted.name}", why="signed up") or await self._why_not(wanted)
 
     async def invite(self, address: str, *, scopes: Iterable[str] = (), by: str) -> Invited:
         """Invite who reads the mail of an address. Raise LifecycleError where that is none or has an account."""
@@ -188,7 +191,11 @@ class SignUps:
         finally:
             if made is None:  # nobody came of it: the link stays
                 await self._desk.links.give_back(token, link)
-        return made or (_TAKEN,)
+        return made or await self._why_not(wanted)
+
+    async def _why_not(self, wanted: Wanted) -> tuple[Fault, ...]:
+        """Return why no account was made, to who reads the mail of the address."""
+        return (_TAKEN,) if await self._addresses.holder(wanted.address) is None else (_HELD,)
 
     async def _name_taken(self, name: str) -> bool:
         user = await self._desk.records.subject(f"user:{name}")
@@ -220,9 +227,19 @@ class SignUps:
 
 
 def _own_name(text: str) -> str | None:
-    """Return the normal form of a name that people may choose: with an "@" it would pass for somebody's address."""
+    """Return the normal form of a name that people may choose.
+
+    With an "@" it would pass for somebody's address, with letters of scripts that look alike for somebody's name: no
+    Cyrillic "\u0430" among Latin letters (Unicode Technical Standard 39 section 5.1).
+    """
     normal = normal_name(text)
-    return None if normal is None or "@" in normal else normal
+    if normal is None or "@" in normal or len(_ALIKE & {_script(char) for char in normal if char.isalpha()}) > 1:
+        return None
+    return normal
+
+
+def _script(letter: str) -> str:
+    return "LATIN" if letter.isascii() else unicodedata.name(letter, "").partition(" ")[0]
 
 
 def _about(wanted: Wanted) -> dict[str, Any]:
