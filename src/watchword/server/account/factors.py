@@ -157,6 +157,7 @@ class FactorPages:
     async def _made(self, visit: Visit, made: Credential) -> Response:
         """Go on after a factor was set up: with the first one come recovery codes."""
         value: dict[str, Any] = {"factor": _row(made)}
+        await self._own.proven_by(_who(visit), made)
         if not (await self._listed(_who(visit)))["recovery_codes"]:
             codes = await self._factors.new_recovery_codes(made.subject, by=made.subject)
             return self._visits.done(visit, 201, {**value, "recovery_codes": list(codes)}, "codes.html", new=True)

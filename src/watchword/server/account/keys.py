@@ -61,7 +61,9 @@ class KeyPages:
         name, days = " ".join(visit.text("name").split()), visit.text("days") or str(_DEFAULT)
         scopes = frozenset(_scopes(visit))
         faults: tuple[Fault, ...] = () if 0 < len(name) <= _LONGEST and name.isprintable() else (_NAME,)
-        faults += () if days.isascii() and days.isdigit() and 0 < int(days[:9]) <= max(_DAYS) else (_EXPIRY,)
+        faults += (
+            () if days.isascii() and days.isdigit() and len(days) < 4 and 0 < int(days) <= max(_DAYS) else (_EXPIRY,)
+        )
         faults += () if scopes <= who.scopes else (_SCOPE,)
         if not faults and len(await self._held(who)) >= _MOST:
             faults = (_FULL,)

@@ -47,7 +47,7 @@ class LeavingPages:
 
     async def delete(self, http: HttpRequest) -> Response:
         """Delete the caller's account; the user name confirms it."""
-        visit = await self._own.visit(http, "delete.html")
+        visit = await self._own.visit(http, "delete.html", second=True)
         if isinstance(visit, Response):
             return visit
         assert visit.who is not None  # noqa: S101 - Own lets nobody else through

@@ -12,9 +12,12 @@ from starlette.responses import Response
 from watchword.app import Watchword
 from watchword.lifecycle.people.accounts import LOCALES
 from watchword.lifecycle.people.factors import FACTORS
+from watchword.model.credential import Credential
 from watchword.model.reason import INSUFFICIENT_AUTHENTICATION, UNKNOWN_CREDENTIAL
+from watchword.model.request import Request
 from watchword.model.verdict import Deny, Principal, Rejection
 from watchword.server.account.visit import Visit, Visits
+from watchword.server.forms import FORM, media_type
 from watchword.server.login.entry import read_request
 from watchword.server.login.freshness import FRESH, fresh, step_up_place
 from watchword.server.pages.language import SPOKEN
@@ -47,8 +50,7 @@ class Own:
         decision = await watchword.gate.decide(request, self._route)
         browsing = self._browsing(http)
         if isinstance(decision, Deny):
-            lost = browsing and decision.rejection.reason.status == 401
-            return redirect(f"/login?next={quote(http.url.path)}") if lost else problem_response(decision)
+            return self._denied(http, request, decision)
         who = decision.principal
         if who is None or not who.credential.startswith(_OURS) or who.actor is not None:
             return problem_response(watchword.gate.refuse(request, Rejection(UNKNOWN_CREDENTIAL, "no login of ours")))
@@ -59,6 +61,16 @@ class Own:
         if not isinstance(visit, Visit) or not (fresh or second):
             return visit
         return (await self.weak(http, visit) if second else self.stale(http, visit)) or visit
+
+    def _denied(self, http: HttpRequest, request: Request, deny: Deny) -> Response:
+        """Refuse; who looks at a page is told on one, or asked to log in."""
+        form = http.method == "POST" and media_type(request) == FORM and "text/html" in http.headers.get("accept", "")
+        if not (form or self._browsing(http)):
+            return problem_response(deny)
+        place = http.scope["path"]  # one of ours; the URL would be made of what the caller names as Host
+        if deny.rejection.reason.status == 401:
+            return redirect(f"/login?next={quote(place)}")
+        return self._visits.denied(Visit(request, "refused.html", False, {}), deny, place)
 
     async def _speak(self, who: Principal) -> None:
         """Answer in the language that the person has chosen, rather than in the browser's."""
@@ -71,7 +83,7 @@ class Own:
         """Return where to prove a second factor again, None where that was not long ago, or there is none.
 
         Who has a session and the password alone must not be able to take the second factor away, nor get around it. One
-        that was set up just now was proven by that.
+        that was set up just now was proven by that, in the session that did so and in no other.
         """
         who = visit.who
         assert who is not None  # noqa: S101 - such a visit is somebody's
@@ -80,9 +92,15 @@ class Own:
             return self.stale(http, visit)
         proved, now = who.claims.get("proved", {}), self._watchword.clock()
         for each in enrolled:
-            if now - max(proved.get(FACTORS[each.kind], 0), each.created_at) <= FRESH:
+            if now - proved.get(FACTORS[each.kind], 0) <= FRESH:
+                return None
+            if await self._watchword.store.get(_set_up(each)) == who.credential.encode():
                 return None
         return self._again(http, visit, sorted({FACTORS[each.kind] for each in enrolled}))
+
+    async def proven_by(self, who: Principal, made: Credential) -> None:
+        """Remember that a login has just set up a factor, which it has proven thereby."""
+        await self._watchword.store.put(_set_up(made), who.credential.encode(), self._watchword.clock() + FRESH)
 
     def stale(self, http: HttpRequest, visit: Visit) -> Response | None:
         """Return where to prove oneself again, None where that was not long ago."""
@@ -93,10 +111,14 @@ class Own:
 
     def _again(self, http: HttpRequest, visit: Visit, factors: Iterable[str] = ()) -> Response:
         if self._browsing(http) or (http.method == "POST" and not visit.json):
-            return redirect(step_up_place(http.url.path, factors))
+            return redirect(step_up_place(http.scope["path"], factors))
         rejection = Rejection(INSUFFICIENT_AUTHENTICATION, "age")
         return problem_response(self._watchword.gate.refuse(visit.request, rejection))
 
     @staticmethod
     def _browsing(http: HttpRequest) -> bool:
         return http.method == "GET" and "text/html" in http.headers.get("accept", "")
+
+
+def _set_up(factor: Credential) -> str:
+    return f"set-up:{factor.id}"

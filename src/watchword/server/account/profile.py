@@ -48,7 +48,7 @@ class ProfilePages:
 
     async def email(self, http: HttpRequest) -> Response:
         """Send a link to a new address; the account has it once the link is used, and the old one is told."""
-        visit = await self._own.visit(http, "email.html")
+        visit = await self._own.visit(http, "email.html", second=True)
         if isinstance(visit, Response):
             return visit
         assert visit.who is not None  # noqa: S101 - Own lets nobody else through
