@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import re
 import socket
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from tests.server.live import Live, live
@@ -167,3 +170,62 @@ def test_pipelined_requests_are_all_answered_in_order(served: Live, bearer: byte
     last = b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
     answer = exchange(served, (one + two) * 20 + last)
     assert statuses(answer) == [200, 404] * 20 + [200]
+
+
+def test_empty_lines_win_no_time(served: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http1, "_SECONDS", 0.2)
+    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as connection:
+        connection.sendall(b"\r\n")  # it ended the wait for a first request, and nothing took its place
+        began = time.monotonic()
+        pushed(connection, b"\r\n", 10, pause=0.05)
+        assert connection.recv(1) == b""
+        assert time.monotonic() - began < 5
+
+
+def test_empty_lines_before_a_request_are_ignored(served: Live) -> None:
+    last = b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    assert statuses(exchange(served, b"\r\n", b"\r", b"\n" + last)) == [200]
+
+
+def test_requests_far_ahead_of_their_answers_end_the_connection(served: Live) -> None:
+    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as connection:
+        pushed(connection, b"GET / HTTP/1.1\r\n\r\n" * 10_000, 1)
+        seen = b""
+        with contextlib.suppress(ConnectionError):
+            while data := connection.recv(1 << 16):
+                seen += data
+        assert seen.count(b"HTTP/1.1 ") < 10_000
+
+
+def test_who_is_ahead_is_read_no_further_until_answered(served: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    most = 0
+    real = http1.WireProtocol.on_headers_complete
+
+    def counted(self: http1.WireProtocol) -> None:
+        nonlocal most
+        real(self)
+        most = max(most, len(self.pipeline))
+
+    monkeypatch.setattr(http1.WireProtocol, "on_headers_complete", counted)
+    monkeypatch.setitem(served.app._hot, "/slow", _slowly)
+    first, last = b"GET /slow HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n"
+    ahead = b"GET /nowhere HTTP/1.1\r\n\r\n" * 300
+    assert len(statuses(exchange(served, first + ahead, ahead, ahead + last))) == 902
+    assert most <= 600
+
+
+async def _slowly(scope: Any, receive: Any) -> Any:
+    await asyncio.sleep(0.2)
+    return 200, [(b"content-length", b"0")], b""
+
+
+def test_who_takes_no_answers_is_let_go(served: Live, bearer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http1, "_SECONDS", 0.2)
+    question = b"GET /check HTTP/1.1\r\nX-Forwarded-Method: GET\r\nX-Forwarded-Uri: /orders/7\r\n" + bearer + b"\r\n"
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        connection.settimeout(10)
+        connection.connect(("127.0.0.1", served.port))
+        began = time.monotonic()
+        assert pushed(connection, question, 1_000_000) < len(question) * 1_000_000
+        assert time.monotonic() - began < 5

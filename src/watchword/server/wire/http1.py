@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sized
 from typing import Any, Final
 
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 __all__ = ["WireProtocol"]
@@ -15,7 +17,10 @@ _MOST_BYTES: Final = 64 * 1024
 What comes with the first bytes read, at most 256 KiB, is not counted.
 """
 
-_SECONDS: Final = 60.0  # that a request may take to come, and a new connection to send its first byte
+_MOST_AHEAD: Final = 1000
+"""Requests that may wait behind the one that is being answered: one of 18 bytes takes kilobytes of memory."""
+
+_SECONDS: Final = 60.0  # that a request may take to come, a new connection to send its first byte, an answer to go
 _TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
@@ -27,6 +32,7 @@ class WireProtocol(HttpToolsProtocol):
       would take that for the next request.
     - A target with a fragment is refused (RFC 9112 section 3.2): it would be judged without it.
     - Heads and trailers are bounded in size, whole requests in time, and so is the wait for the first one.
+    - Who sends requests ahead is read no further until they are answered; who takes no answers is let go.
     """
 
     headers: list[tuple[bytes, bytes]]
@@ -37,20 +43,25 @@ class WireProtocol(HttpToolsProtocol):
     _beside = 0  # bytes of this request that are not content
     _content = 0  # bytes of content in what is being read
     _deadline: asyncio.TimerHandle | None = None
+    _stalled: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first request, for so long."""
         super().connection_made(transport)
+        self.flow = _Flow(transport, self.pipeline)
         self.timeout_keep_alive_task = self.loop.call_later(_SECONDS, self.timeout_keep_alive_handler)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
         self._unset_keepalive_if_required()
         self._arrived()
+        self._gone()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Read what came; count what is not content while a request is under way."""
+        if data.isspace() and self._whole and not data.strip(b"\r\n"):
+            return  # empty lines before a request (RFC 9112 section 2.2) win no time
         begun, self._content = self._begun, 0
         super().data_received(data)
         if self._whole or self.transport.is_closing():
@@ -72,6 +83,8 @@ class WireProtocol(HttpToolsProtocol):
         """Hand the request on, with the fields that came until now. Raise ValueError for a target that has none."""
         if b"#" in self.url:
             raise ValueError("a target has no fragment")
+        if len(self.pipeline) >= _MOST_AHEAD:
+            raise ValueError("too many requests ahead of their answers")
         super().on_headers_complete()
         if self.parser.should_upgrade():
             self.cycle.keep_alive = False
@@ -87,6 +100,22 @@ class WireProtocol(HttpToolsProtocol):
         """End a request."""
         self.ended()
         super().on_message_complete()
+
+    def pause_writing(self) -> None:
+        """Wait for the caller to take what was sent, for so long."""
+        super().pause_writing()
+        self._stalled = self.loop.call_later(_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Go on sending."""
+        self._gone()
+        super().resume_writing()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close the connection; to close one whose caller takes nothing would wait for that for ever."""
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+        super().timeout_keep_alive_handler()
 
     def begin(self) -> None:
         """Note that a request begins."""
@@ -108,8 +137,26 @@ class WireProtocol(HttpToolsProtocol):
             self._deadline.cancel()
             self._deadline = None
 
+    def _gone(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
+
     def _unsupported_upgrade_warning(self) -> None:
         """Say nothing: anybody could fill the log."""
+
+
+class _Flow(FlowControl):
+    """Read on when nobody waits behind the request that is being answered: all of that one came already."""
+
+    def __init__(self, transport: asyncio.Transport, waiting: Sized) -> None:
+        super().__init__(transport)
+        self._waiting = waiting
+
+    def resume_reading(self) -> None:
+        """Read on, unless somebody waits."""
+        if not self._waiting:
+            super().resume_reading()
 
 
 class _Dropped(list[Any]):
