@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -16,6 +17,7 @@ from tests.server.live import PASSWORD, Live, live
 from watchword.codec.jose import key_set, verify
 from watchword.codec.message import Parts, canonical, sign
 from watchword.model.credential import Kind
+from watchword.server import serve
 
 ROUTES = """
 issuer = "https://auth.example.com"
@@ -317,3 +319,17 @@ def test_what_was_answered_at_once_leaves_the_connection_as_it_was(server: Live,
             while got.count(b"HTTP/1.1 ") < number:
                 got += raw.recv(1 << 16)
     assert [part[:3] for part in got.split(b"HTTP/1.1 ")[1:]] == [b"200", b"200", b"200", b"400", b"200"]
+
+
+def test_long_hosts_are_not_remembered(tmp_path: Path) -> None:
+    with live(tmp_path) as server, socket.create_connection(("127.0.0.1", server.port), timeout=10) as raw:
+        key = server.issue(Kind.API_KEY, server.service("billing")).material["secret"]
+        for number in range(10):
+            host = f"{number}{'x' * 20_000}"
+            raw.sendall(f"GET /check HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {key}\r\n\r\n".encode())
+            got = b""
+            while b"\r\n\r\n" not in got:
+                got += raw.recv(1 << 16)
+            assert got.startswith(b"HTTP/1.1 200 ")
+        assert not server.app.at_once.__self__._said  # type: ignore[attr-defined]
+        assert all(len(block) < 10_000 for _, block in serve._blocks.values())

@@ -32,7 +32,7 @@ _CONTENT: Final = frozenset({b"content-length", b"transfer-encoding"})
 _LIFE: Final = 60  # seconds
 _REUSED: Final = 20  # seconds that one signed statement is handed out again
 _CAPACITY: Final = 8192
-_REMEMBERED: Final = 512  # bytes of what a gateway says of a caller
+_REMEMBERED: Final = 512  # bytes of what a gateway says of a caller, and of a host
 _NOBODY: Final = Peer()
 _SAFE: Final = "!#$&'()*+,-./:;=?@[]^_`{|}~"  # with letters and digits: visible ASCII without %, quotes, \, < and >
 _HEAD: Final = [(b"content-length", b"0"), (b"cache-control", b"no-store")]
@@ -142,9 +142,10 @@ class Check:
             return said[2]
         values = (*_stated(who), self._assertion(who, host.lower(), int(now)))
         fields = [*_HEAD, *((b"x-watchword-" + name, value) for name, value in zip(_NAMES, values, strict=True))]
-        if len(self._said) >= _CAPACITY and key not in self._said:
-            del self._said[next(iter(self._said))]
-        self._said[key] = (who, now + _REUSED, fields)
+        if len(host) <= _REMEMBERED:  # a caller may send any number of long ones
+            if len(self._said) >= _CAPACITY and key not in self._said:
+                del self._said[next(iter(self._said))]
+            self._said[key] = (who, now + _REUSED, fields)
         return fields
 
     def _assertion(self, who: Principal, host: bytes, now: int) -> bytes:

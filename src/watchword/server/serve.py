@@ -17,6 +17,7 @@ from watchword.server.tls import TlsProtocol, serve_kwargs
 __all__ = ["ServerProtocol", "application", "prepare", "serve"]
 
 _BLOCKS: Final = 1024
+_LONGEST: Final = 8192  # bytes of a header block that is kept
 _CHECK: Final = b"/check"
 _GRACE: Final = 20  # seconds that requests under way may take after SIGTERM
 _KEEP_ALIVE: Final = 65  # seconds, longer than the 60 that proxies usually keep
@@ -114,9 +115,11 @@ def _rendered(headers: list[tuple[bytes, bytes]]) -> bytes:
     """Return the header block of a list, which the application hands out again for the same caller."""
     block = _blocks.get(id(headers))
     if block is None or block[0] is not headers:
+        block = headers, b"".join([*(b"%b: %b\r\n" % field for field in headers), b"\r\n"])
+        if len(block[1]) > _LONGEST:
+            return block[1]
         if len(_blocks) >= _BLOCKS:
             _blocks.clear()
-        block = headers, b"".join([*(b"%b: %b\r\n" % field for field in headers), b"\r\n"])
         _blocks[id(headers)] = block
     return block[1]
 
