@@ -185,3 +185,19 @@ def test_a_clock_that_jumps_an_hour_ahead_and_back_frees_no_claim(postgres_url: 
                 await store.claim(b"a signature", now[0] + 600)
 
     asyncio.run(play())
+
+
+def test_what_has_ended_is_forgotten_faster_than_it_comes(postgres: PostgresServer, postgres_url: str) -> None:
+    """Every signed request leaves a claim here: a million of them must not be there for good."""
+
+    async def come() -> None:
+        now = [1_000_000.0]
+        async with PostgresStore(postgres_url, clock=lambda: now[0]) as store:
+            for number in range(1000):
+                now[0] += 1
+                assert await store.claim(f"nonce {number}".encode(), now[0] + 0.5)
+                await store.put(f"link {number}", b"v", now[0])
+
+    asyncio.run(come())
+    for table in ("claim", "value"):
+        assert int(postgres.execute(f"SELECT count(*) FROM {table}", url=postgres_url)) < 300

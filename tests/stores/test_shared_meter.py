@@ -129,3 +129,16 @@ def test_full_allowances_are_deleted(tmp_path: Path) -> None:
         clock.now += 11
         meter.admit(f"fresh {number}", 1, Rate(1, 1))
     assert meter._connection.execute("SELECT count(*) FROM meter").fetchone()[0] <= 2
+
+
+def test_a_flood_of_names_does_not_pile_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More names in ten seconds than are forgotten at least."""
+    monkeypatch.setattr(shared_meter, "_PRUNE_ROWS", 100)
+    clock = FixedClock()
+    meter = SharedMeter(tmp_path / "x-meter.db", clock)
+    for turn in range(5):
+        for number in range(1000):
+            meter.admit(f"garbage {turn} {number}", 1, Rate(1, 1))
+        clock.now += 11
+    meter.admit("fresh", 1, Rate(1, 1))
+    assert meter._connection.execute("SELECT count(*) FROM meter").fetchone()[0] <= 1001

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import Executable
 from sqlalchemy.dialects import postgresql, sqlite
 
 from watchword.model.credential import Kind
@@ -12,7 +13,7 @@ from watchword.stores import schema, sql
 from watchword.stores.sqlite import SqliteStore
 from watchword.sync import run_sync
 
-_STATEMENTS = {name: getattr(sql, name) for name in sql.__all__ if name.isupper()}
+_STATEMENTS = {name: each for name in sql.__all__ if isinstance(each := getattr(sql, name), Executable)}
 _PAGES = {
     "by kind": sql.credentials_page_of(Kind.HMAC, None, "", 10),
     "by subject": sql.credentials_page_of(None, "user:alice", "", 10),

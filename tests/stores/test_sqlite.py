@@ -213,3 +213,21 @@ def test_a_clock_that_jumps_an_hour_ahead_and_back_frees_no_claim(tmp_path: Path
         with pytest.raises(Unavailable, match="clock"):
             store.claim(b"a signature", now[0] + 600)
         run_sync(store.close())
+
+
+def test_what_has_ended_is_forgotten_faster_than_it_comes(opened: SqliteStore) -> None:
+    """A million links that nobody opened must not be there for good."""
+    for number in range(2000):
+        run_sync(opened.put(f"link {number}", b"v", 1.0))
+    with opened._ephemeral._writing:
+        (left,) = opened._ephemeral._writer.execute("SELECT count(*) FROM value").fetchone()
+    assert left < 300
+
+
+def test_a_write_forgets_more_of_the_feed_than_it_adds(opened: SqliteStore) -> None:
+    """Who logs in a thousand times and out everywhere must not leave a thousand entries each time."""
+    for _ in range(4):
+        assert run_sync(opened.write(*(Publish(Topic.CREDENTIAL, f"ses_{n}", 1, 2) for n in range(700))))
+    with opened._durable._writing:
+        (left,) = opened._durable._writer.execute("SELECT count(*) FROM feed").fetchone()
+    assert left == 0

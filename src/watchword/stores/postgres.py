@@ -34,7 +34,6 @@ __all__ = ["PostgresStore", "exclusive_connection"]
 T = TypeVar("T")
 
 _PAGE: Final = 100
-_PRUNE_EVERY: Final = 256
 _PATIENCE: Final = 1.8  # seconds for one verb
 _PARTING: Final = 0.2  # seconds to say goodbye to a server that does not answer: two in all
 _CREATION_PATIENCE: Final = 10
@@ -79,7 +78,7 @@ class PostgresStore:
         self._engine: AsyncEngine | None = None
         self._chain = Chain()
         self._chaining = asyncio.Lock()
-        self._until_pruning = _PRUNE_EVERY
+        self._until_pruning = sql.PRUNE_EVERY
         self._forgotten = 0.0  # claims that ended by then may be unknown
 
     async def open(self) -> None:
@@ -214,7 +213,7 @@ class PostgresStore:
         now = self._clock()
         self._until_pruning -= 1
         if self._until_pruning <= 0:
-            self._until_pruning = _PRUNE_EVERY
+            self._until_pruning = sql.PRUNE_EVERY
             await self._change(sql.PRUNE_VALUES, {"now": now})
             _, ended = await self._change(sql.PRUNE_CLAIMS, {"now": now})
             self._forgotten = max([self._forgotten, *(row[0] for row in ended)])

@@ -28,7 +28,7 @@ _NANO: Final = 1_000_000_000
 _STRAY: Final = 60 * _NANO  # a TAT further ahead than any hit can put it comes from a clock set back
 _BUSY: Final = 0.25  # seconds to wait for another process
 _PRUNE_EVERY: Final = 10.0  # seconds
-_PRUNE_ROWS: Final = 5000
+_PRUNE_ROWS: Final = 5000  # at least; twice as many as were spent meanwhile, so that no flood of names piles up
 
 _meter: Final = Table(
     "meter",
@@ -59,7 +59,7 @@ _HIT: Final = _text(
 _LOOK: Final = _text(select(_meter.c.tat).where(_meter.c.key == _key))
 _PRUNE: Final = (
     delete(_meter)
-    .where(_meter.c.key.in_(select(_meter.c.key).where(_meter.c.tat < _now).limit(_PRUNE_ROWS)))
+    .where(_meter.c.key.in_(select(_meter.c.key).where(_meter.c.tat < _now).limit(bindparam("at_most"))))
     .compile(dialect=_dialect)
 )
 
@@ -77,6 +77,7 @@ class SharedMeter:
         self._guard = threading.Lock()
         self._connection: Any = None
         self._prune_at = 0.0
+        self._spent = 0
         _meters.add(self)
 
     @staticmethod
@@ -122,9 +123,11 @@ class SharedMeter:
         if 0 < cost <= rate.count:
             spend = {"key": key, "now": now, "spend": cost * step, "latest": latest, "stray": stray}
             row = execute(_HIT, spend).fetchone()
+            self._spent += 1
             if now >= self._prune_at:
-                execute(str(_PRUNE), _PRUNE.construct_params({"now": now}))
-                self._prune_at = now + _PRUNE_EVERY * _NANO
+                at_most = max(_PRUNE_ROWS, 2 * self._spent)
+                execute(str(_PRUNE), _PRUNE.construct_params({"now": now, "at_most": at_most}))
+                self._prune_at, self._spent = now + _PRUNE_EVERY * _NANO, 0
             if row is not None:
                 return 0.0, (row[0] - now) / _NANO
         row = execute(_LOOK, {"key": key}).fetchone()

@@ -47,6 +47,7 @@ __all__ = [
     "MARK_USED",
     "NEXT_BATCHES",
     "PRUNE_CLAIMS",
+    "PRUNE_EVERY",
     "PRUNE_VALUES",
     "PUT",
     "TAKE",
@@ -66,7 +67,10 @@ T = TypeVar("T")
 Parameters: TypeAlias = "Mapping[str, Any] | Sequence[Mapping[str, Any]]"
 Plan: TypeAlias = Generator[tuple[Executable, Parameters], CursorResult[Any], T]
 
-_PRUNED_AT_ONCE = 100
+PRUNE_EVERY = 64
+"""Short-lived rows that a process adds before it forgets some that have ended."""
+
+_PRUNED_AT_ONCE = 4 * PRUNE_EVERY  # more than came meanwhile, or what ends would pile up
 _USED_AT_ONCE = 500
 
 _subject, _credential, _feed, _audit = schema.subject, schema.credential, schema.feed, schema.audit
@@ -87,10 +91,10 @@ def _swapping(table: Table) -> Update:
     return statement.values(new)
 
 
-def _pruning(table: Table, ended: Any) -> Delete:
+def _pruning(table: Table, ended: Any, at_most: Any = _PRUNED_AT_ONCE) -> Delete:
     (key,) = table.primary_key.columns
     # Of two processes that prune at once, each takes other rows and neither waits (SQLite knows one writer anyway).
-    ending = select(key).where(ended).limit(_PRUNED_AT_ONCE).with_for_update(skip_locked=True)
+    ending = select(key).where(ended).limit(at_most).with_for_update(skip_locked=True)
     return delete(table).where(key.in_(ending))
 
 
@@ -129,7 +133,7 @@ PRUNE_CLAIMS = _pruning(_claim, _claim.c.until <= bindparam("now")).returning(_c
 _ADD = {Subject: _adding(_subject), Credential: _adding(_credential)}
 _SWAP = {Subject: _swapping(_subject), Credential: _swapping(_credential)}
 _PUBLISH = insert(_feed).values({name: bindparam(name) for name in ("topic", "key", "at", "until")})
-_PRUNE_FEED = _pruning(_feed, _feed.c.until < bindparam("now"))
+_PRUNE_FEED = _pruning(_feed, _feed.c.until < bindparam("now"), bindparam("at_most"))
 
 
 def _replacing(table: Table, *, unless: Any = None) -> Executable:
@@ -256,7 +260,7 @@ def write_plan(
     for entry in published:
         yield _PUBLISH, publish_row(entry)
     if published:
-        yield _PRUNE_FEED, {"now": now}
+        yield _PRUNE_FEED, {"now": now, "at_most": max(_PRUNED_AT_ONCE, 4 * len(published))}
     yield from append_plan(batches)
     return True
 

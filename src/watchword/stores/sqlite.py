@@ -30,7 +30,6 @@ __all__ = ["SqliteStore"]
 T = TypeVar("T")
 
 _PAGE: Final = 100
-_PRUNE_EVERY: Final = 256
 
 
 class SqliteStore:
@@ -54,7 +53,7 @@ class SqliteStore:
         self._ephemeral = SqliteFile(_beside(self.path), synchronous="NORMAL")
         self._chaining = threading.Lock()
         self._chain = Chain()
-        self._until_pruning = _PRUNE_EVERY
+        self._until_pruning = sql.PRUNE_EVERY
         self._forgotten = 0.0  # claims that ended by then may be unknown
         self._entries: Callable[[tuple[Any, ...]], list[Any]] = _not_open
 
@@ -204,7 +203,7 @@ class SqliteStore:
         now = self._clock()
         self._until_pruning -= 1
         if self._until_pruning <= 0:
-            self._until_pruning = _PRUNE_EVERY
+            self._until_pruning = sql.PRUNE_EVERY
             self._ephemeral.change(sql.PRUNE_VALUES, {"now": now})
             _, ended = self._ephemeral.change(sql.PRUNE_CLAIMS, {"now": now})
             self._forgotten = max([self._forgotten, *(row[0] for row in ended)])
