@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import multiprocessing
 import os
 import signal
+import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 from watchword.model.ports import Unavailable
 from watchword.stores import claim_log
 from watchword.stores.claim_log import ClaimLog
+from watchword.stores.sqlite import SqliteStore
 from watchword.testing.meters import FixedClock
 
 FORK = multiprocessing.get_context("fork")
@@ -48,6 +51,36 @@ def test_who_shared_before_is_refused_not_served_twice(tmp_path: Path) -> None:
     first.close()
     assert not before.claim(b"a", UNTIL)
     before.close()
+
+
+def test_waiting_in_vain_happens_once_and_is_over_when_the_lock_is_free(tmp_path: Path) -> None:
+    before = shared(tmp_path)
+    first = alone(tmp_path)
+    began = time.monotonic()
+    for number in range(20):  # each one of these would keep the event loop, and so every caller, for half a second
+        with pytest.raises(Unavailable):
+            before.claim(b"%d" % number, UNTIL)
+    assert time.monotonic() - began < 2
+    first.close()
+    assert before.claim(b"0", UNTIL)
+    before.close()
+
+
+def test_a_store_that_cannot_have_its_log_refuses_at_once(tmp_path: Path) -> None:
+    holder = alone(tmp_path / "a.db-claims")
+
+    async def run() -> None:
+        async with SqliteStore(tmp_path / "a.db", clock=FixedClock(1_000_000.0)) as store:
+            store.alone = True
+            began = time.monotonic()
+            for number in range(20):
+                with pytest.raises(Unavailable):
+                    store.claim(b"%d" % number, UNTIL)
+            assert time.monotonic() - began < 2
+            holder.close()
+            assert store.claim(b"0", UNTIL)
+
+    asyncio.run(run())
 
 
 def test_a_restart_remembers_and_leaves_no_room_behind(tmp_path: Path) -> None:

@@ -109,9 +109,14 @@ class ClaimLog:
         clock: Clock = time.time,
         *,
         alone: bool = False,
+        patient: bool = True,
     ) -> None:
-        """Replay what is alive in ``directory``, created with mode 0700. Raise Unavailable when that fails."""
+        """Replay what is alive in ``directory``, created with mode 0700. Raise Unavailable when that fails.
+
+        Not ``patient`` is who waited for the lock in vain before: it only looks whether the lock is free now.
+        """
         self._alone = alone and hasattr(os, "posix_fallocate")
+        self._patient = patient
         self._directory = Path(directory)
         self._span = window / _SEGMENTS_A_WINDOW
         self._clock = clock
@@ -168,6 +173,7 @@ class ClaimLog:
             _flock(self._lock_fd, _lock)
         except BlockingIOError:
             self._wait_for_lock()
+        self._patient = True
         try:
             current = self._segments[-1]
             if opened or _seek(current.fd, 0, _END) != current.offset:
@@ -200,7 +206,8 @@ class ClaimLog:
         return True
 
     def _wait_for_lock(self) -> None:
-        deadline = time.monotonic() + _PATIENCE
+        """Wait, but in vain only once: whoever is alone stays so, and a caller's wait is every caller's."""
+        deadline = time.monotonic() + (_PATIENCE if self._patient else 0.0)
         tries = 0
         while True:
             time.sleep(0 if tries < _SPINS else min((tries - _SPINS) * 0.000_05, 0.001))
@@ -209,7 +216,8 @@ class ClaimLog:
                 _flock(self._lock_fd, _lock)
                 return
             except BlockingIOError:
-                if time.monotonic() > deadline:
+                if tries > _SPINS and time.monotonic() > deadline:
+                    self._patient = False
                     raise Unavailable(
                         "claim log: its lock is held too long, perhaps by a process that is alone"
                     ) from None

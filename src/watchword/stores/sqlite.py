@@ -49,6 +49,7 @@ class SqliteStore:
         self._clock = clock
         self.alone: bool = False  # set before the first claim: no other process claims here
         self._claims: ClaimLog | None = None
+        self._patient = True  # until others were waited for in vain, as while a server before this one ends
         self._durable = SqliteFile(self.path, synchronous="FULL")
         self._ephemeral = SqliteFile(_beside(self.path), synchronous="NORMAL")
         self._chaining = threading.Lock()
@@ -69,7 +70,9 @@ class SqliteStore:
             if self._entries is _not_open:
                 raise Unavailable("SQLite: the store is not open")
             if self._claims is None:
-                self._claims = ClaimLog(f"{self.state}-claims", clock=self._clock, alone=self.alone)
+                patient, self._patient = self._patient, False
+                self._claims = ClaimLog(f"{self.state}-claims", clock=self._clock, alone=self.alone, patient=patient)
+                self._patient = True
             return self._claims
 
     async def close(self) -> None:
