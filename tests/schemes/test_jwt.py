@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from tests.tokens import API, ED, ES, NOW, OURS, THEIRS, bearer, entry, key_record, own_keys, verdict
+from watchword.bearer import BearerToken
 from watchword.keyring import Issuer
 from watchword.model import reason as why
 from watchword.model.request import Peer, Request
 from watchword.model.verdict import Challenge, Principal, Rejection
-from watchword.schemes.jwt import Jwt, JwtCredential
+from watchword.schemes.jwt import Jwt
 from watchword.verdicts import Revocations, Verdicts
 
 
@@ -66,7 +67,7 @@ def test_what_is_read() -> None:
     read = place.scheme.read
     for prefix in (b"Bearer ", b"bearer ", b"BEARER ", b"Bearer   "):
         found = read(Request("GET", b"/", b"", [(b"authorization", prefix + token)], Peer()))
-        assert isinstance(found, JwtCredential)
+        assert isinstance(found, BearerToken)
         assert found.token == token
         assert token.decode() not in repr(found)
     for value in (
@@ -122,7 +123,7 @@ def test_a_verdict_ends_with_the_token_the_key_or_the_minute() -> None:
     assert place.verdict(token) == Rejection(why.EXPIRED)
 
     place = entry("jwt own")
-    place.scheme._own = own_keys(place.clock, key_record(ED, retire_at=NOW + 5))
+    place.scheme._trust._own = own_keys(place.clock, key_record(ED, retire_at=NOW + 5))
     assert isinstance(place.verdict(place.token()), Principal)
     place.clock.now = NOW + 5
     assert place.verdict(place.token()) == Rejection(why.UNKNOWN_KEY)
@@ -131,7 +132,7 @@ def test_a_verdict_ends_with_the_token_the_key_or_the_minute() -> None:
     assert isinstance(place.verdict(place.token()), Principal)
     assert len(place.verdicts) == 1
     place.clock.now = NOW + 60
-    place.scheme._own = own_keys(place.clock, key_record(ES))
+    place.scheme._trust._own = own_keys(place.clock, key_record(ES))
     assert place.verdict(place.token()) == Rejection(why.UNKNOWN_KEY)
 
 
@@ -147,7 +148,7 @@ def test_cve_2026_33496_schemes_that_trust_differently_share_no_verdict() -> Non
     token = place.token()
     assert isinstance(place.verdict(token), Principal)
     other: dict[str, Any] = {"issuer": OURS, "audience": API + "/other", "clock": place.clock}
-    stricter = Jwt(place.scheme._own, {}, place.verdicts, place.revocations, **other)
+    stricter = Jwt(place.scheme._trust._own, {}, place.verdicts, place.revocations, **other)
     assert verdict(stricter, token) == Rejection(why.WRONG_AUDIENCE)
 
 

@@ -30,6 +30,7 @@ __all__ = [
     "bounds",
     "certificate_confirmation",
     "claim_rule",
+    "factors",
     "is_name",
     "moment",
     "outside_name",
@@ -87,12 +88,26 @@ def texts(value: object) -> tuple[str, ...] | None:
 
 
 def scopes(claims: Mapping[str, Any]) -> frozenset[str] | None:
-    """Return the scopes of ``scope`` (RFC 8693 section 4.2) or ``scp``, or None when malformed."""
+    """Return the scopes of ``scope`` (RFC 8693 section 4.2) or ``scp``, or None when malformed.
+
+    What is listed holds no space: joined with others it would be read as two.
+    """
     value = claims.get("scope", claims.get("scp", ""))
     if isinstance(value, str):
-        return frozenset(value.split())
+        return frozenset(value.split()) if value.isprintable() else None
+    named = _printable(value)
+    return None if named is None or any(" " in each for each in named) else frozenset(named)
+
+
+def factors(claims: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """Return the authentication methods of ``amr`` (RFC 8176), or None when malformed."""
+    return _printable(claims.get("amr", []))
+
+
+def _printable(value: object) -> tuple[str, ...] | None:
+    """Return texts that can be written down: half of a surrogate pair cannot."""
     named = texts(value)
-    return frozenset(named) if named is not None else None
+    return named if named is not None and all(each.isprintable() for each in named) else None
 
 
 def time_refusal(claims: Mapping[str, Any], now: float, leeway: float) -> Reason | None:
