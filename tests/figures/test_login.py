@@ -35,10 +35,11 @@ origins = ["{ORIGIN}"]
 JSON = [("content-type", "application/json")]
 
 
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """Run one server behind a proxy."""
-    with House(tmp_path_factory.mktemp("login"), more=MORE, proxies='["127.0.0.0/8"]') as running:
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """Run one server behind a proxy, over each kind of store."""
+    store = request.getfixturevalue("postgres").create_database() if request.param == "postgresql" else ""
+    with House(tmp_path_factory.mktemp("login"), more=MORE, proxies='["127.0.0.0/8"]', store=store) as running:
         yield running
 
 
