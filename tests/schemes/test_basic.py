@@ -54,6 +54,10 @@ class Book:
         assert kind is Kind.PASSWORD
         return [each for each in self.passwords if each.subject == subject and each.id > after][:limit]
 
+    async def credential(self, id: str) -> Credential | None:
+        self.asked += 1
+        return next((each for each in self.passwords if each.id == id), None)
+
     async def write(self, *changes) -> bool:
         self.written.append(changes)
         for change in changes:

@@ -29,6 +29,7 @@ from watchword.model.reason import (
 from watchword.model.records import Event, Subject, Swap
 from watchword.model.request import Request
 from watchword.model.verdict import Challenge, Principal, Rate, Rejection, SecurityScheme
+from watchword.standing import standing
 from watchword.verdicts import Verdicts
 
 __all__ = ["Basic", "Guesses", "PasswordCheck"]
@@ -214,8 +215,13 @@ class PasswordCheck:
             return Rejection(SUBJECT_DISABLED, subject.name)
         if found is None:
             return Rejection(WRONG_SECRET, subject.name)
-        await self._renew(found, password)
-        return self._principal(found, scheme)
+        # Hashes may queue for seconds, in which the password is changed: what it began after that nobody would end.
+        current = await self._records.credential(found.id)
+        refused = await standing(self._records, current, Kind.PASSWORD, self._clock())
+        if refused is not None or current is None:
+            return refused or Rejection(WRONG_SECRET, subject.name)
+        await self._renew(current, password)
+        return self._principal(current, scheme)
 
     async def _subject(self, name: str) -> Subject | None:
         user = await self._records.subject(f"user:{name}")

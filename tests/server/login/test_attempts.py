@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 
 import httpx2
 import pytest
 from tests.server.live import PASSWORD, Live, live
 
+from watchword.model.credential import Kind
 from watchword.model.request import Peer, Request
 from watchword.model.verdict import Rejection
 from watchword.server.login.attempts import Attempts, confidential
+
+_numbers = count()
 
 
 @pytest.fixture(scope="module")
@@ -99,3 +104,38 @@ def test_no_queue_stays_behind(server: Live) -> None:
 
     server.do(many())
     assert attempts._queues == {}
+
+
+@pytest.mark.parametrize("ended", ["changed", "revoked", "disabled"])
+@pytest.mark.parametrize("kind", ["form", "json"])
+def test_a_password_that_ends_while_it_is_hashed_begins_nothing(
+    server: Live, monkeypatch: pytest.MonkeyPatch, kind: str, ended: str
+) -> None:
+    """Hashes queue for seconds in a flood: who knows the old password would come in after its owner was told so."""
+    name = f"late{next(_numbers)}"
+    password, watchword = server.user(name).credential.id, server.watchword
+    verify, arrived, go = watchword.passwords.verify, threading.Event(), threading.Event()
+
+    async def slow(encoded: str, typed: str) -> bool:
+        arrived.set()
+        fits = await verify(encoded, typed)
+        await asyncio.to_thread(go.wait, 10)
+        return fits
+
+    monkeypatch.setattr(watchword.passwords, "verify", slow)
+    given = {"username": name, "password": PASSWORD}
+    with server.client() as client, ThreadPoolExecutor(1) as thread:
+        more = {"json": given} if kind == "json" else {"data": given}
+        answer = thread.submit(client.post, "/login", **more)
+        assert arrived.wait(10)
+        if ended == "changed":
+            changed = watchword.accounts.change_password(f"user:{name}", None, "quite another horse in the stable")
+            assert server.do(changed) == ()
+        elif ended == "revoked":
+            server.do(watchword.lifecycle.revoke(password, reason="test", by="test"))
+        else:
+            server.do(watchword.lifecycle.set_enabled(f"user:{name}", False, by="test"))
+        go.set()
+        assert answer.result().status_code == 401
+    for began in (Kind.SESSION, Kind.REFRESH):
+        assert not server.do(watchword.store.credentials(kind=began, subject=f"user:{name}"))
