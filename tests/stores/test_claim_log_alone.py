@@ -153,6 +153,19 @@ def test_a_full_disk_is_broken_before_anything_is_claimed(tmp_path: Path, monkey
     log.close()
 
 
+@pytest.mark.parametrize("kept", [0, 24, 24 * 3])
+def test_what_a_loss_of_power_took_refuses_nobody_for_good(tmp_path: Path, kept: int) -> None:
+    log = alone(tmp_path)
+    assert all(log.claim(b"%d" % number, UNTIL) for number in range(5))
+    log.close()
+    (segment,) = tmp_path.glob("*.claims")
+    segment.write_bytes(segment.read_bytes()[:kept].ljust(64 * 1024, b"\0"))  # room was set aside, nothing else written
+    for open_ in (alone, shared):
+        again = open_(tmp_path)
+        assert again.claim(b"%d" % (10 + kept + (open_ is alone)), UNTIL)
+        again.close()
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 400), st.booleans()), max_size=60))
 def test_it_answers_as_a_dict_would_over_time_and_restarts(

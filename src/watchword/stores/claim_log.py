@@ -238,8 +238,8 @@ class ClaimLog:
         """Make this segment the current one and forget the earlier ones that its header calls forgotten."""
         fd = os.open(self._path(number), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            if _seek(fd, 0, _END) < _SIZE:
-                _write_header(fd, self._clock(), self._forgotten)
+            if _seek(fd, 0, _END) < _SIZE or os.pread(fd, _SIZE, 0) == bytes(_SIZE):
+                _write_header(fd, self._clock(), self._forgotten)  # new, or room whose content a loss of power took
             segment = _Segment(fd, number)
         except BaseException:
             os.close(fd)
