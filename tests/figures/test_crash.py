@@ -6,6 +6,7 @@ import asyncio
 import random
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -17,17 +18,20 @@ from watchword.stores.opening import Store, open_store
 ACTS = 500
 
 
-def _killed_after(url: str, root_key: str, seed: int, acknowledged: int) -> list[list[str]]:
-    """Return what the child acknowledged before it was killed."""
-    command = [sys.executable, "-m", "tests.figures.acts", url, root_key, str(seed), str(ACTS)]
+def _killed_after(
+    url: str, root_key: str, seed: int, acknowledged: int, child: str = "acts", pause: float = 0.0
+) -> list[list[str]]:
+    """Return what the child acknowledged before it was killed, ``pause`` seconds into what came after."""
+    command = [sys.executable, "-m", f"tests.figures.{child}", url, root_key, str(seed), str(ACTS)]
     lines: list[list[str]] = []
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdout is not None
-        for line in child.stdout:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
             lines.append(line.split())
             if len(lines) == acknowledged:
-                child.kill()
-        child.wait()
+                time.sleep(pause)
+                process.kill()
+        process.wait()
     assert lines[-1] != ["end"], "the child was not killed in time"
     return [line for line in lines if line]
 
