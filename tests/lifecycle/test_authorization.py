@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.hostile import URIS
 from tests.server.oauth.test_authorize import HOSTILE
 from watchword.app import Watchword
 from watchword.codec.oidc import challenge_of
@@ -42,8 +43,16 @@ FIELDS = {
 def test_registered_redirect_uris() -> None:
     for uri in (*KNOWN, "http://127.0.0.1:1/native", "http://127.0.0.1:65535/native", "http://[::1]/v6"):
         assert registered(uri, KNOWN), uri
-    for uri in HOSTILE:
+    for uri in (*HOSTILE, *URIS):
         assert not registered(uri, KNOWN), uri
+
+
+@pytest.mark.parametrize("extra", [{}, {"prompt": "none"}, {"scope": "no such"}, {"response_type": "x"}], ids=str)
+def test_cve_2026_7504_no_answer_goes_to_a_hostile_place(extra: dict[str, str]) -> None:
+    assert len(set(URIS)) > 150
+    for uri in URIS:
+        found = judged({**FIELDS, **extra, "redirect_uri": uri}, CLIENT, "https://api.example", 10.0)
+        assert found == Refusal("invalid_redirect_uri", "the redirect URI is not one of this client's"), uri
 
 
 @given(st.text(max_size=60))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.hostile import PLACES
 
 from watchword.model.request import Peer, Request
 from watchword.model.verdict import Rejection
@@ -47,6 +48,13 @@ def test_what_was_encoded_is_read_back(fields: dict[str, str]) -> None:
 
     fields.pop("", None)
     assert form_of(request(urlencode(fields).encode())) == fields
+
+
+def test_cve_2026_7504_no_hostile_place_is_a_path_of_ours() -> None:
+    assert len(PLACES) > 150
+    assert [place for place in PLACES if local_path(place) is not None] == []
+    for place in ("/", "/a/b-c.d?next=/e%20f&g=%2F", "/oauth/authorize?redirect_uri=https%3A%2F%2Fx"):
+        assert local_path(place) == place
 
 
 @given(st.text(max_size=60))

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx2
 import pytest
+from tests.hostile import URIS
 from tests.server.live import Live, live
 from tests.server.oauth.flow import CALLBACK, App, answer_of, code_of, login
 
@@ -339,7 +340,7 @@ HOSTILE = (
 def test_cve_2026_7504_28512_redirect_corpus(server: Live, browser: httpx2.Client, extra: dict[str, str]) -> None:
     """CVE-2026-44681: no error redirects before the redirect URI is known to be the client's."""
     app = App(server, redirect_uris=[CALLBACK, "http://127.0.0.1/native"])
-    for uri in HOSTILE:
+    for uri in (*HOSTILE, *(() if extra else URIS[::4])):  # all of them: tests/lifecycle/test_authorization.py
         answer = browser.get(app.place(redirect_uri=uri, **extra))
         assert answer.status_code == 400, uri
         assert "location" not in answer.headers, uri
