@@ -12,7 +12,7 @@ from watchword.codec.fields import DUPLICATE, CookieValue, cookie_reader
 from watchword.codec.secrets import well_formed
 from watchword.model.credential import Kind
 from watchword.model.ports import Clock, Records, Soon
-from watchword.model.reason import EXPIRED, MALFORMED_CREDENTIAL
+from watchword.model.reason import EXPIRED, MALFORMED_CREDENTIAL, REVOKED
 from watchword.model.request import Request
 from watchword.model.verdict import Challenge, Principal, Rejection, SecurityScheme
 from watchword.standing import VERDICT_TTL, principal_of, standing, until
@@ -23,6 +23,8 @@ __all__ = ["COOKIE", "PLAIN_COOKIE", "PREFIX", "Session"]
 COOKIE: Final = "__Host-session"
 PLAIN_COOKIE: Final = "session"
 PREFIX: Final = "ws_"
+
+_PASSWORD: Final = "pwd_"  # noqa: S105 - what the ids of passwords begin with
 
 _BEGIN: Final = COOKIE.encode() + b"="
 _LENGTH: Final = len(_BEGIN)
@@ -97,6 +99,11 @@ class Session:
         refused = await standing(self._records, record, Kind.SESSION, now)
         if refused is not None or record is None:
             return refused or Rejection(MALFORMED_CREDENTIAL)
+        login = str(record.detail.get("login", ""))
+        if login.startswith(_PASSWORD):  # it may have been revoked while the session was being made
+            password = await self._records.credential(login)
+            if password is not None and password.revoked_at is not None:
+                return Rejection(REVOKED, "its login", credential=record.id)
         idle = float(record.detail["idle"])
         if now - (record.last_used_at or record.created_at) > idle:
             return Rejection(EXPIRED, "idle", credential=record.id)
@@ -106,7 +113,7 @@ class Session:
             principal = principal._replace(claims=MappingProxyType({"proved": record.detail["proved"]}))
         # Re-read well before the idle limit, so that last use, written in batches, can be judged.
         end = min(until(record, now), now + min(VERDICT_TTL, idle / 4))
-        self._verdicts.put(lookup, principal, end, now, since=mark)
+        self._verdicts.put(lookup, principal, end, now, since=mark, tags=(f"credential:{login}",) if login else ())
         return principal
 
     def challenge(self, rejection: Rejection | None) -> Challenge | None:

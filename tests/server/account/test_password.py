@@ -74,7 +74,7 @@ def test_who_has_no_password_sets_one_soon_after_a_login(tmp_path: Path) -> None
         assert record is not None
         from watchword.model.records import Swap
 
-        server.do(server.watchword.store.write(Swap(record.changed(revoked_at=1, revoked_by="t"))))
+        server.do(server.watchword.store.write(Swap(record.changed(expires_at=1))))
         assert sessions[0].revoked_at is None
         assert 'name="current"' not in browser.get("/account/password").text
         assert "Password changed" in browser.submit("/account/password", password=OTHER).text

@@ -11,6 +11,10 @@ from tests.server.account.test_sessions import listed, tokens
 from tests.server.account.town import OPEN, OTHER, PASSWORD, Browser, Town, link_in, token_in, town
 
 from watchword.codec.otp import Totp
+from watchword.lifecycle.people.ceremonies import Proven
+from watchword.lifecycle.people.logins import Visitor
+from watchword.model.credential import Kind
+from watchword.model.verdict import Principal
 
 NOW = 1_900_000_000.0
 FEW = OPEN.replace('mails = "1000/min"', 'mails = "2/h"')
@@ -68,6 +72,24 @@ def test_no_flood_of_letters_hides_that_the_address_was_changed_or_the_account_d
         thief.submit("/account/email", email="thief@example.net")
         assert http.post("/confirm", json={"token": token_in(server.letter("thief@example.net"))}).status_code == 200
         assert server.letter("alice@example.com").subject.endswith("was changed")
+
+
+def test_a_login_that_is_under_way_while_the_password_changes_begins_no_session(tmp_path: Path) -> None:
+    with town(tmp_path) as server:
+        person(server)
+        owner = server.browser().log_in("alice")
+        watchword = server.watchword
+        who = server.do(watchword.parts.password_check().check("alice", PASSWORD, "login"))
+        assert isinstance(who, Principal)
+        assert owner.submit("/account/password", current=PASSWORD, password=OTHER).status_code == 200
+        begun = server.do(watchword.logins.session(Proven(who, {"pwd": who.authenticated_at}), Visitor()))
+        with server.client(cookies={"session": begun.material["cookie"]}) as thief:
+            assert thief.get("/whoami").status_code == 401
+        assert owner.get("/account").status_code == 200  # the one that changed it goes on,
+        later = server.do(watchword.store.credentials(kind=Kind.PASSWORD, subject="user:alice", limit=10))
+        (usable,) = [each for each in later if each.revoked_at is None]
+        server.do(watchword.lifecycle.revoke(usable.id, reason="leaked", by="test"))
+        assert owner.get("/account").status_code == 303  # until the new one ends
 
 
 # --- letters ----------------------------------------------------------------------------------------------------------

@@ -136,7 +136,7 @@ class Addresses:
         else:  # another spelling of its own: the record lets go of the digest first
             await desk.write(Swap(holder.changed(lookup=None)))
         owner = await desk.records.subject(subject)
-        if owner is None:
+        if owner is None or owner.disabled_at is not None:  # deleted meanwhile
             return None
         new = email_record(subject, address, now)
         changes: list[Change] = [Swap(owner.changed()), Add(new), act(now, "issue", by, subject, new)]

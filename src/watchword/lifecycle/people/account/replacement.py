@@ -74,7 +74,11 @@ class Replacement:
         for each in passwords:
             if each.revoked_at is None and each.refusal(now) is None:
                 changes += ending(each, now=now, by=by, why=why, replaced_by=new.id)
-        return changes + await ended(self.records, name, LOGINS, now=now, by=by, why=why, keep=keep)
+        changes += await ended(self.records, name, LOGINS, now=now, by=by, why=why, keep=keep)
+        kept = await self.records.credential(keep) if keep else None
+        if kept is not None and kept.detail.get("login") in {each.id for each in passwords}:
+            changes.append(Swap(kept.changed(detail={**kept.detail, "login": new.id})))  # it ends with the new one
+        return changes
 
 
 async def usable_passwords(records: Records, subject: str, now: float) -> list[Credential]:
