@@ -107,13 +107,16 @@ class OwnKeys:
         return held.key if held is not None and self._clock() < held.end else None
 
     def claims_of(self, text: bytes) -> dict[str, Any] | None:
-        """Return what a token of our own claims, None when its signature does not hold. It may have ended."""
+        """Return what an access token of our own claims, None when its signature does not hold. It may have ended.
+
+        What else we sign, id_tokens and assertions, is no access token: it has no ``jti`` to take it back by.
+        """
         header = peek(text)
         key = self.verification_key(header.kid) if isinstance(header, Header) and header.kid else None
         token = open_token(text, header) if key is not None and isinstance(header, Header) else None
         if key is None or not isinstance(token, Token) or token.refusal(key) is not None:
             return None
-        return token.claims
+        return token.claims if "jti" in token.claims else None
 
     def ends_at(self, kid: str) -> float:
         """Return the Unix second from which the key verifies nothing more; infinite when none is set."""

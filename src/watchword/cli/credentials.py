@@ -213,7 +213,7 @@ def _revoke_token(ctx: typer.Context, token: str, reason: str) -> None:
         if token.startswith("eyJ"):
             claims = house.keys.claims_of(token.encode("ascii", "replace"))
             if claims is None:
-                raise Stop("that is no token of ours, or its key is gone", "nothing accepts it")
+                raise Stop("that is no access token of ours, or its key is gone", "nothing accepts it")
             jti, until, subject = str(claims["jti"]), int(claims["exp"]), str(claims["sub"])
         elif not token.startswith("jti_"):
             raise Stop("that is neither a token nor a jti", "a jti starts with jti_, and stands in the token's claims")
