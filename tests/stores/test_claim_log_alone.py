@@ -53,7 +53,9 @@ def test_who_shared_before_is_refused_not_served_twice(tmp_path: Path) -> None:
     before.close()
 
 
-def test_waiting_in_vain_happens_once_and_is_over_when_the_lock_is_free(tmp_path: Path) -> None:
+def test_waiting_in_vain_happens_once_and_is_over_when_the_lock_is_free(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     before = shared(tmp_path)
     first = alone(tmp_path)
     began = time.monotonic()
@@ -61,6 +63,7 @@ def test_waiting_in_vain_happens_once_and_is_over_when_the_lock_is_free(tmp_path
         with pytest.raises(Unavailable):
             before.claim(b"%d" % number, UNTIL)
     assert time.monotonic() - began < 2
+    assert len([record for record in caplog.records if "workers = 1" in record.message]) == 1
     first.close()
     assert before.claim(b"0", UNTIL)
     before.close()

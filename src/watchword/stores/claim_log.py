@@ -9,6 +9,7 @@ survive the end of every process (``kill -9`` too), not the loss of power.
 from __future__ import annotations
 
 import fcntl
+import logging
 import mmap
 import os
 import struct
@@ -22,6 +23,8 @@ from typing import Final
 from watchword.model.ports import Clock, Unavailable
 
 __all__ = ["ClaimLog"]
+
+logger: logging.Logger = logging.getLogger("watchword")
 
 _RECORD: Final = struct.Struct("<16sd")  # digest of the key, Unix seconds until when it is taken
 _HEADER: Final = struct.Struct("<8sdd")  # magic, when the segment was begun, what was forgotten before that
@@ -217,7 +220,9 @@ class ClaimLog:
                 return
             except BlockingIOError:
                 if tries > _SPINS and time.monotonic() > deadline:
-                    self._patient = False
+                    if self._patient:
+                        self._patient = False
+                        logger.error("another process keeps %s for itself, as one of workers = 1 does", self._directory)
                     raise Unavailable(
                         "claim log: its lock is held too long, perhaps by a process that is alone"
                     ) from None
