@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from watchword.codec.names import normal_address, normal_name
+from watchword.codec.names import chosen_name, normal_address, normal_name
 
 
 @pytest.mark.parametrize(
@@ -147,3 +147,13 @@ def test_a_key_is_a_fixed_point_and_fits_one_header(local: str, domain: str) -> 
     assert again is not None
     assert again.key == found.key
     assert normal_address(found.text) == found
+
+
+@pytest.mark.parametrize("text", ["\u0430lice", "al\u0456ce", "alic\u03b5", "\u13aali\u0441e", "a@example.com", "a b"])
+def test_what_would_pass_for_anothers_name_or_address_is_not_chosen(text: str) -> None:
+    assert chosen_name(text) is None
+
+
+@pytest.mark.parametrize("text", ["алиса", "елена-7", "ζωή", "zoë.müller", "田中たろう", "aliceたろう", "7.seas"])
+def test_names_of_scripts_that_do_not_look_alike_are_chosen(text: str) -> None:
+    assert chosen_name(text) == text

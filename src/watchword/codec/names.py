@@ -5,10 +5,11 @@ from __future__ import annotations
 import unicodedata
 from typing import Final, NamedTuple
 
-__all__ = ["EmailAddress", "normal_address", "normal_name"]
+__all__ = ["EmailAddress", "chosen_name", "normal_address", "normal_name"]
 
 _MOST: Final = 128  # characters
 _REFUSED: Final = frozenset("/\\:;,?#%\"'<>()[]{}|^`")  # they mean something in a path, a URL, a list or a subject
+_ALIKE: Final = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC"})
 _KINDS: Final = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Nd"})  # beyond ASCII: letters, marks, digits
 
 
@@ -61,6 +62,22 @@ def normal_name(text: str) -> str | None:
     if any(not _allowed(char) for char in name) or unicodedata.combining(name[0]):
         return None
     return name
+
+
+def chosen_name(text: str) -> str | None:
+    """Return the normal form of a name that strangers may choose for themselves, None for others.
+
+    With an "@" it would pass for somebody's address, with letters of scripts that look alike for somebody's name: no
+    Cyrillic "\u0430" among Latin letters (Unicode Technical Standard 39 section 5.1).
+    """
+    name = normal_name(text)
+    if name is None or "@" in name or len(_ALIKE & {_script(char) for char in name if char.isalpha()}) > 1:
+        return None
+    return name
+
+
+def _script(letter: str) -> str:
+    return "LATIN" if letter.isascii() else unicodedata.name(letter, "").partition(" ")[0]
 
 
 def _folded(text: str) -> str | None:

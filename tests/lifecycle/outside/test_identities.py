@@ -145,3 +145,25 @@ def test_100_sign_ups_make_one_account_sqlite(tmp_path: Path) -> None:
 @pytest.mark.postgres
 def test_100_sign_ups_make_one_account_postgresql(postgres_url: str) -> None:
     one_account(race(postgres_url))
+
+
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        ("alice@example.com", "user:alice-"),
+        ("m\u043ena", "user:user"),
+        ("billing", "user:billing-"),
+        ("eve", "user:eve"),
+    ],
+)
+def test_what_a_provider_says_makes_no_name_that_passes_for_anothers(house: House, said: str, name: str) -> None:
+    """A name wins over an address at the login, and is what applications see."""
+
+    async def work() -> None:
+        await house.store.write(Add(Subject("service:billing", 1)))
+        made = await house.identities.sign_up(Outsider("hub", "https://hub.example", "9", "", said))
+        assert isinstance(made, Principal)
+        assert made.subject.startswith(name)
+        assert "@" not in made.subject
+
+    run(work())

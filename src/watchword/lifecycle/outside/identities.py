@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from watchword.codec.names import normal_name
+from watchword.codec.names import chosen_name
 from watchword.codec.secrets import digest, new_id
 from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.people.holdings import LOGINS, act, ending, held
@@ -80,10 +80,12 @@ class Identities:
 
     async def sign_up(self, outsider: Outsider, *, scopes: Iterable[str] = ()) -> Principal | Rejection:
         """Make an account for an identity that nobody has; its name is a new one, whatever the provider says."""
-        wanted = normal_name(outsider.name) or "user"
+        wanted = chosen_name(outsider.name) or chosen_name(outsider.name.partition("@")[0]) or "user"
         for attempt in range(_TRIES):
             now = self._clock()
             name = f"user:{wanted}" if not attempt else f"user:{wanted[:56]}-{secrets.token_hex(3)}"
+            if await self._records.subject(f"service:{name.partition(':')[2]}") is not None:
+                continue  # a password is looked for under both
             detail = {"display": outsider.display[:100]} if outsider.display else {}
             record = self._record(outsider, name, scopes)
             events = (act(now, "add", outsider.provider, name), act(now, "link", outsider.provider, name, record))

@@ -222,18 +222,10 @@ def test_nothing_secret_is_shown() -> None:
     live_in("memory:", test)
 
 
-@pytest.mark.parametrize("name", ["\u0430lice", "al\u0456ce", "alic\u03b5", "\u13aali\u0441e"])
-def test_letters_of_scripts_that_look_alike_make_no_name(name: str) -> None:
+@pytest.mark.parametrize("name", ["\u0430lice", "carol@example.com"])
+def test_a_name_that_would_pass_for_somebody_elses_is_none(name: str) -> None:
     async def test(opened: House) -> None:
         wanted = await opened.watchword.accounts.sign_up(name, "a@example.com", PASSWORD)
         assert [each.code for each in wanted if isinstance(each, Fault)] == ["not_a_name"]
-
-    live_in("memory:", test)
-
-
-@pytest.mark.parametrize("name", ["алиса", "елена-7", "Ζωή", "zoë.müller", "田中たろう", "aliceたろう"])
-def test_names_of_one_script_are_names(name: str) -> None:
-    async def test(opened: House) -> None:
-        assert isinstance(await opened.watchword.accounts.sign_up(name, "a@example.com", PASSWORD), Wanted)
 
     live_in("memory:", test)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from inspect import isawaitable
 from typing import Any, Final, NamedTuple
 
-from watchword.codec.names import EmailAddress, normal_address, normal_name
+from watchword.codec.names import EmailAddress, chosen_name, normal_address
 from watchword.codec.secrets import new_id
 from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.people.account.addresses import Addresses, email_record
@@ -27,7 +26,6 @@ CONFIRM_LIFETIME: Final = 24 * 3600
 INVITATION_LIFETIME: Final = 7 * 86400
 """Seconds that such a link works."""
 
-_ALIKE: Final = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC"})
 _SIGN_UP: Final = "sign-up"
 _INVITATION: Final = "invitation"
 _NAME: Final = Fault("username", "not_a_name", "Use letters, digits and . _ - for the user name.")
@@ -83,7 +81,7 @@ class SignUps:
 
     def faults(self, name: str, address: str, password: str) -> tuple[Fault, ...]:
         """Return what is wrong with the fields themselves; whether they are taken is not looked at."""
-        faults = [] if _own_name(name) else [_NAME]
+        faults = [] if chosen_name(name) else [_NAME]
         faults += [] if normal_address(address) else [_ADDRESS]
         return (*faults, *self._desk.password_faults(password, second_factor=False, about=(name, address)))
 
@@ -99,7 +97,7 @@ class SignUps:
     ) -> Wanted | tuple[Fault, ...]:
         """Hash the password of who signs up, or say what is wrong: the same for names known and unknown."""
         faults = self.faults(name, address, password)
-        normal, mail = _own_name(name), normal_address(address)
+        normal, mail = chosen_name(name), normal_address(address)
         if faults or normal is None or mail is None:
             return faults
         secret = await encoded(self._desk.passwords, password)
@@ -172,7 +170,7 @@ class SignUps:
         if address is None:
             return (SPENT,)
         faults = self.faults(name, address.text, password)
-        normal = _own_name(name)
+        normal = chosen_name(name)
         if faults or normal is None:
             return faults
         if await self._name_taken(normal):
@@ -224,22 +222,6 @@ class SignUps:
         for each in (email, password):
             changes += [Add(each), act(now, "issue", by, subject.name, each, why)]
         return subject if await desk.write(*changes) else None
-
-
-def _own_name(text: str) -> str | None:
-    """Return the normal form of a name that people may choose.
-
-    With an "@" it would pass for somebody's address, with letters of scripts that look alike for somebody's name: no
-    Cyrillic "\u0430" among Latin letters (Unicode Technical Standard 39 section 5.1).
-    """
-    normal = normal_name(text)
-    if normal is None or "@" in normal or len(_ALIKE & {_script(char) for char in normal if char.isalpha()}) > 1:
-        return None
-    return normal
-
-
-def _script(letter: str) -> str:
-    return "LATIN" if letter.isascii() else unicodedata.name(letter, "").partition(" ")[0]
 
 
 def _about(wanted: Wanted) -> dict[str, Any]:
