@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -412,6 +413,32 @@ def test_nesting_is_bounded(deep: bytes) -> None:
         response = Authenticator().create(creation())
         response["response"][member] = b64(deep[:3000] if member == "clientDataJSON" else deep)
         assert isinstance(registration_of(response, CHALLENGE, SITE), Rejection)
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        b"\x9b\x00\xff\xff\xff\xff\xff\xff\xff",  # an array of 2^56
+        b"\x5b\x00\x00\x00\xff\xff\xff\xff\xff",  # a string of a terabyte
+        b"\xbb\x00\x00\x00\x00\xff\xff\xff\xff",  # a map of 2^32
+        b"\xc4\x82\x1b\x7f\xff\xff\xff\xff\xff\xff\xff\x01",  # 10 to the power of 2^63
+        b"\xc5\x82\x1b\x7f\xff\xff\xff\xff\xff\xff\xff\x01",  # 2 to the power of 2^63
+        b"\xa1\xc4\x82\x1a\x3b\x9a\xc9\xff\x01\x00",  # such a number as a key, to be hashed
+        b"\xc2\x59\x2e\x00" + b"\xff" * 0x2E00,  # an integer of 94,208 bits
+        b"\xd8\x23\x78\x1a" + b"(a*)*" * 5 + b"b",  # a regular expression
+        b"\xd8\x1c\x81\xd8\x1d\x00",  # a list that holds itself
+        b"\x7f" + b"\x61a" * 5000 + b"\xff",
+    ],
+    ids=lambda value: value[:8].hex(),
+)
+def test_cbor_that_claims_more_than_it_holds(hostile: bytes) -> None:
+    whole = b"\xa3\x63fmt\x64none\x67attStmt" + hostile + b"\x68authData\x41a"
+    for member in (hostile, whole):
+        response = Authenticator().create(creation())
+        response["response"]["attestationObject"] = b64(member)
+        begun = time.perf_counter()
+        assert isinstance(registration_of(response, CHALLENGE, SITE), Rejection)
+        assert time.perf_counter() - begun < 1
 
 
 def test_a_member_twice_is_refused() -> None:

@@ -11,6 +11,7 @@ from itertools import count
 import httpx2
 import pytest
 from tests.server.live import PASSWORD, Live, live
+from tests.server.login.people import hidden, submit
 
 from watchword.model.credential import Kind
 from watchword.model.request import Peer, Request
@@ -139,3 +140,37 @@ def test_a_password_that_ends_while_it_is_hashed_begins_nothing(
         assert answer.result().status_code == 401
     for began in (Kind.SESSION, Kind.REFRESH):
         assert not server.do(watchword.store.credentials(kind=began, subject=f"user:{name}"))
+
+
+def test_every_field_for_a_password_shares_one_count(server: Live) -> None:
+    """Who stole a session, but not the device's cookie, has no more guesses by another page."""
+    name = f"shared{next(_numbers)}"
+    server.user(name)
+    with server.client() as client:
+        page = submit(client, client.get("/login"), "/login", username=name, password=PASSWORD)
+        assert page.status_code == 303
+        client.cookies.delete("device")
+        origin, html = {"origin": server.url}, {"accept": "text/html"}
+
+        def login(guess: str) -> int:
+            return attempt(client, name.upper(), guess).status_code
+
+        def basic(guess: str) -> int:
+            return client.get("/whoami", auth=(name, guess), headers={"cookie": ""}).status_code
+
+        def step_up(guess: str) -> int:
+            page = client.get("/login/step-up")
+            form = {field: hidden(page, field) for field in ("csrf_token", "challenge")}
+            return client.post("/login/step-up", data={**form, "password": guess}, headers=origin).status_code
+
+        def account(guess: str) -> int:
+            form = {
+                "csrf_token": hidden(client.get("/account/password", headers=html)),
+                "current": guess,
+                "password": "y" * 20,
+            }
+            return client.post("/account/password", data=form, headers=origin).status_code
+
+        ways = (login, basic, step_up, account)
+        assert [way("wrong wrong wrong") for way in ways] == [401, 401, 401, 422]
+        assert [way("still wrong wrong") for way in ways] == [429] * 4
