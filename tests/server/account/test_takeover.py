@@ -183,6 +183,18 @@ def test_a_key_does_not_outlast_a_year_by_leading_zeros(tmp_path: Path) -> None:
         assert program.get("/account/keys").json()["keys"] == []
 
 
+def test_a_key_does_not_outlast_the_password_of_its_owner(tmp_path: Path) -> None:
+    now = [NOW]
+    with town(tmp_path, clock=lambda: now[0]) as server:
+        server.do(server.watchword.lifecycle.add_subject("user:temp", by="test"))
+        more = {"options": {"password": PASSWORD}, "expires_at": int(NOW) + 7 * 86400}
+        server.issue(Kind.PASSWORD, "user:temp", **more)
+        program = tokens(server, "temp")
+        made = program.post("/account/keys", json={"name": "mine", "days": "365"})
+        assert (made.status_code, made.json()["expires_at"]) == (201, NOW + 7 * 86400)
+        assert program.post("/account/keys", json={"name": "two", "days": "1"}).json()["expires_at"] == NOW + 86400
+
+
 def test_texts_that_no_store_keeps_are_refused_before_one_is_asked(tmp_path: Path) -> None:
     with town(tmp_path) as server:
         person(server)
@@ -227,6 +239,19 @@ def test_a_form_of_another_session_is_refused_on_a_page(tmp_path: Path) -> None:
         assert (refused.status_code, refused.headers["content-type"]) == (403, "text/html; charset=utf-8")
         assert "too old or came from another site" in refused.text
         assert 'href="/account/profile"' in refused.text
+
+
+def test_who_signs_out_too_late_or_from_an_old_page_is_told_on_a_page(tmp_path: Path) -> None:
+    with town(tmp_path) as server:
+        person(server)
+        browser = server.browser().log_in("alice")
+        refused = browser.http.post("/logout", data={"csrf_token": "0" * 64})
+        assert (refused.status_code, refused.headers["content-type"][:9]) == (403, "text/html")
+        assert "set-cookie" not in refused.headers
+        late = server.browser().http.post("/logout", data={"csrf_token": "0" * 64})
+        assert (late.status_code, late.headers["location"]) == (303, "/login")
+        assert "set-cookie" not in late.headers
+        assert browser.get("/account").status_code == 200
 
 
 def test_guesses_at_the_password_of_a_sign_up_are_counted(tmp_path: Path) -> None:

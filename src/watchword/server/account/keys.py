@@ -9,8 +9,8 @@ from starlette.responses import Response
 from starlette.routing import Route as Endpoint
 
 from watchword.app import Watchword
-from watchword.lifecycle.people.account.replacement import Fault
-from watchword.lifecycle.people.holdings import held
+from watchword.lifecycle.people.account.replacement import Fault, usable_passwords
+from watchword.lifecycle.people.holdings import held, newest
 from watchword.model.credential import Credential, Kind
 from watchword.model.verdict import Principal
 from watchword.server.account.own import Own
@@ -33,7 +33,10 @@ _UNKNOWN: Final = Fault("revoke", "unknown", "This key is not yours.")
 
 
 class KeyPages:
-    """Hold ``/account/keys``. A key has no more scopes than the login that made it, and the same networks and limit."""
+    """Hold ``/account/keys``.
+
+    A key has no more scopes than the login that made it, the same networks and limit, and ends with its password.
+    """
 
     def __init__(self, watchword: Watchword, visits: Visits, own: Own) -> None:
         self._watchword = watchword
@@ -74,13 +77,20 @@ class KeyPages:
             who.subject,
             by=who.subject,
             scopes=scopes,
-            expires_at=int(self._watchword.clock()) + int(days) * 86400,
+            expires_at=await self._end(who.subject, int(days)),
             networks=[str(network) for network in who.constraints.networks],
             limit=who.constraints.limit,
             options={"name": name},
         )
         value = {**_row(issued.credential), "secret": issued.material["secret"]}
         return self._visits.done(visit, 201, value, "key.html")
+
+    async def _end(self, subject: str, days: int) -> int:
+        """Return when the key ends: no later than the password, whose end an operator has set."""
+        now, store = self._watchword.clock(), self._watchword.store
+        password = newest(await usable_passwords(store, subject, now))
+        wanted, end = int(now) + days * 86400, None if password is None else password.ends_at()
+        return wanted if end is None else min(wanted, int(end))
 
     async def _revoked(self, visit: Visit, who: Principal) -> Response:
         record = await self._watchword.store.credential(visit.text("revoke"))

@@ -142,13 +142,23 @@ class Login:
         route = self._token if b"authorization" in request.fields else self._session
         decision = await self._watchword.gate.decide(request, route)
         if isinstance(decision, Deny):
-            return problem_response(decision)
+            return self._not_logged_out(request, decision)
         who = decision.principal
         if who is None or not who.credential.startswith(("fam_", "ses_")):
             return self._refused(request, Rejection(UNKNOWN_CREDENTIAL, "nothing to log out of"))
         await self._revoke(who.credential, who.subject)
         cookies = cleared(request.peer.tls) if who.scheme == "session" else []
         return redirect("/login", cookies) if media_type(request) == FORM else _empty(cookies)
+
+    def _not_logged_out(self, request: Request, deny: Deny) -> Response:
+        """Say so; to who pressed a button on a page. No cookie is taken: another site may have sent the form."""
+        status = deny.rejection.reason.status
+        if media_type(request) != FORM or status not in (401, 403) or b"authorization" in request.fields:
+            return problem_response(deny)
+        if status == 401:
+            return redirect("/login")
+        values = {"message": _STALE, "back": "/account", "reference": deny.reference}
+        return self._pages.page("refused.html", status, deny.headers, **values)
 
     async def home(self, http: HttpRequest) -> Response:
         """Say who is signed in, or ask for that."""
@@ -183,6 +193,7 @@ class Login:
         return _empty([])
 
 
+_STALE = "The form was too old or came from another site. Try again."
 _NO_TOKEN = Rejection(MALFORMED_REQUEST, "refresh_token")
 
 
