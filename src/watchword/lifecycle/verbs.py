@@ -195,7 +195,7 @@ class Lifecycle:
 
     async def _client_ended(self, revoked: Credential, now: float) -> tuple[Credential, list[Change]]:
         """Return the record and what besides voids every token of its client: they name the client, not the secret."""
-        first = str(revoked.detail["client_id"])
+        first = str(revoked.detail.get("client_id", revoked.id))
         if first != revoked.id:
             return revoked, client_taken_back(await self.show(first), now)
         detail, void = client_void(revoked, now)
