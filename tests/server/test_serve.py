@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -25,7 +26,7 @@ from watchword.codec.secrets import new_root_key
 from watchword.lifecycle.certificates import issue_server_certificate
 from watchword.model.credential import Kind
 from watchword.server.config.load import ConfigError, load, watchword_of
-from watchword.server.serve import prepare, serve
+from watchword.server.serve import ServerProtocol, prepare, serve
 
 pytestmark = pytest.mark.processes
 
@@ -279,3 +280,44 @@ def test_a_providers_secret_that_is_missing_stops_the_start(tmp_path: Path, monk
     config.write_text('[[provider]]\npreset = "google"\nclient_id = "x"\nclient_secret_env = "NO_SUCH_SECRET"\n')
     with pytest.raises(ConfigError, match="NO_SUCH_SECRET is not set"):
         asyncio.run(prepare(load(config), 1))
+
+
+class _AtOnce:
+    """Answer every question at once, and whatever else there is by a task."""
+
+    def at_once(self, *_: Any) -> list[tuple[bytes, bytes]]:
+        return [(b"content-length", b"0")]
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+
+def test_a_connection_answered_at_once_is_kept_while_it_is_used_and_closed_when_it_rests() -> None:
+    import uvicorn
+    from uvicorn.server import ServerState
+
+    question, other = (b"GET %b HTTP/1.1\r\nhost: x\r\n\r\n" % path for path in (b"/check", b"/other"))
+
+    async def play() -> list[float]:
+        config = uvicorn.Config(_AtOnce(), interface="asgi3", ws="none", proxy_headers=False, lifespan="off")  # type: ignore[arg-type]
+        config.load()
+        config.timeout_keep_alive = 0.4  # type: ignore[assignment]
+        state, loop = ServerState(), asyncio.get_running_loop()
+        server = await loop.create_server(lambda: ServerProtocol(config, state, {}), "127.0.0.1", 0)
+        took = []
+        for last in (question, other):
+            reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            for sent in (question, question, other, question, last):  # each a little before its time is over
+                writer.write(sent)
+                assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 20")
+                begun = loop.time()
+                await asyncio.sleep(0.25)
+            assert await reader.read() == b""
+            took.append(loop.time() - begun)
+            writer.close()
+        server.close()
+        return took
+
+    for took in asyncio.run(play()):
+        assert 0.35 < took < 2.0

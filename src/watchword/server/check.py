@@ -28,7 +28,7 @@ ASSERTION: Final = "assertion+jwt"
 """The ``typ`` of the signed statement for the service behind: its own, so that it never passes as an access token."""
 
 CHECK: Final = b"/check"
-_CONTENT: Final = frozenset({b"content-length", b"transfer-encoding"})
+_CONTENT: Final = frozenset({b"content-length", b"expect", b"transfer-encoding"})
 _LIFE: Final = 60  # seconds
 _REUSED: Final = 20  # seconds that one signed statement is handed out again
 _CAPACITY: Final = 8192
@@ -97,18 +97,20 @@ class Check:
         self, request: Request, client: Client, scheme: str, extensions: Mapping[str, Mapping[str, Any]] | None
     ) -> Peer:
         """Return the caller. What a gateway says of one recurs; fields that came twice are read one by one."""
-        scope = {"client": client, "scheme": scheme, "headers": request.headers, "extensions": extensions}
         fields = request.fields
-        if self._proxies is None or client is None or len(fields) != len(request.headers):
-            return peer_of(scope, self._proxies)
-        said = (client[0], scheme, *map(fields.get, FORWARDED))
-        peer = self._peers.get(said)
-        if peer is None:
-            peer = peer_of(scope, self._proxies)
-            if peer.certificate is None and "tls" not in (extensions or ()) and _short(said):
-                if len(self._peers) >= _CAPACITY:
-                    self._peers.clear()
-                self._peers[said] = peer
+        if self._proxies is not None and client is not None and len(fields) == len(request.headers):
+            said: tuple[Any, ...] = (client[0], scheme, *map(fields.get, FORWARDED))
+            peer = self._peers.get(said)
+            if peer is not None:
+                return peer
+        else:
+            said = ()
+        scope = {"client": client, "scheme": scheme, "headers": request.headers, "extensions": extensions}
+        peer = peer_of(scope, self._proxies)
+        if said and peer.certificate is None and "tls" not in (extensions or ()) and _short(said):
+            if len(self._peers) >= _CAPACITY:
+                self._peers.clear()
+            self._peers[said] = peer
         return peer
 
     def _asked(self, request: Request, raw: bytes) -> Route | tuple[Reason, str]:

@@ -19,6 +19,7 @@ __all__ = ["ServerProtocol", "application", "prepare", "serve"]
 _BLOCKS: Final = 1024
 _LONGEST: Final = 8192  # bytes of a header block that is kept
 _CHECK: Final = b"/check"
+_CONTINUE: Final = b"100-continue"
 _GRACE: Final = 20  # seconds that requests under way may take after SIGTERM
 _KEEP_ALIVE: Final = 65  # seconds, longer than the 60 that proxies usually keep
 
@@ -38,18 +39,29 @@ class ServerProtocol(TlsProtocol):
 
     _answered = False
     _at_once: Any = None
+    _idle: asyncio.TimerHandle | None = None
+    _rested = 0.0  # when the last answer at once was given, on the loop's clock
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Look once whether the application can answer at once."""
         super().connection_made(transport)
         self._at_once = getattr(self.app, "at_once", None)
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop waiting."""
+        if self._idle is not None:
+            self._idle.cancel()
+        super().connection_lost(exc)
+
     def on_message_begin(self) -> None:
         """Begin a request, without a scope yet."""
         self.url = b""
         self.headers = []
-        self.expect_100_continue = False
         self.begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take one field; what it means is looked at when all are there."""
+        self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """Answer at once, or hand the request on."""
@@ -57,10 +69,11 @@ class ServerProtocol(TlsProtocol):
         if answer.__class__ is list:
             self._write(answer)
             return
-        url, headers, expected = self.url, self.headers, self.expect_100_continue
+        url, headers = self.url, self.headers
         super().on_message_begin()
-        self.url, self.headers, self.expect_100_continue = url, headers, expected
+        self.url, self.headers = url, headers
         self.scope["headers"] = headers
+        self.expect_100_continue = any(name == b"expect" and value.lower() == _CONTINUE for name, value in headers)
         if answer is None:
             super().on_headers_complete()
             return
@@ -77,7 +90,21 @@ class ServerProtocol(TlsProtocol):
             return
         self._answered = False
         self.ended()
-        self.on_response_complete()
+        self.server_state.total_requests += 1
+        self._rested = self.loop.time()
+        if self._idle is None:
+            self._idle = self.loop.call_later(self.timeout_keep_alive, self._rested_enough)
+
+    def _rested_enough(self) -> None:
+        """Close the connection if nothing came since the last answer; a timer for each request would cost more."""
+        self._idle = None
+        if not self._whole or self._answering() or self.timeout_keep_alive_task is not None:
+            return  # what came then has a timer of its own
+        left = self._rested + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._idle = self.loop.call_later(left, self._rested_enough)
+        else:
+            self.timeout_keep_alive_handler()
 
     def _answer(self) -> Any:
         """Return the fields of a 200 without content, a coroutine of another answer, or None for uvicorn's way."""
@@ -90,7 +117,6 @@ class ServerProtocol(TlsProtocol):
             or parser.should_upgrade()
             or parser.get_http_version() != "1.1"
             or self.flow.write_paused
-            or self.expect_100_continue
         ):
             return None
         try:
@@ -99,13 +125,24 @@ class ServerProtocol(TlsProtocol):
             return _answered(broken(error))
 
     def _write(self, headers: list[tuple[bytes, bytes]]) -> None:
-        date = [b"%b: %b\r\n" % field for field in self.server_state.default_headers]
-        self.transport.write(b"".join((b"HTTP/1.1 200 OK\r\n", *date, _rendered(headers))))
+        self.transport.write(_begun(self.server_state.default_headers) + _rendered(headers))
         self._answered = True
 
 
 async def _answered(answer: Answer) -> Answer:
     return answer
+
+
+_beginning: tuple[list[tuple[bytes, bytes]], bytes] = ([], b"")
+
+
+def _begun(headers: list[tuple[bytes, bytes]]) -> bytes:
+    """Return how every answer begins; uvicorn makes a new list each second, for the date."""
+    global _beginning  # noqa: PLW0603 - one a process, as is the list
+    if _beginning[0] is not headers:
+        fields = b"".join(b"%b: %b\r\n" % field for field in headers)
+        _beginning = headers, b"HTTP/1.1 200 OK\r\n" + fields
+    return _beginning[1]
 
 
 _blocks: Final[dict[int, tuple[list[tuple[bytes, bytes]], bytes]]] = {}
