@@ -83,6 +83,9 @@ def test_secrets_are_redacted_wherever_they_stand(secret: str) -> None:
     assert [text for text in (secret, encoded, twice, half) if text in shown] == []
     (event,) = written((1.0, Request(secret, b"/", b"", [], Peer()), Rejection(EXPIRED, f"was {secret}")))
     assert secret[10:] not in f"{event.method}{event.detail}"
+    for who in (WHO, None):
+        (event,) = written((1.0, Request(secret, b"/", b"", [], Peer()), who))
+        assert secret[10:32] not in event.method or secret.startswith("eyJ")  # a head alone proves nobody
 
 
 def test_public_ids_are_not_redacted() -> None:

@@ -139,14 +139,15 @@ def _act(method: str, path: bytes, address: str, noted: _Verdict | tuple[_Verdic
     if isinstance(verdict, Rejection):
         return act_of(_refused(method, path, address, verdict, reference))
     if verdict is None:
-        return act_of(Event(0.0, "decide", "accepted", "public", method=method, path=_place(path), address=address))
+        event = Event(0.0, "decide", "accepted", "public", method=redact(method), path=_place(path), address=address)
+        return act_of(event)
     return _accepted(method, path, address, verdict.scheme, verdict.credential, verdict.subject, verdict.actor or "")
 
 
 @lru_cache(4096)
 def _accepted(method: str, path: bytes, address: str, scheme: str, credential: str, subject: str, actor: str) -> str:
-    place = _place(path)
-    return act_of(Event(0.0, "decide", "accepted", "", "", scheme, credential, subject, actor, method, place, address))
+    verb, place = redact(method), _place(path)
+    return act_of(Event(0.0, "decide", "accepted", "", "", scheme, credential, subject, actor, verb, place, address))
 
 
 def _refused(method: str, path: bytes, address: str, rejection: Rejection, reference: str) -> Event:
