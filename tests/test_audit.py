@@ -63,7 +63,10 @@ def test_what_callers_choose_is_cut_and_cannot_forge_a_line() -> None:
 
 
 SECRETS = [
-    *(new_secret(prefix) for prefix in ("ak_live_", "ak_test_", "hs_live_", "hs_test_", "ws_", "cs_live_")),
+    *(
+        new_secret(prefix)
+        for prefix in ("ak_live_", "ak_test_", "hs_live_", "hs_test_", "ws_", "cs_live_", "lk_", "ac_")
+    ),
     f"rt_0123456789abcdefghij.{new_secret('')}.3.{new_secret('')}",
     "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJ1c2VyOmFsaWNlIn0.c2lnbmF0dXJl",
     "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ1c2VyOmFsaWNlIn0.",

@@ -30,7 +30,7 @@ _USED_EVERY: Final = 10  # seconds: how exactly a credential's last use is known
 _USED_KEPT: Final = 50_000
 _REDACTED: Final = "[redacted]"
 _SECRET: Final = re.compile(
-    r"(?:ak|hs)_(?:live|test)_[0-9A-Za-z]+|(?:rt|ws|cs)_[0-9A-Za-z._-]{20,}|://[^/@:\s]+:[^/@\s]+@"
+    r"(?:ak|hs)_(?:live|test)_[0-9A-Za-z]+|(?:rt|ws|cs|lk|ac)_[0-9A-Za-z._-]{20,}|://[^/@:\s]+:[^/@\s]+@"
 )
 _RUN: Final = re.compile(r"[\w.-]+")  # what a JWT is made of
 _JWT: Final = "eyJ"  # how it begins
