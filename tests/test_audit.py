@@ -63,7 +63,10 @@ def test_what_callers_choose_is_cut_and_cannot_forge_a_line() -> None:
 
 
 SECRETS = [
-    *(new_secret(prefix) for prefix in ("ak_live_", "ak_test_", "hs_live_", "hs_test_", "ws_", "cs_live_")),
+    *(
+        new_secret(prefix)
+        for prefix in ("ak_live_", "ak_test_", "hs_live_", "hs_test_", "ws_", "cs_live_", "lk_", "ac_")
+    ),
     f"rt_0123456789abcdefghij.{new_secret('')}.3.{new_secret('')}",
     "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJ1c2VyOmFsaWNlIn0.c2lnbmF0dXJl",
     "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ1c2VyOmFsaWNlIn0.",
@@ -83,6 +86,9 @@ def test_secrets_are_redacted_wherever_they_stand(secret: str) -> None:
     assert [text for text in (secret, encoded, twice, half) if text in shown] == []
     (event,) = written((1.0, Request(secret, b"/", b"", [], Peer()), Rejection(EXPIRED, f"was {secret}")))
     assert secret[10:] not in f"{event.method}{event.detail}"
+    for who in (WHO, None):
+        (event,) = written((1.0, Request(secret, b"/", b"", [], Peer()), who))
+        assert secret[10:32] not in event.method or secret.startswith("eyJ")  # a head alone proves nobody
 
 
 def test_public_ids_are_not_redacted() -> None:

@@ -30,7 +30,7 @@ _USED_EVERY: Final = 10  # seconds: how exactly a credential's last use is known
 _USED_KEPT: Final = 50_000
 _REDACTED: Final = "[redacted]"
 _SECRET: Final = re.compile(
-    r"(?:ak|hs)_(?:live|test)_[0-9A-Za-z]+|(?:rt|ws|cs)_[0-9A-Za-z._-]{20,}|://[^/@:\s]+:[^/@\s]+@"
+    r"(?:ak|hs)_(?:live|test)_[0-9A-Za-z]+|(?:rt|ws|cs|lk|ac)_[0-9A-Za-z._-]{20,}|://[^/@:\s]+:[^/@\s]+@"
 )
 _RUN: Final = re.compile(r"[\w.-]+")  # what a JWT is made of
 _JWT: Final = "eyJ"  # how it begins
@@ -139,14 +139,15 @@ def _act(method: str, path: bytes, address: str, noted: _Verdict | tuple[_Verdic
     if isinstance(verdict, Rejection):
         return act_of(_refused(method, path, address, verdict, reference))
     if verdict is None:
-        return act_of(Event(0.0, "decide", "accepted", "public", method=method, path=_place(path), address=address))
+        event = Event(0.0, "decide", "accepted", "public", method=redact(method), path=_place(path), address=address)
+        return act_of(event)
     return _accepted(method, path, address, verdict.scheme, verdict.credential, verdict.subject, verdict.actor or "")
 
 
 @lru_cache(4096)
 def _accepted(method: str, path: bytes, address: str, scheme: str, credential: str, subject: str, actor: str) -> str:
-    place = _place(path)
-    return act_of(Event(0.0, "decide", "accepted", "", "", scheme, credential, subject, actor, method, place, address))
+    verb, place = redact(method), _place(path)
+    return act_of(Event(0.0, "decide", "accepted", "", "", scheme, credential, subject, actor, verb, place, address))
 
 
 def _refused(method: str, path: bytes, address: str, rejection: Rejection, reference: str) -> Event:

@@ -86,6 +86,24 @@ def test_a_provider_on_the_net_names_no_loopback() -> None:
         assert isinstance(metadata_of(document(**{name: "http://[::1"}), ISSUER), str)
 
 
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("localhost", "LOCALHOST", "x.localhost", "localhost.", "127.0.0.1", "127.8.8.8", "0.0.0.0", "[::1]", "[::]"),
+        *("[::ffff:127.0.0.1]", "169.254.169.254", "[fe80::1]", "[::ffff:169.254.169.254]"),
+    ],
+)
+def test_a_provider_on_the_net_names_not_this_machine_over_tls_either(host: str) -> None:
+    """Its token endpoint is where the client's secret is sent, and which ports are open would be seen by the time."""
+    for name in ("authorization_endpoint", "token_endpoint", "jwks_uri", "userinfo_endpoint"):
+        for url in (f"https://{host}/x", f"https://{host}:8443/x"):
+            assert isinstance(metadata_of(document(**{name: url}), ISSUER), str), url
+    own = f"https://{host}"
+    names = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+    ends = {name: f"{own}/{name}" for name in names}
+    assert isinstance(metadata_of(document(issuer=own, **ends), own), Metadata), "who is here may say so"
+
+
 def test_many_tenants_only_where_that_is_known() -> None:
     common, said = "https://login.example/common/v2.0", "https://login.example/{tenantid}/v2.0"
     assert isinstance(metadata_of(document(issuer=said), common), str)

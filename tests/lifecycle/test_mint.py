@@ -98,3 +98,11 @@ async def test_unknown_profiles_are_named(opened: House) -> None:
     with pytest.raises(LifecycleError, match="'none'") as caught:
         await opened.issue(Kind.HMAC, options={"profile": "none"})
     assert "v1" in caught.value.hint
+
+
+@played
+async def test_a_client_is_answered_nowhere_that_runs_or_leaks_its_codes(opened: House) -> None:
+    """From Python too: the page that leads a browser on goes to whatever is registered."""
+    for uri in ("javascript:alert(document.cookie)", "http://app.example/cb", "data:text/html,x"):
+        with pytest.raises(LifecycleError, match=r"nobody's own|in the open"):
+            await opened.issue(Kind.OAUTH_CLIENT, options={"redirect_uris": ["https://app.example/cb", uri]})

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watchword.lifecycle.errors import LifecycleError
-from watchword.lifecycle.values import duration_of, networks_of, rate_of, scopes_of, subject_of
+from watchword.lifecycle.values import duration_of, networks_of, rate_of, redirect_of, scopes_of, subject_of
 from watchword.model.verdict import Rate
 
 
@@ -99,3 +99,33 @@ def test_any_text_is_understood_or_refused_with_a_lifecycle_error(text: str) -> 
             parse(text)
         except LifecycleError as error:
             assert len(str(error)) < 400
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "http://app.example/cb",
+        "https://app.example/cb#",
+        "https://u:p@app.example/cb",
+        "https://аpp.example/cb",
+        "https:/\\evil.example",
+        "https://app.example/c b",
+        "https:///cb",
+        "https://[/cb",
+        "/cb",
+        "",
+    ],
+)
+def test_redirect_uris_that_leak_codes_or_run(uri: str) -> None:
+    with pytest.raises(LifecycleError) as caught:
+        redirect_of(uri)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "uri", ["https://app.example/cb?x=1", "http://127.0.0.1/cb", "http://[::1]:8080/", "com.example.app:/cb"]
+)
+def test_redirect_uris(uri: str) -> None:
+    assert redirect_of(uri) == uri

@@ -304,6 +304,16 @@ def test_the_short_way_refuses_as_the_long_way_does(http: httpx2.Client, server:
         assert short.headers.get("www-authenticate") == long.headers.get("www-authenticate")
 
 
+def test_each_answer_is_noted_once_whichever_way_it_took(http: httpx2.Client, server: Live, key: str) -> None:
+    before = len(server.events())
+    for more in ({}, {"content-length": "0"}):
+        for about_ in (about("/orders/7", key=key), about("/orders/7"), about("/nowhere", key=key), {"host": "x"}):
+            http.get("/check", headers={**about_, **more})
+    noted = [(event.outcome, event.reason, event.path) for event in server.events()[before:]]
+    each = [("accepted", "", "/orders/7"), ("refused", "no_credential", "/orders/7")]
+    assert noted == 2 * [*each, ("refused", "no_route", "/nowhere"), ("refused", "malformed_request", "/check")]
+
+
 def test_what_was_answered_at_once_leaves_the_connection_as_it_was(server: Live, key: str) -> None:
     question = (
         f"GET /check HTTP/1.1\r\nhost: x\r\nx-forwarded-method: GET\r\nx-forwarded-uri: /orders/7\r\n"

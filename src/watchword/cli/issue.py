@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
-from urllib.parse import urlsplit
 
 import typer
 
@@ -16,6 +14,8 @@ from watchword.cli.plumbing.passwords import demand
 from watchword.cli.plumbing.records import check_folder, print_issued
 from watchword.cli.plumbing.shell import Stop, VerbCommand, asked, nearest
 from watchword.cli.plumbing.typed import at, chosen, expiry_of, password_from_stdin
+from watchword.lifecycle.errors import LifecycleError
+from watchword.lifecycle.values import redirect_of
 
 if TYPE_CHECKING:
     from watchword.app import Watchword
@@ -185,7 +185,10 @@ def _client(grants: list[str], redirects: list[str], public: bool) -> dict[str, 
             hint = f"did you mean {near}?" if near else f"one of: {', '.join(_GRANTS)}"
             raise Stop(f"--grant: there is no grant {grant[:40]!r}", hint)
     for uri in redirects:
-        _check_redirect(uri)
+        try:
+            redirect_of(uri)
+        except LifecycleError as error:
+            raise Stop(f"--redirect-uri: {error}", error.hint) from None
     chosen_grants = grants or (["authorization_code", "refresh_token"] if redirects else ["client_credentials"])
     if "authorization_code" in chosen_grants and not redirects:
         raise Stop("--grant authorization_code needs --redirect-uri", "such as --redirect-uri https://app.example/cb")
@@ -193,32 +196,3 @@ def _client(grants: list[str], redirects: list[str], public: bool) -> dict[str, 
         hint = "a public client has no secret: use --grant authorization_code with --redirect-uri"
         raise Stop("--public and the grant client_credentials exclude each other", hint)
     return {"grants": chosen_grants, "redirect_uris": redirects, "public": public}
-
-
-def _check_redirect(uri: str) -> None:
-    """Refuse what cannot be compared exactly or sends codes in the open (RFC 9700 section 4.1.1, RFC 8252)."""
-    try:
-        parts = urlsplit(uri)
-        host = parts.hostname or ""
-    except ValueError:
-        raise Stop(f"--redirect-uri: {uri[:80]!r} is not a URI", "such as https://app.example/cb") from None
-    if not parts.scheme or "#" in uri or "\\" in uri or any(not char.isprintable() or char == " " for char in uri):
-        raise Stop(
-            f"--redirect-uri: {uri[:80]!r} is not an absolute URI without a fragment", "such as https://app.example/cb"
-        )
-    if parts.scheme not in ("http", "https") and "." not in parts.scheme:  # javascript: and data: run where they land
-        hint = "an app's own scheme is its domain turned round, such as com.example.app:/cb (RFC 8252 section 7.1)"
-        raise Stop(f"--redirect-uri: the scheme of {uri[:80]!r} is nobody's own", hint)
-    if not uri.isascii():
-        raise Stop(f"--redirect-uri: {uri[:80]!r} is not ASCII", "write it as it is sent, with %-escapes or xn--")
-    if parts.scheme == "http" and not _loopback(host):
-        raise Stop(f"--redirect-uri: {uri[:80]} would send codes in the open", "use https, or http on 127.0.0.1")
-    if parts.scheme in ("http", "https") and (not host or parts.username is not None):
-        raise Stop(f"--redirect-uri: {uri[:80]!r} needs a host and no user", "such as https://app.example/cb")
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

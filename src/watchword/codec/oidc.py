@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
 
+from watchword.codec.addresses import parsed
 from watchword.codec.claims import audience_refusal, is_name, moment, texts, time_refusal
 from watchword.codec.strict import json_object, to_base64url
 from watchword.model.reason import BAD_CLAIMS, EXPIRED, WRONG_AUDIENCE, WRONG_ISSUER, Reason
@@ -129,14 +130,25 @@ def _stands_for(said: str, issuer: str) -> bool:
 
 
 def _safe(url: str, issuer: str) -> bool:
-    """Return whether a browser or this server may be sent there: a provider on the net cannot name loopback."""
+    """Return whether a browser or this server may be sent there: a provider on the net cannot name this machine."""
     try:
         parts, own = urlsplit(url), urlsplit(issuer)
     except ValueError:
         return False
     plain = not parts.fragment and parts.username is None and bool(parts.hostname) and url.isprintable()
-    secure = parts.scheme == "https" or (parts.scheme == own.scheme == "http" and parts.hostname == own.hostname)
+    at_home = parts.hostname == own.hostname
+    secure = (parts.scheme == "https" and (at_home or not _inward(parts.hostname or ""))) or (
+        parts.scheme == own.scheme == "http" and at_home
+    )
     return plain and secure and url.isascii() and " " not in url and "\\" not in url
+
+
+def _inward(host: str) -> bool:
+    """Return whether the host is this machine, or one that only its own link knows, such as a cloud's metadata."""
+    address = parsed(host)
+    if address is None:
+        return host == "localhost" or host.endswith((".localhost", "."))
+    return address.is_loopback or address.is_link_local or address.is_unspecified
 
 
 def callback_of(query: bytes) -> dict[str, str] | None:

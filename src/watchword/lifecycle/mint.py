@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 
 from watchword.codec.secrets import Sealer, digest, new_id, new_secret
 from watchword.lifecycle.errors import LifecycleError
+from watchword.lifecycle.values import redirect_of
 from watchword.model.credential import Credential, Kind
 from watchword.model.ports import Passwords, Records
 
@@ -130,6 +131,8 @@ async def _client_cert(workshop: Workshop, draft: Draft) -> Minted:
 
 async def _oauth_client(workshop: Workshop, draft: Draft) -> Minted:
     id = new_id("cli_")
+    for uri in draft.options.get("redirect_uris", ()):
+        redirect_of(uri)
     client_id = draft.previous.detail["client_id"] if draft.previous is not None else id
     detail = {
         "client_id": client_id,

@@ -14,6 +14,7 @@ from watchword.codec.otp import Totp
 from watchword.lifecycle.people.ceremonies import Proven
 from watchword.lifecycle.people.logins import Visitor
 from watchword.model.credential import Kind
+from watchword.model.records import Swap
 from watchword.model.verdict import Principal
 
 NOW = 1_900_000_000.0
@@ -239,6 +240,19 @@ def test_a_form_of_another_session_is_refused_on_a_page(tmp_path: Path) -> None:
         assert (refused.status_code, refused.headers["content-type"]) == (403, "text/html; charset=utf-8")
         assert "too old or came from another site" in refused.text
         assert 'href="/account/profile"' in refused.text
+
+
+def test_a_session_that_may_not_be_used_here_is_told_so(tmp_path: Path) -> None:
+    with town(tmp_path) as server:
+        person(server)
+        browser = server.browser().log_in("alice")
+        (session,) = server.do(server.watchword.store.credentials(kind=Kind.SESSION, subject="user:alice", limit=9))
+        server.do(server.watchword.store.write(Swap(session.changed(networks=("192.0.2.0/24",)))))
+        refused = browser.get("/account")
+        assert (refused.status_code, refused.headers["content-type"][:9]) == (403, "text/html")
+        assert "That is not possible here" in refused.text
+        program = browser.http.get("/account", headers={"accept": "application/json"})
+        assert program.headers["content-type"] == "application/problem+json"
 
 
 def test_who_signs_out_too_late_or_from_an_old_page_is_told_on_a_page(tmp_path: Path) -> None:

@@ -138,7 +138,7 @@ def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
         ('[tokens]\naccess = "10"\n', 2, "such as 30s"),
         ("[tokens]\naccess = 600\n", 2, "such as 30s"),
         ('[tokens]\naccess = "0s"\n', 2, "cannot be nothing"),
-        ('[tokens]\nrefresh_grace = "2m"\n', 2, "less than or equal to 60"),
+        ('[tokens]\nrefresh_grace = "2m"\n', 2, "it is 1m at most"),
         ('[tokens]\nkey_rotation = "1h"\n', 2, "once a day is the most often"),
         ('[tokens]\nstale_feed = "ignore"\n', 2, "refuse"),
         ('[server]\n# comment\nlisten = "localhost"\n', 3, "HOST:PORT"),

@@ -12,6 +12,7 @@ from watchword.codec.passwords import Cost
 from watchword.codec.secrets import new_root_key
 from watchword.codec.webauthn import Site
 from watchword.server.config.load import ConfigError, load, watchword_of
+from watchword.server.serve import prepare
 
 
 def _load(folder: Path, toml: str) -> Any:
@@ -34,7 +35,15 @@ def test_nobody_signs_up_and_no_mail_is_sent_unless_it_is_said(tmp_path: Path) -
         ('[mail]\nsender = "not an address"\n', "mail can come from"),
         ('[mail]\nsender = "a@example.com\\r\\nBcc: b@example.com"\n', "mail can come from"),
         ('[mail]\nencryption = "none"\nusername = "me"\n', "unencrypted"),
+        ('[mail]\nusername = "me"\n', "password_env is missing"),
+        ('[mail]\nca = "nothere.pem"\n', "line 2: mail.ca: there is no file 'nothere.pem'"),
         ('[accounts]\nsign_up = "maybe"\n', "sign_up"),
+        ('[tokens]\naccess = "5d"\n', "line 2: tokens.access: it is 2d at most"),
+        ('[tokens]\nrefresh_grace = "2m"\n', "line 2: tokens.refresh_grace: it is 1m at most"),
+        (
+            '[[route]]\npath = "/x"\naccept = "jwt"\nfactors = ["opt"]\n',
+            "line 4: route.1.factors: nobody here can prove 'opt' (did you mean otp?)",
+        ),
         ('[accounts]\nlimit = "many"\n', "accounts.limit"),
     ],
 )
@@ -49,6 +58,18 @@ def test_the_variable_of_the_mail_password_is_no_stray_setting(tmp_path: Path, m
     _load(tmp_path, '[mail]\npassword_env = "WATCHWORD_MAIL_PASSWORD"\n')
     with pytest.raises(ConfigError):
         _load(tmp_path, "")
+
+
+def test_factors_of_another_issuer_have_the_names_that_it_gives_them(tmp_path: Path) -> None:
+    issuer = '[[trusted_issuer]]\nurl = "https://a.example"\naudience = "a"\njwks_uri = "https://a.example/keys"\n'
+    _load(tmp_path, f'{issuer}[[route]]\npath = "/x"\naccept = "jwt"\nfactors = ["ngcmfa"]\n')
+
+
+def test_a_mail_password_that_is_not_there_stops_the_start(tmp_path: Path) -> None:
+    """Else every letter would be refused, which only the log tells."""
+    mail = '[mail]\nserver = "localhost:25"\nsender = "a@example.com"\nusername = "me"\npassword_env = "NOT_SET"\n'
+    with pytest.raises(ConfigError, match=r"mail\.password_env: the variable NOT_SET is not set"):
+        run_sync(prepare(_load(tmp_path, mail), 1))
 
 
 def test_passwords_are_judged_and_hashed_as_the_settings_say(tmp_path: Path) -> None:

@@ -50,6 +50,19 @@ def test_unknown_names_are_limited_like_known_ones(server: Live) -> None:
         assert [attempt(client, "nobody").status_code for _ in range(6)] == [401] * 5 + [429]
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_spellings_of_an_address_share_a_count_whether_or_not_somebody_has_it(server: Live, known: bool) -> None:
+    """Or else a count that two spellings share would tell that somebody has it."""
+    local = f"post{next(_numbers)}"
+    if known:
+        server.user(local)
+        server.do(server.watchword.accounts.add_address(f"user:{local}", f"{local}@b\u00fccher.example", by="test"))
+    with server.client() as client:
+        guessed = [attempt(client, f"{local}@b\u00fccher.example", f"wrong {n}").status_code for n in range(6)]
+        assert guessed == [401] * 5 + [429]
+        assert attempt(client, f"{local.upper()}@XN--BCHER-KVA.example").status_code == 429
+
+
 def test_right_passwords_are_not_counted(server: Live) -> None:
     with server.client() as client:
         assert {attempt(client, "bob", PASSWORD).status_code for _ in range(12)} == {200}

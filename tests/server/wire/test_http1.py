@@ -229,3 +229,25 @@ def test_who_takes_no_answers_is_let_go(served: Live, bearer: bytes, monkeypatch
         began = time.monotonic()
         assert pushed(connection, question, 1_000_000) < len(question) * 1_000_000
         assert time.monotonic() - began < 5
+
+
+def test_a_closed_connection_whose_end_nobody_takes_is_let_go(served: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def large(scope: Any, receive: Any) -> Any:
+        return 200, [(b"content-length", b"50000")], bytes(50_000)  # too little for the server to stop writing
+
+    monkeypatch.setattr(http1, "_SECONDS", 0.2)
+    monkeypatch.setitem(served.app._hot, "/large", large)
+    connections = served._server.server_state.connections
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        before = set(connections)
+        connection.connect(("127.0.0.1", served.port))
+        connection.sendall(b"GET /healthz HTTP/1.1\r\n\r\n")
+        assert connection.recv(9) == b"HTTP/1.1 "
+        (mine,) = set(connections) - before
+        mine.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2048)
+        connection.sendall(b"GET /large HTTP/1.1\r\nConnection: close\r\n\r\n")
+        deadline = time.monotonic() + 5
+        while mine in connections:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)

@@ -25,13 +25,16 @@ from watchword.model.records import Swap
 from watchword.model.verdict import NO_CONSTRAINTS, Principal, Rate, Rejection
 from watchword.standing import standing
 
-__all__ = ["FIRST", "SECOND", "Ceremonies", "Pending", "Proven", "Stage", "following", "proving_now"]
+__all__ = ["FIRST", "PROVABLE", "SECOND", "Ceremonies", "Pending", "Proven", "Stage", "following", "proving_now"]
 
 FIRST: Final = frozenset({"pwd", "fed"})
 """Factors that a login can begin with."""
 
 SECOND: Final = frozenset(FACTORS.values())
 """Factors that stand beside one of the first."""
+
+PROVABLE: Final = frozenset({*FIRST, *SECOND, "mfa"})
+"""What a route can ask for that people prove here."""
 
 _PURPOSE: Final = "ceremony"
 _SECONDS: Final = 600

@@ -21,6 +21,9 @@ from watchword.lifecycle.people.accounts import LOCALES
 from watchword.lifecycle.values import rate_of
 from watchword.model.ports import Allowance
 from watchword.model.reason import (
+    CROSS_SITE,
+    CSRF_MISMATCH,
+    CSRF_MISSING,
     INVALID_FIELDS,
     MALFORMED_REQUEST,
     NOT_FOUND,
@@ -49,6 +52,7 @@ _MESSAGES: Final = {
     429: "Too many attempts. Wait a while, then try again.",
     503: "The service is busy. Try again in a moment.",
 }
+_STALE: Final = (CROSS_SITE, CSRF_MISMATCH, CSRF_MISSING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +177,8 @@ class Visits:
     def denied(self, visit: Visit, deny: Deny, back: str) -> Response:
         """Tell a person that they may not, and what they can do."""
         reason = deny.rejection.reason
-        message = _MESSAGES.get(reason.status, f"{reason.title}.")
+        known = reason in _STALE or reason.status in (429, 503)
+        message = _MESSAGES[reason.status] if known else "That is not possible here."
         return self.page(visit, reason.status, deny.headers, message=message, back=back, reference=deny.reference)
 
     def overloaded(self, visit: Visit) -> Response:

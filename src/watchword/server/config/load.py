@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -12,9 +13,11 @@ from pydantic import ValidationError
 from pydantic_settings.exceptions import SettingsError
 
 from watchword.app import ROOT_KEY, Watchword
+from watchword.assembly import ENTRY_POINTS
 from watchword.codec.x509 import ChainVerifier
 from watchword.keyring import Issuer
 from watchword.lifecycle.errors import LifecycleError
+from watchword.lifecycle.people.ceremonies import PROVABLE
 from watchword.lifecycle.people.password_rules import PasswordRules
 from watchword.policy import PolicyError
 from watchword.server.config.file import (
@@ -23,6 +26,7 @@ from watchword.server.config.file import (
     Problem,
     key_lines,
     known_keys,
+    nearest,
     place_of,
     problems_of,
     read_toml,
@@ -78,9 +82,13 @@ def _conflicts(settings: Settings, file: Path | None, lines: dict[Key, int]) -> 
         name = getattr(tls, key)
         if name and not settings.place(name).is_file():
             found.append((("server", "tls", key), f"there is no file {name[:80]!r}", "a PEM file"))
-    theme = settings.pages.theme
+    theme, ca = settings.pages.theme, settings.mail.ca
     if theme and not settings.place(theme).is_file():
         found.append((("pages", "theme"), f"there is no file {theme[:80]!r}", "a stylesheet"))
+    fault = _authority_fault(settings.place(ca)) if ca else ""
+    if fault:
+        found.append((("mail", "ca"), fault, "a PEM file"))
+    found += _unheard_of(settings)
     if tls.client_ca and not tls.certificate:
         hint = "set certificate and private_key"
         found.append((("server", "tls", "client_ca"), "client certificates need TLS", hint))
@@ -104,10 +112,23 @@ def _conflicts(settings: Settings, file: Path | None, lines: dict[Key, int]) -> 
     return [_at(key, message, hint, file, lines) for key, message, hint in found]
 
 
+def _unheard_of(settings: Settings) -> list[tuple[Key, str, str]]:
+    """Return the factors of routes that nobody can ever prove: those of no issuer but ours have names that we know."""
+    if settings.trusted_issuer or settings.introspection or entry_points(group=ENTRY_POINTS):
+        return []
+    return [
+        (("route", place, "factors"), f"nobody here can prove {name[:60]!r}", nearest(name, PROVABLE))
+        for place, route in enumerate(settings.route)
+        for name in route.factors
+        if name not in PROVABLE
+    ]
+
+
 def _at(key: Key, message: str, hint: str, file: Path | None, lines: dict[Key, int]) -> Problem:
     line = place_of(key, lines)
     place = "the settings" if file is None else f"{file}, line {line}" if line else str(file)
-    return Problem(place, ".".join(map(str, key)), message, hint)
+    name = ".".join(str(part + 1) if isinstance(part, int) else part for part in key)
+    return Problem(place, name, message, hint)
 
 
 def _authority_fault(path: Path) -> str:

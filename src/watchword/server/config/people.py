@@ -52,6 +52,8 @@ class MailTable(Table):
             raise ValueError('sender is missing: such as "Example <no-reply@example.com>"')
         if self.username and self.encryption == "none":
             raise ValueError("a password would be sent unencrypted: use starttls or tls")
+        if self.username and not self.password_env:
+            raise ValueError("password_env is missing: the variable that holds the password of username")
         return self
 
 

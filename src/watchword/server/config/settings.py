@@ -29,6 +29,7 @@ from watchword.server.config.values import (
     Variable,
     Words,
     address_of,
+    at_most,
     checked,
     listed,
     seldom,
@@ -103,9 +104,9 @@ class RouteTableEntry(Table):
 class TokensTable(Table):
     """Hold ``[tokens]``."""
 
-    access: Duration = 600
+    access: Annotated[Duration, at_most("2d")] = 600
     refresh: Duration = 30 * 86400
-    refresh_grace: Annotated[Grace, Field(le=60)] = 10
+    refresh_grace: Annotated[Grace, at_most("1m")] = 10
     key_rotation: Annotated[Grace, AfterValidator(seldom)] = 90 * 86400
     bind_to_certificate: bool = False
     stale_feed: Literal["refuse", "accept"] = "refuse"

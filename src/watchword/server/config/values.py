@@ -8,7 +8,7 @@ from collections.abc import Callable
 from importlib.metadata import entry_points
 from typing import Annotated, ClassVar, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 from pydantic_settings import NoDecode
 
 from watchword.assembly import ENTRY_POINTS
@@ -32,6 +32,7 @@ __all__ = [
     "Variable",
     "Words",
     "address_of",
+    "at_most",
     "checked",
     "listed",
     "seldom",
@@ -54,6 +55,17 @@ def _positive(value: object) -> object:
     if not seconds:
         raise LifecycleError("it cannot be nothing", "such as 30s, 15m, 12h or 90d")
     return seconds
+
+
+def at_most(longest: str) -> AfterValidator:
+    """Hold a duration to ``longest``, such as "2d"."""
+
+    def validate(seconds: int) -> int:
+        if seconds > duration_of(longest):
+            raise LifecycleError(f"it is {longest} at most", f"such as {longest}")
+        return seconds
+
+    return AfterValidator(validate)
 
 
 def seldom(seconds: int) -> int:

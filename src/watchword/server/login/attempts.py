@@ -136,8 +136,8 @@ def _account(login: str, subject: str | None) -> str:
     name = normal_name(login)
     if subject is not None:
         return subject.partition(":")[2]
-    if name is None and address is not None:  # takes as long as a name that nobody has
-        return digest(f"nobody:{address.key}").hex()
+    if address is not None:  # by its key: spellings of an address share a count whether or not somebody has it
+        return digest(f"nobody:{address.key}").hex()  # takes as long as a name that nobody has
     return name or ""
 
 

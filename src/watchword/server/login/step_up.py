@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from watchword.guards.step_up import STEP_UP
-from watchword.lifecycle.people.ceremonies import FIRST, SECOND, Pending, Proven
+from watchword.lifecycle.people.ceremonies import PROVABLE, Pending, Proven
 from watchword.model.reason import INSUFFICIENT_AUTHENTICATION, MALFORMED_REQUEST, MFA_REQUIRED, UNKNOWN_CREDENTIAL
 from watchword.model.request import Request
 from watchword.model.verdict import Deny, Principal, Rejection
@@ -22,7 +22,6 @@ from watchword.server.responses import problem_response, redirect
 
 __all__ = ["StepUpLogin"]
 
-_NAMES: Final = frozenset({*FIRST, *SECOND, "mfa"})
 _WORD: Final = re.compile(r"[a-z]{1,16}")
 _WRONG: Final = "That did not fit, or was used already. Try again."
 _MISSING: Final = "You have not set up what is asked for. Do so in your account, then come back."
@@ -179,6 +178,6 @@ def _wanted(named: object) -> tuple[str, ...] | Rejection:
     words = named.split() if isinstance(named, str) else named
     if not isinstance(words, list) or not all(isinstance(word, str) and _WORD.fullmatch(word) for word in words):
         return Rejection(MALFORMED_REQUEST, "factors")
-    if not _NAMES.issuperset(words):
+    if not PROVABLE.issuperset(words):
         return Rejection(MALFORMED_REQUEST, "factors")
     return tuple(dict.fromkeys(words))

@@ -64,7 +64,10 @@ class WireProtocol(HttpToolsProtocol):
             return  # empty lines before a request (RFC 9112 section 2.2) win no time
         begun, self._content = self._begun, 0
         super().data_received(data)
-        if self._whole or self.transport.is_closing():
+        if self._whole:
+            return
+        if self.transport.is_closing():
+            self._let_go()
             return
         self._beside = self._beside + len(data) - self._content if self._begun == begun else 0
         if self._deadline is None:
@@ -73,6 +76,7 @@ class WireProtocol(HttpToolsProtocol):
             if not self._answering():
                 self.transport.write(_TOO_LARGE)
             self.transport.close()
+            self._let_go()
 
     def on_message_begin(self) -> None:
         """Begin a request."""
@@ -104,15 +108,21 @@ class WireProtocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """Wait for the caller to take what was sent, for so long."""
         super().pause_writing()
-        self._stalled = self.loop.call_later(_SECONDS, self.transport.abort)
+        self._let_go()
 
     def resume_writing(self) -> None:
         """Go on sending."""
         self._gone()
         super().resume_writing()
 
+    def on_response_complete(self) -> None:
+        """Go on with the next request, or close."""
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self._let_go()
+
     def timeout_keep_alive_handler(self) -> None:
-        """Close the connection; to close one whose caller takes nothing would wait for that for ever."""
+        """Close the connection, by force where the caller takes nothing: he had his time."""
         if self.transport.get_write_buffer_size():
             self.transport.abort()
         super().timeout_keep_alive_handler()
@@ -136,6 +146,11 @@ class WireProtocol(HttpToolsProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+    def _let_go(self) -> None:
+        """Wait for the caller to take what was sent, for so long: closing alone would wait for ever."""
+        if self._stalled is None:
+            self._stalled = self.loop.call_later(_SECONDS, self.transport.abort)
 
     def _gone(self) -> None:
         if self._stalled is not None:
