@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from watchword.codec.claims import certificate_confirmation, unconfirmed
 from watchword.codec.secrets import derived_secret, digest, new_id, new_secret
+from watchword.lifecycle.room import make_room
 from watchword.lifecycle.verbs import Lifecycle
 from watchword.model.credential import Credential, Kind
 from watchword.model.ports import Clock, Records
@@ -32,6 +33,7 @@ _TRIES: Final = 8
 _RACE: Final = 2.0  # seconds in which a second use is a race: it is told to come again, and gets nothing yet
 _AGAIN: Final = ((b"retry-after", b"2"),)
 _BY: Final = "service:watchword"
+_PASSWORD: Final = "pwd_"  # noqa: S105 - what the id of one begins with
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,7 @@ class Families:
         event = Event(now, "issue", "done", scheme=family.kind, credential=id, subject=family.subject, actor=by)
         if not await self._records.write(Add(family), event):
             raise RuntimeError("a new family's id was taken")
+        await make_room(self._records, family.subject, Kind.REFRESH, now, keep=id)
         return Refreshed(family, token)
 
     async def redeem(
@@ -163,8 +166,10 @@ class Families:
         refused = await standing(self._records, family, Kind.REFRESH, now)
         if refused is not None:
             return refused
-        login = await self._records.credential(family.detail.get("login", ""))
-        if login is not None and login.revoked_at is not None:  # while the login that it proved was under way
+        began = family.detail.get("login", "")
+        login = await self._records.credential(began)
+        # Taken back while the login that it proved was under way; of passwords that ended only the last are kept.
+        if began.startswith(_PASSWORD) if login is None else login.revoked_at is not None:
             return Rejection(REVOKED, "its login", credential=id)
         return family
 

@@ -107,7 +107,7 @@ class Records(Protocol):
         ...
 
     async def write(self, *changes: Change) -> bool:
-        """Apply all changes in one transaction, or none: False when an Add or a Swap lost."""
+        """Apply all changes in one transaction, or none: False when an Add, a Swap or a Drop lost."""
         ...
 
     async def used(self, seen: Mapping[str, int]) -> None:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from watchword.model.credential import Credential
 
-__all__ = ["Add", "Change", "Event", "FeedEntry", "Packed", "Publish", "Record", "Subject", "Swap", "Topic"]
+__all__ = ["Add", "Change", "Drop", "Event", "FeedEntry", "Packed", "Publish", "Record", "Subject", "Swap", "Topic"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +95,13 @@ class Swap:
 
 
 @dataclass(frozen=True, slots=True)
+class Drop:
+    """Delete a record for good; lost when another version is stored."""
+
+    old: Record
+
+
+@dataclass(frozen=True, slots=True)
 class Publish:
     """Append to the revocation feed; the store gives the sequence number."""
 
@@ -104,4 +111,4 @@ class Publish:
     until: int
 
 
-Change: TypeAlias = Add | Swap | Publish | Event
+Change: TypeAlias = Add | Swap | Drop | Publish | Event

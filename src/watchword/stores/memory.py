@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 
 from watchword.model.credential import Credential, Kind
 from watchword.model.ports import Clock, Unavailable
-from watchword.model.records import Add, Change, Event, FeedEntry, Packed, Publish, Record, Subject, Swap
+from watchword.model.records import Add, Change, Drop, Event, FeedEntry, Packed, Publish, Record, Subject, Swap
 from watchword.stores.chain import POSITIONS, Batch, Chain, Flaw, Head, Verification, flatten
 from watchword.stores.rows import check, credential_from, credential_row, subject_from, subject_row
 
@@ -103,14 +103,14 @@ class MemoryStore:
         return sorted(found, key=lambda each: each.name)[:limit]
 
     async def write(self, *changes: Change) -> bool:
-        """Apply all changes, or none: False when an Add or a Swap lost."""
+        """Apply all changes, or none: False when an Add, a Swap or a Drop lost."""
         for change in changes:
             if not isinstance(change, Event):
-                check(change.record if isinstance(change, Add) else change.new if isinstance(change, Swap) else change)
+                check(change if isinstance(change, Publish) else _record(change))
         with self._lock:
             staged = _Staged(self._records, self._ids)
             for change in changes:
-                if isinstance(change, Add | Swap) and not staged.apply(change):
+                if isinstance(change, Add | Swap | Drop) and not staged.apply(change):
                     return False
             batches, chain = self._chain.extended([change for change in changes if isinstance(change, Event)])
             self._append(batches, chain)
@@ -215,14 +215,16 @@ class _Staged:
 
     def __init__(self, records: dict[_Key, Record], ids: dict[bytes, str]) -> None:
         self._records, self._ids = records, ids
-        self._new_records: dict[_Key, Record] = {}
+        self._new_records: dict[_Key, Record | None] = {}
         self._new_ids: dict[bytes, str | None] = {}
 
-    def apply(self, change: Add | Swap) -> bool:
+    def apply(self, change: Add | Swap | Drop) -> bool:
         """Return whether the change wins over what is stored and staged."""
-        record = _stored(change.record if isinstance(change, Add) else change.new)
+        record = _stored(_record(change))
         key = _key(record)
-        old = self._new_records.get(key) or self._records.get(key)
+        old = self._new_records[key] if key in self._new_records else self._records.get(key)
+        if isinstance(change, Drop):
+            return self._drop(key, old, record.version)
         if (old is not None) if isinstance(change, Add) else (old is None or old.version != record.version - 1):
             return False
         if isinstance(record, Credential):
@@ -236,12 +238,24 @@ class _Staged:
 
     def commit(self) -> None:
         """Make the changes visible."""
-        self._records.update(self._new_records)
+        for key, record in self._new_records.items():
+            if record is None:
+                self._records.pop(key, None)
+            else:
+                self._records[key] = record
         for lookup, id in self._new_ids.items():
             if id is None:
                 self._ids.pop(lookup, None)
             else:
                 self._ids[lookup] = id
+
+    def _drop(self, key: _Key, old: Record | None, version: int) -> bool:
+        if old is None or old.version != version:
+            return False
+        self._new_records[key] = None
+        if isinstance(old, Credential) and old.lookup is not None:
+            self._new_ids[old.lookup] = None
+        return True
 
     def _look_up(self, record: Credential, old: Credential | None) -> bool:
         if old is not None and old.lookup is not None and old.lookup != record.lookup:
@@ -255,6 +269,10 @@ class _Staged:
 
 def _key(record: Record) -> _Key:
     return (Subject, record.name) if isinstance(record, Subject) else (Credential, record.id)
+
+
+def _record(change: Add | Swap | Drop) -> Record:
+    return change.record if isinstance(change, Add) else change.new if isinstance(change, Swap) else change.old
 
 
 def _stored(record: Record) -> Record:

@@ -29,7 +29,7 @@ from sqlalchemy.dialects.postgresql import insert  # its ON CONFLICT is compiled
 from sqlalchemy.exc import IntegrityError
 
 from watchword.model.credential import Credential, Kind
-from watchword.model.records import Add, Change, Event, Publish, Record, Subject, Swap
+from watchword.model.records import Add, Change, Drop, Event, Publish, Record, Subject, Swap
 from watchword.stores import schema
 from watchword.stores.chain import Batch, Head
 from watchword.stores.rows import check, credential_row, prefix_end, publish_row, storable, subject_row
@@ -65,6 +65,7 @@ __all__ = [
 
 T = TypeVar("T")
 Parameters: TypeAlias = "Mapping[str, Any] | Sequence[Mapping[str, Any]]"
+_Change: TypeAlias = Add | Swap | Drop
 Plan: TypeAlias = Generator[tuple[Executable, Parameters], CursorResult[Any], T]
 
 PRUNE_EVERY = 64
@@ -130,8 +131,14 @@ TAKE = delete(_value).where(_value.c.key == bindparam("key")).returning(_value.c
 PRUNE_VALUES = _pruning(_value, _value.c.until <= bindparam("now"))
 PRUNE_CLAIMS = _pruning(_claim, _claim.c.until <= bindparam("now")).returning(_claim.c.until)
 
+def _dropping(table: Table) -> Delete:
+    (key,) = table.primary_key.columns
+    return delete(table).where(key == bindparam("which"), table.c.version == bindparam("stored"))
+
+
 _ADD = {Subject: _adding(_subject), Credential: _adding(_credential)}
 _SWAP = {Subject: _swapping(_subject), Credential: _swapping(_credential)}
+_DROP = {Subject: _dropping(_subject), Credential: _dropping(_credential)}
 _PUBLISH = insert(_feed).values({name: bindparam(name) for name in ("topic", "key", "at", "until")})
 _PRUNE_FEED = _pruning(_feed, _feed.c.until < bindparam("now"), bindparam("at_most"))
 
@@ -201,12 +208,12 @@ def value_key(key: str) -> bytes:
     return sha256(key.encode("utf-8", "surrogatepass")).digest()
 
 
-def parted(changes: Iterable[Change]) -> tuple[list[Add | Swap], list[Publish], list[Event]]:
+def parted(changes: Iterable[Change]) -> tuple[list[_Change], list[Publish], list[Event]]:
     """Part the changes by kind, the records in one order for all writers so that no two wait for each other.
 
     Raise ValueError when some store could not hold one.
     """
-    records: list[Add | Swap] = []
+    records: list[_Change] = []
     published: list[Publish] = []
     events: list[Event] = []
     for change in changes:
@@ -216,14 +223,18 @@ def parted(changes: Iterable[Change]) -> tuple[list[Add | Swap], list[Publish], 
             check(change)
             published.append(change)
         else:
-            check(change.record if isinstance(change, Add) else change.new)
+            check(_record(change))
             records.append(change)
     records.sort(key=_place)
     return records, published, events
 
 
-def _place(change: Add | Swap) -> tuple[str, str]:
-    record = change.record if isinstance(change, Add) else change.new
+def _record(change: _Change) -> Record:
+    return change.record if isinstance(change, Add) else change.new if isinstance(change, Swap) else change.old
+
+
+def _place(change: _Change) -> tuple[str, str]:
+    record = _record(change)
     return ("subject", record.name) if isinstance(record, Subject) else ("credential", record.id)
 
 
@@ -231,9 +242,13 @@ def _row(record: Record) -> dict[str, Any]:
     return subject_row(record) if isinstance(record, Subject) else credential_row(record)
 
 
-def _step(change: Add | Swap) -> tuple[Executable, Parameters]:
+def _step(change: _Change) -> tuple[Executable, Parameters]:
     if isinstance(change, Add):
         return _ADD[type(change.record)], _row(change.record)
+    if isinstance(change, Drop):
+        old = change.old
+        key = old.name if isinstance(old, Subject) else old.id
+        return _DROP[type(old)], {"which": key, "stored": old.version}
     row = _row(change.new)
     key = row.pop("name" if isinstance(change.new, Subject) else "id")
     new = {f"new_{name}": value for name, value in row.items()}
@@ -245,9 +260,9 @@ def _is_unique_violation(error: IntegrityError) -> bool:
 
 
 def write_plan(
-    records: Sequence[Add | Swap], published: Sequence[Publish], batches: Sequence[Batch], now: int
+    records: Sequence[_Change], published: Sequence[Publish], batches: Sequence[Batch], now: int
 ) -> Plan[bool]:
-    """Apply all, or return False when an Add or a Swap lost."""
+    """Apply all, or return False when an Add, a Swap or a Drop lost."""
     for change in records:
         try:
             result = yield _step(change)

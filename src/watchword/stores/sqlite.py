@@ -121,7 +121,7 @@ class SqliteStore:
         return [subject_from(row) for row in self._durable.read(*page)] if page else []
 
     async def write(self, *changes: Change) -> bool:
-        """Apply all changes in one transaction, or none: False when an Add or a Swap lost."""
+        """Apply all changes in one transaction, or none: False when an Add, a Swap or a Drop lost."""
         records, published, events = sql.parted(changes)
         now = int(self._clock())
         if not events:

@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 
 from watchword.model.credential import Credential, Kind
-from watchword.model.records import Add, Event, Publish, Subject, Swap, Topic
+from watchword.model.records import Add, Drop, Event, Publish, Subject, Swap, Topic
 from watchword.model.verdict import Rate
 from watchword.testing.suite import HOSTILE, LATER, StoreSuite, make_key, scenario, settled
 
@@ -49,6 +49,22 @@ class RecordsSuite(StoreSuite):
         assert await store.credentials() == []
         assert await store.subjects() == []
         assert await store.write() is True
+
+    @scenario
+    async def test_what_is_dropped_is_gone(self, store: Any) -> None:
+        key, subject = make_key(lookup=b"digest"), Subject("service:billing", 1)
+        assert await store.write(Add(key), Add(subject))
+        assert await store.write(Drop(key.changed())) is False, "another version is stored"
+        assert await store.credential(key.id) == key
+        assert await store.write(Drop(key), Drop(subject), Event(1.0, "drop", "done"))
+        assert await store.credential(key.id) is None
+        assert await store.credential_by(key.lookup) is None
+        assert await store.subject("service:billing") is None
+        assert await store.write(Drop(key)) is False, "nothing is stored"
+        assert await store.write(Drop(key), Add(subject)) is False
+        assert await store.subject("service:billing") is None
+        assert await store.write(Add(key)), "its look-up is free again"
+        assert await store.credential_by(key.lookup) == key
 
     @scenario
     async def test_every_field_comes_back(self, store: Any) -> None:

@@ -11,6 +11,7 @@ from watchword.lifecycle.families import Families, Refreshed
 from watchword.lifecycle.people.ceremonies import Proven
 from watchword.lifecycle.people.holdings import act, ending
 from watchword.lifecycle.people.proving import TRIES
+from watchword.lifecycle.room import make_room
 from watchword.lifecycle.verbs import Issued, Lifecycle
 from watchword.model.credential import Credential, Kind
 from watchword.model.ports import Clock, Records
@@ -52,7 +53,7 @@ class Logins:
     async def session(self, proven: Proven, visitor: Visitor) -> Issued:
         """Begin a session; ``material["cookie"]`` is its secret."""
         who = proven.who
-        return await self.lifecycle.issue(
+        issued = await self.lifecycle.issue(
             Kind.SESSION,
             who.subject,
             by=who.subject,
@@ -62,6 +63,8 @@ class Logins:
             expires_at=int(self.clock()) + self.lifetime,
             options={"idle": self.idle, "login": who.credential, **_proofs(proven), **visitor.detail()},
         )
+        await self._make_room(issued.credential)
+        return issued
 
     async def family(self, proven: Proven, visitor: Visitor, certificate: bytes | None = None) -> Refreshed:
         """Begin a refresh family. ``certificate`` is the one on the caller's connection (DER)."""
@@ -96,6 +99,7 @@ class Logins:
         event = act(now, "step-up", old.subject, old.subject, new, f"from {old.id}")
         if not await self._write(*changes, Add(new), event):
             return Rejection(REPLAYED, "the session changed meanwhile", credential=old.id)
+        await self._make_room(new)
         return Issued(new, {"cookie": secret})
 
     async def raised_family(self, proven: Proven) -> Credential | Rejection:
@@ -110,6 +114,10 @@ class Logins:
             if await self._write(Swap(new), act(now, "step-up", old.subject, old.subject, new)):
                 return new
         return Rejection(REPLAYED, "the family keeps changing", credential=proven.source)
+
+    async def _make_room(self, new: Credential) -> None:
+        if await make_room(self.records, new.subject, Kind.SESSION, self.clock(), keep=new.id):
+            self.told()
 
     async def _write(self, *changes: Any) -> bool:
         done = await self.records.write(*changes)

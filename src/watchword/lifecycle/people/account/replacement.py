@@ -9,11 +9,12 @@ from typing import NamedTuple, Protocol
 
 from watchword.codec.secrets import new_id
 from watchword.lifecycle.people.holdings import LOGINS, act, ended, ending, held, newest
+from watchword.lifecycle.room import make_room
 from watchword.model.credential import Credential, Kind
 from watchword.model.ports import Passwords, Records
 from watchword.model.records import Add, Change, Subject, Swap
 
-__all__ = ["Fault", "PasswordJudge", "Replacement", "encoded", "usable_passwords"]
+__all__ = ["Fault", "PasswordJudge", "Replacement", "encoded", "tidy", "usable_passwords"]
 
 
 class Fault(NamedTuple):
@@ -79,6 +80,11 @@ class Replacement:
         if kept is not None and kept.detail.get("login") in {each.id for each in passwords}:
             changes.append(Swap(kept.changed(detail={**kept.detail, "login": new.id})))  # it ends with the new one
         return changes
+
+
+async def tidy(records: Records, subject: str, now: float) -> None:
+    """Drop passwords that ended long ago: each of a person's is read whenever somebody logs in under their name."""
+    await make_room(records, subject, Kind.PASSWORD, now, keep="")
 
 
 async def usable_passwords(records: Records, subject: str, now: float) -> list[Credential]:
