@@ -124,7 +124,7 @@ def test_a_disabled_person_gets_no_link_and_uses_none(one_town: Town) -> None:
     assert one_town.settled() == []
 
 
-@pytest.mark.parametrize("token", ["", "lk_", "rt_x", "lk_" + "0" * 36, "x" * 5000])
+@pytest.mark.parametrize("token", ["", "lk_", "rt_x", "lk_" + "0" * 36, "\u0000", "x" * 5000])
 def test_tokens_that_are_none_are_refused_alike(one_town: Town, token: str) -> None:
     with one_town.client() as http:
         refused = http.post("/reset/new", json={"token": token, "password": OTHER})

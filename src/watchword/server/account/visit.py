@@ -116,7 +116,7 @@ class Visits:
         elif kind == JSON:
             value = json_object(request.body or b"")
             found = Rejection(MALFORMED_REQUEST, "not a JSON object") if value is None else value
-        if isinstance(found, dict) and not all(_text(value) for value in found.values()):
+        if isinstance(found, dict) and not all(isinstance(value, str) for value in found.values()):
             found = Rejection(MALFORMED_REQUEST, "a value is no text")
         if isinstance(found, Rejection):
             return problem_response(self._watchword.gate.refuse(request, found))
@@ -201,11 +201,6 @@ def faulty(deny: Deny, faults: Sequence[Fault]) -> Response:
     kept = [each for each in headers if each[0] != b"content-length"]
     response.raw_headers = [*kept, (b"content-length", b"%d" % len(body))]
     return response
-
-
-def _text(value: object) -> bool:
-    """Return whether it is a text that every store can keep: PostgreSQL has no NUL, UTF-8 no half of a character."""
-    return isinstance(value, str) and "\0" not in value and value.encode("utf-8", "replace").decode() == value
 
 
 def browser_of(request: Request) -> str:
