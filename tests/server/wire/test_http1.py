@@ -251,3 +251,9 @@ def test_a_closed_connection_whose_end_nobody_takes_is_let_go(served: Live, monk
         while mine in connections:
             assert time.monotonic() < deadline
             time.sleep(0.05)
+
+
+def test_who_speaks_no_http_fills_no_log(served: Live, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(20):
+        assert statuses(exchange(served, b"\x16\x03\x01\r\n\r\n")) == [400]
+    assert sum("Invalid HTTP" in record.message for record in caplog.records) <= 2

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from collections.abc import Sized
 from typing import Any, Final
 
@@ -22,6 +24,28 @@ _MOST_AHEAD: Final = 1000
 
 _SECONDS: Final = 60.0  # that a request may take to come, a new connection to send its first byte, an answer to go
 _TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+class _Seldom(logging.Filter):
+    """Let one message through once a second at most: anybody can cause it, and fill the disk."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__()
+        self._message = message
+        self._next = float("-inf")
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether the record is written."""
+        if record.msg != self._message:
+            return True
+        now = time.monotonic()
+        if now < self._next:
+            return False
+        self._next = now + 1
+        return True
+
+
+logging.getLogger("uvicorn.error").addFilter(_Seldom("Invalid HTTP request received."))
 
 
 class WireProtocol(HttpToolsProtocol):
