@@ -33,7 +33,9 @@ class Live:
     """One server, its Watchword, and the loop that both live in."""
 
     def __init__(self, folder: Path, toml: str = "", *, send_mail: Any = None, **more: Any) -> None:
-        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.listen(128)
         self.port = self.socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.config = folder / "watchword.toml"

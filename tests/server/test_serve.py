@@ -26,7 +26,7 @@ from watchword.codec.secrets import new_root_key
 from watchword.lifecycle.certificates import issue_server_certificate
 from watchword.model.credential import Kind
 from watchword.server.config.load import ConfigError, load, watchword_of
-from watchword.server.serve import ServerProtocol, prepare, serve
+from watchword.server.serve import ServerProtocol, _bound, prepare, serve
 
 pytestmark = pytest.mark.processes
 
@@ -321,3 +321,23 @@ def test_a_connection_answered_at_once_is_kept_while_it_is_used_and_closed_when_
 
     for took in asyncio.run(play()):
         assert 0.35 < took < 2.0
+
+
+def test_an_answer_does_not_wait_for_the_callers_acknowledgement() -> None:
+    """asyncio turns Nagle's algorithm off only for sockets that say that they are TCP: else each answer takes 40 ms."""
+
+    async def nodelay(bound: socket.socket) -> int:
+        accepted: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        def taken(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            accepted.set_result(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        server = await asyncio.start_server(taken, sock=bound)
+        with socket.create_connection(bound.getsockname()[:2]):
+            found = await asyncio.wait_for(accepted, 5)
+        server.close()
+        return found
+
+    with _bound("127.0.0.1", 0) as bound:
+        assert asyncio.run(nodelay(bound)) != 0
