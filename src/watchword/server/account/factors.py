@@ -128,9 +128,11 @@ class FactorPages:
             made = await self._factors.finish_passkey(
                 who.subject, visit.text("passkey"), response, name=name, by=who.subject
             )
+            if isinstance(made, Rejection):
+                return await self._asked(visit, who, _REFUSED)
         except LifecycleError as error:
             return await self._impossible(visit, who, error)
-        return await (self._asked(visit, who, _REFUSED) if isinstance(made, Rejection) else self._made(visit, made))
+        return await self._made(visit, made)
 
     async def _asked(self, visit: Visit, who: Principal, fault: Fault | None = None) -> Response:
         draft = await self._factors.begin_passkey(who.subject)
