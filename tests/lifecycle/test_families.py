@@ -335,6 +335,29 @@ def test_a_family_ends_whatever_happens() -> None:
     play(test, refresh_lifetime=100)
 
 
+def test_a_family_ends_with_the_password_that_began_it_also_by_itself() -> None:
+    """A password for a week opened the door for a month, and one that was replaced went on being refreshed."""
+
+    async def test(opened: House) -> None:
+        lifecycle, families = opened.watchword.lifecycle, opened.watchword.families
+        options, soon = {"password": "correct horse battery staple"}, int(opened.clock.now) + 60
+        brief = await opened.issue(Kind.PASSWORD, "user:alice", options=options, expires_at=soon)
+        family = await families.start(WHO._replace(credential=brief.credential.id), by="x")
+        assert family.family.expires_at == soon
+        assert opened.watchword.tokens.for_family(family.family).expires_in == 60
+        opened.clock.now = soon
+        assert isinstance(await families.redeem(family.token), Rejection)
+
+        old = await opened.issue(Kind.PASSWORD, "user:alice", options=options)
+        family = await families.start(WHO._replace(credential=old.credential.id), by="x")
+        await lifecycle.rotate(old.credential.id, overlap=60, by="x", options={"password": "battery horse correct"})
+        family = won(await families.redeem(family.token))
+        opened.clock.now += 60
+        assert reason(await families.redeem(family.token)) == "revoked"
+
+    play(test)
+
+
 def test_cve_2026_43983_a_disabled_person_cannot_refresh() -> None:
     async def test(opened: House) -> None:
         start = await opened.watchword.families.start(WHO, by="x")

@@ -22,7 +22,7 @@ from watchword.model.ports import Clock, Records
 from watchword.model.reason import MALFORMED_CREDENTIAL, REPLAYED, REVOKED, UNKNOWN_CREDENTIAL
 from watchword.model.records import Add, Event, Swap
 from watchword.model.verdict import Principal, Rejection
-from watchword.standing import standing
+from watchword.standing import standing, until
 
 __all__ = ["Families", "Refreshed"]
 
@@ -85,7 +85,7 @@ class Families:
         more: Mapping[str, Any] | None = None,
         certificate: bytes | None = None,
     ) -> Refreshed:
-        """Start a family for who has just proved themselves; it ends after ``lifetime`` seconds, whatever happens.
+        """Start a family for who has just proved themselves; it ends after ``lifetime`` seconds, or with what began it.
 
         ``id`` names it where its name had to be known before; ``more`` goes into its detail, such as the ``client``
         that alone may refresh it, ``proved`` (when each factor was proven, Unix seconds) or ``cnf``. ``certificate``
@@ -103,7 +103,7 @@ class Families:
             secret=digest(token),
             networks=tuple(str(network) for network in who.constraints.networks),
             limit=who.constraints.limit,
-            expires_at=now + self._lifetime,
+            expires_at=await self._end(who.credential, now),
             detail={
                 "proof": digest(proof).hex(),
                 "generation": 0,
@@ -120,6 +120,11 @@ class Families:
             raise RuntimeError("a new family's id was taken")
         await make_room(self._records, family.subject, Kind.REFRESH, now, keep=id)
         return Refreshed(family, token)
+
+    async def _end(self, login: str, now: int) -> int:
+        """Return when a family ends: a password for a week opens no door for a month."""
+        record = await self._records.credential(login)
+        return now + self._lifetime if record is None else int(until(record, now, self._lifetime))
 
     async def redeem(
         self, token: str, *, client: str | None = None, certificate: bytes | None = None
@@ -168,8 +173,8 @@ class Families:
             return refused
         began = family.detail.get("login", "")
         login = await self._records.credential(began)
-        # Taken back while the login that it proved was under way; of passwords that ended only the last are kept.
-        if began.startswith(_PASSWORD) if login is None else login.revoked_at is not None:
+        # Ended since, or while the login that it proved was under way; of passwords that ended only the last are kept.
+        if began.startswith(_PASSWORD) if login is None else login.refusal(now) is not None:
             return Rejection(REVOKED, "its login", credential=id)
         return family
 

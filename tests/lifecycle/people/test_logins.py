@@ -41,6 +41,17 @@ def test_a_session_says_how_it_began() -> None:
     within(play, clock=Clock(NOW))
 
 
+def test_a_session_ends_with_the_password_that_began_it() -> None:
+    async def play(watchword: Watchword) -> None:
+        began = await proven(watchword)
+        await watchword.lifecycle.rotate(began.who.credential, overlap=60, by="x", options={"password": "x" * 15})
+        issued = await watchword.logins.session(began, VISITOR)
+        assert issued.credential.expires_at == NOW + 60
+        assert (await watchword.logins.family(began, VISITOR)).family.expires_at == NOW + 60
+
+    within(play, clock=Clock(NOW))
+
+
 def test_a_raised_session_is_another_one_that_ends_when_the_old_one_would_have() -> None:
     clock = Clock(NOW)
 

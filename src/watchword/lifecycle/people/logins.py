@@ -18,7 +18,7 @@ from watchword.model.ports import Clock, Records
 from watchword.model.reason import REPLAYED, UNKNOWN_CREDENTIAL
 from watchword.model.records import Add, Swap
 from watchword.model.verdict import Rejection
-from watchword.standing import standing
+from watchword.standing import standing, until
 
 __all__ = ["Logins", "Visitor"]
 
@@ -51,8 +51,10 @@ class Logins:
     clock: Clock
 
     async def session(self, proven: Proven, visitor: Visitor) -> Issued:
-        """Begin a session; ``material["cookie"]`` is its secret."""
-        who = proven.who
+        """Begin a session; ``material["cookie"]`` is its secret. It ends with what began it, if not before."""
+        who, now = proven.who, self.clock()
+        login = await self.records.credential(who.credential)
+        ends = now + self.lifetime if login is None else until(login, now, self.lifetime)
         issued = await self.lifecycle.issue(
             Kind.SESSION,
             who.subject,
@@ -60,7 +62,7 @@ class Logins:
             scopes=who.scopes,
             networks=[str(network) for network in who.constraints.networks],
             limit=who.constraints.limit,
-            expires_at=int(self.clock()) + self.lifetime,
+            expires_at=int(ends),
             options={"idle": self.idle, "login": who.credential, **_proofs(proven), **visitor.detail()},
         )
         await self._make_room(issued.credential)
