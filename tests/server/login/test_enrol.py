@@ -137,3 +137,8 @@ def test_one_way_in_is_worth_one_app(client: httpx2.Client, person: Person, serv
         answers.append(submit(client, page, "/login/enrol", **again).status_code)
     assert answers == [200, 303]
     assert len(server.do(server.watchword.store.credentials(kind=Kind.TOTP, subject=person.subject))) == 1
+
+
+def test_only_so_many_drafts_are_kept(client: httpx2.Client, person: Person) -> None:
+    begun(client, person)
+    assert 429 in (client.get("/login/enrol").status_code for _ in range(1000))

@@ -230,3 +230,13 @@ def test_a_hundred_proofs_at_once_make_one_session(client: httpx2.Client, person
     sessions = server.do(server.watchword.store.credentials(kind=Kind.SESSION, subject=person.subject))
     assert len([each for each in sessions if each.revoked_at is None]) == 1
     assert len(sessions) == 2
+
+
+def test_who_is_logged_in_begins_only_so_many_step_ups(server: Live, client: httpx2.Client, person: Person) -> None:
+    """Each is kept for ten minutes: anybody with an account could fill the store. A busy machine asks more slowly."""
+    person.session(client)
+    assert 429 in (client.get("/login/step-up").status_code for _ in range(1000))
+    headers = {"authorization": f"Bearer {person.tokens(client)['token']}"}
+    with server.client() as program:
+        asked = (program.post("/login/step-up", json={}, headers=headers).status_code for _ in range(1000))
+        assert 429 in asked

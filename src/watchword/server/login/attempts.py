@@ -78,9 +78,12 @@ class Attempts:
         limited = await limited if isawaitable(limited) else limited
         return limited if isinstance(limited, Rejection) else None
 
-    async def asked(self, request: Request) -> Rejection | None:
-        """Return the refusal of an address that asks for too many challenges, each of which is kept for a while."""
-        answer = self._meter.hit(f"challenges|{network_of(request.peer.address)}", 1, _CHALLENGES)
+    async def asked(self, request: Request, by: str = "") -> Rejection | None:
+        """Return the refusal of who asks for too many challenges, each of which is kept for a while.
+
+        ``by`` is the credential of who is known, else the address counts.
+        """
+        answer = self._meter.hit(f"challenges|{by or network_of(request.peer.address)}", 1, _CHALLENGES)
         left = answer if isinstance(answer, Allowance) else await answer
         return None if left.admitted else replace(_limited(RATE_LIMITED, left.retry_after), detail="challenges")
 

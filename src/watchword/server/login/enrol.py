@@ -49,6 +49,9 @@ class Enrolment:
         if pending is None:
             return redirect("/login")
         if http.method != "POST":
+            crowded = await self._entrance.attempts.asked(request, pending.login)
+            if crowded is not None:
+                return problem_response(self._entrance.refuse(request, crowded))
             return self._page(request, pending, await self._factors.begin_totp(pending.subject))
         return await self._taken(request, pending, browser)
 

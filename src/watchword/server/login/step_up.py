@@ -69,6 +69,9 @@ class StepUpLogin:
         who = await self._who(request, self._token, "fam_")
         if isinstance(who, Deny):
             return problem_response(who)
+        crowded = await self._entrance.attempts.asked(request, who.credential)
+        if crowded is not None:
+            return problem_response(self._entrance.refuse(request, crowded))
         pending = await self._watchword.ceremonies.step_up(who, wanted)
         if pending is None:
             missing = Rejection(INSUFFICIENT_AUTHENTICATION, "nothing of it is enrolled", credential=who.credential)
@@ -133,6 +136,9 @@ class StepUpLogin:
         self, request: Request, who: Principal, wanted: tuple[str, ...], next: str, deny: Deny | None = None
     ) -> Response:
         """Show what may be proven; each showing begins a ceremony of its own, which ends with this session."""
+        crowded = await self._entrance.attempts.asked(request, who.credential)
+        if crowded is not None:
+            return problem_response(self._entrance.refuse(request, crowded))
         pending: Pending | None
         pending = await self._watchword.ceremonies.step_up(who, wanted, browser=who.credential, next=next)
         draft = None if pending is None else await self._watchword.ceremonies.passkey(pending)
