@@ -63,8 +63,6 @@ class SessionPages:
         who, wanted = visit.who, visit.text("end")
         assert who is not None  # noqa: S101 - Own lets nobody else through
         subject = who.subject
-        if wanted != who.credential:  # where a stranger was signed in, what they asked for is void, too
-            await self._watchword.accounts.drop_address(subject)
         if wanted == "everywhere":
             await self._sessions.end_everything(subject, by=subject)
         elif wanted == "others":
@@ -75,6 +73,8 @@ class SessionPages:
             except LifecycleError:
                 rows = await self._rows(visit)
                 return self._visits.faulty(visit, (_UNKNOWN,), sessions=rows, now=self._watchword.clock())
+        if wanted != who.credential:  # where a stranger was signed in, what they asked for is void, too
+            await self._watchword.accounts.drop_address(subject)
         gone = wanted in ("everywhere", who.credential)
         cookies = cleared(visit.request.peer.tls) if gone and who.scheme == "session" else []
         if visit.json:
