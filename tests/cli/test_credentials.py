@@ -103,6 +103,7 @@ def test_revoke_keeps_who_and_why_and_may_be_said_twice(desk: Desk) -> None:
         (("list", "--limit", "0"), "--limit: it should be greater than or equal to 1", ""),
         (("list", "--limit", "x"), "--limit: a whole number is needed", ""),
         (("show", "key_nothing"), "there is no credential 'key_nothing'", ""),
+        (("rotate", "signing-kye"), "there is no credential 'signing-kye'", "did you mean signing-key?"),
         (("revoke", "key_x"), "--reason is missing", "such as: watchword revoke"),
         (("revoke", "key_x", "--reason", " "), "--reason is empty", "say why"),
         (("rotate", "signing-key", "--overlap", "1y"), "--overlap", "units are"),

@@ -261,7 +261,7 @@ async def _one(house: Watchword, id: str) -> Credential:
             break
     if id in _OWN:
         raise Stop(f"{id!r} is a kind, not an id", f"`watchword list --kind {id}` shows the ids")
-    near = nearest(id, ids, 0.6) or next((each for each in ids if len(id) > 6 and each.startswith(id)), None)
+    near = nearest(id, [*ids, *_OWN], 0.6) or next((each for each in ids if len(id) > 6 and each.startswith(id)), None)
     hint = f"did you mean {near}?" if near else "`watchword list` shows their ids"
     raise Stop(f"there is no credential {id[:64]!r}", hint)
 

@@ -104,7 +104,7 @@ def test_cve_2021_32677_json_of_another_media_type_is_refused(browser: httpx2.Cl
     assert browser.post("/refresh", json={"refresh_token": given}, headers={"content-type": kind}).status_code == 415
 
 
-def test_multipart_is_refused(browser: httpx2.Client) -> None:
+def test_cve_2023_25577_multipart_is_refused(browser: httpx2.Client) -> None:
     assert browser.post("/login", files={"username": (None, "alice")}).status_code == 415
 
 

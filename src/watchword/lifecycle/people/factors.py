@@ -157,7 +157,7 @@ class SecondFactors:
     async def _one(self, id: str, subject: str | None) -> Credential:
         record = await self._proving.records.credential(id)
         if record is None or record.kind not in FACTORS or (subject is not None and record.subject != subject):
-            raise LifecycleError(f"there is no factor {id[:64]!r}", "look at the account's list")
+            raise LifecycleError(f"there is no factor {id[:64]!r}", "`watchword user factors NAME` shows them")
         if record.refusal(self._proving.clock()) is not None:
-            raise LifecycleError(f"{id} was removed", "look at the account's list")
+            raise LifecycleError(f"{id} was removed", "`watchword user factors NAME` shows them")
         return record
