@@ -206,6 +206,10 @@ def test_the_way_back_stays_here(client: httpx2.Client, person: Person, next: st
 
 def test_who_is_not_signed_in_signs_in(client: httpx2.Client) -> None:
     assert client.get("/login/step-up").headers["location"] == "/login"
+    assert client.get("/login/step-up?next=/orders%3Fa").headers["location"] == "/login?next=%2Forders%3Fa"
+    assert client.get("/login/step-up?next=//evil.example").headers["location"] == "/login"
+    late = client.post("/login/step-up", data={"next": "/orders", "code": "123456"})
+    assert (late.status_code, late.headers["location"]) == (303, "/login?next=%2Forders")
 
 
 def test_what_is_not_enrolled_is_said_so(client: httpx2.Client, server: Live) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
@@ -84,16 +85,17 @@ class StepUpLogin:
     async def _shown(self, request: Request, next: str, factors: str) -> Response:
         who = await self._who(request, self._session, "ses_")
         if isinstance(who, Deny):
-            return redirect("/login") if who.rejection.reason.status == 401 else problem_response(who)
+            return _anew(next) if who.rejection.reason.status == 401 else problem_response(who)
         wanted = _wanted(factors.split())
         return await self._page(request, who, () if isinstance(wanted, Rejection) else wanted, local_path(next) or "/")
 
     async def _posted(self, request: Request) -> Response:
-        who = await self._who(request, self._session, "ses_")
-        if isinstance(who, Deny):
-            return redirect("/login") if who.rejection.reason.status == 401 else problem_response(who)
         form = form_of(request)
         fields = {} if isinstance(form, Rejection) else form
+        who = await self._who(request, self._session, "ses_")
+        if isinstance(who, Deny):
+            status = who.rejection.reason.status
+            return _anew(fields.get("next", "")) if status == 401 else problem_response(who)
         proved = form if isinstance(form, Rejection) else await self._proved(request, who, form)
         if isinstance(proved, Proven):
             return await self._raised(request, proved)
@@ -177,6 +179,11 @@ class StepUpLogin:
         if who is None or not who.credential.startswith(prefix) or who.actor is not None:
             return self._entrance.refuse(request, Rejection(UNKNOWN_CREDENTIAL, "no login of ours"))
         return who
+
+
+def _anew(place: str) -> Response:
+    """Lead who is logged in no more to the login, and from there to where they wanted to be."""
+    return redirect("/login?" + urlencode({"next": place}) if local_path(place) else "/login")
 
 
 def _wanted(named: object) -> tuple[str, ...] | Rejection:
