@@ -158,7 +158,7 @@ class PasswordCheck:
     first, nothing comes of it.
     """
 
-    __slots__ = ("_clock", "_cost", "_dummy", "_guesses", "_kind", "_passwords", "_records")
+    __slots__ = ("_clock", "_cost", "_guesses", "_kind", "_nobodys", "_passwords", "_records")
 
     def __init__(
         self,
@@ -173,8 +173,10 @@ class PasswordCheck:
         self._passwords = passwords
         self._clock = clock
         self._cost = cost or Cost()
-        self._dummy = dummy(self._cost)
-        self._kind = work(self._dummy).kind
+        encoded = dummy(self._cost)
+        self._kind = work(encoded).kind
+        # Stands where nobody's password is, so that looking at it takes as long as looking at somebody's.
+        self._nobodys = Credential("pwd_", Kind.PASSWORD, "user:", 0, secret=encoded.encode())
 
     async def check(
         self, name: str, password: str, scheme: str = "basic", *, place: str = "", device: str = ""
@@ -203,7 +205,7 @@ class PasswordCheck:
         subject = await self._subject(normal)
         usable = await self._usable(subject.name if subject else f"user:{normal}")
         if subject is None or subject.disabled_at is not None:
-            usable = []
+            usable = [self._nobodys]
         try:
             found = await self._fitting(usable, password, await self._owed())
         except Overloaded as overload:
@@ -229,17 +231,18 @@ class PasswordCheck:
         return user or service
 
     async def _usable(self, subject: str) -> list[Credential]:
-        """Return the newest passwords that may be used now."""
+        """Return the newest passwords that may be used now; nobody's where there is none."""
         now = self._clock()
         found: list[Credential] = []
         after = ""
         while True:
             page = await self._records.credentials(kind=Kind.PASSWORD, subject=subject, after=after, limit=_PAGE)
-            found += [each for each in page if each.refusal(now) is None]
+            looked = page if page or after else [self._nobodys]
+            found += [each for each in looked if each.refusal(now) is None]
             if len(page) < _PAGE:
                 break
             after = page[-1].id
-        return sorted(found, key=lambda each: each.created_at, reverse=True)[:_AT_ONCE]
+        return sorted(found, key=lambda each: each.created_at, reverse=True)[:_AT_ONCE] or [self._nobodys]
 
     async def _owed(self) -> dict[str, int]:
         """Return the work that every failure costs: units by kind."""
@@ -251,13 +254,12 @@ class PasswordCheck:
     async def _fitting(self, usable: list[Credential], password: str, owed: dict[str, int]) -> Credential | None:
         """Return the credential that the password fits. Every failure goes to the hashing twice, with equal work."""
         hashes = [each.secret.decode() for each in usable]
-        first = hashes[0] if hashes else self._dummy
-        for encoded in hashes or [first]:
+        for encoded in hashes:
             spent = work(encoded)
             kind, units = (spent.kind, spent.units) if spent.kind in owed else (self._kind, 1)
             owed[kind] -= units
-        if await self._verify(first, password):
-            return usable[0] if usable else None  # how soon a right password is accepted is no secret
+        if await self._verify(hashes[0], password):  # nobody's fits none
+            return usable[0]  # how soon a right password is accepted is no secret
         rest = [*hashes[1:], *(each for kind, units in owed.items() for each in idle(kind, units))]
         fits = await self._verify(together(rest), password) if rest else False
         return usable[1] if fits and len(usable) > 1 else None
