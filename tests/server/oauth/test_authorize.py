@@ -271,6 +271,17 @@ def test_rfc6749_4_1_2_1_errors_go_back_with_state_and_iss(
     assert answer == {"error": error, "state": "af0ifjsldkj", "iss": server.watchword.issuer}
 
 
+def test_rfc6749_4_1_2_1_who_may_not_from_here_goes_back_with_that(
+    server: Live, stranger: httpx2.Client, app: App
+) -> None:
+    """They got a problem document, and the application no answer."""
+    away = server.issue(Kind.SESSION, "user:alice", networks=("192.0.2.0/24",))
+    stranger.cookies.set("session", away.material["cookie"])
+    for extra in ({}, {"prompt": "none"}):
+        answer = answer_of(stranger.get(app.place(**extra)))
+        assert answer == {"error": "access_denied", "state": "af0ifjsldkj", "iss": server.watchword.issuer}
+
+
 def test_what_comes_twice_is_refused_on_our_page(browser: httpx2.Client, app: App) -> None:
     """MUST 23."""
     for name in ("state", "redirect_uri", "client_id", "code_challenge"):

@@ -30,6 +30,7 @@ _LONGEST: Final = 1_800  # characters of a request that goes through the login a
 _SCHEME: Final = "oauth-client"
 _PATIENCE: Final = 3_600  # seconds that a person may take at the login
 _RESUMED: Final = "resumed"
+_LATER: Final = frozenset({429, 503})
 
 
 class Authorize:
@@ -79,7 +80,8 @@ class Authorize:
     async def _judged(self, request: Request, fields: dict[str, str], ask: Ask, asked_at: float | None) -> Response:
         decision = await self._watchword.gate.decide(request, self._session)
         if isinstance(decision, Deny) and decision.rejection.reason.status != 401:
-            return problem_response(decision)
+            error = "temporarily_unavailable" if decision.rejection.reason.status in _LATER else "access_denied"
+            return self._onward(ask.redirect_uri, {"error": error}, ask.state, asked_at is not None)
         who = None if isinstance(decision, Deny) else decision.principal
         if who is None or not fresh_enough(ask, who.authenticated_at, self._watchword.clock(), asked_at):
             if "none" in ask.prompt:
