@@ -115,7 +115,11 @@ def test_revoke_keeps_who_and_why_and_may_be_said_twice(desk: Desk) -> None:
         (("revoke", "key_x", "--subject", "user:alice", "--reason", "x"), "say one thing to revoke", "--subject"),
         (("revoke", "--subject", "user:alcie", "--reason", "x"), "there is no user:alcie", "did you mean user:alice?"),
         (("revoke", "--token", "abc", "--reason", "x"), "neither a token nor a jti", "jti_"),
-        (("revoke", "--token", "eyJhbGciOiJub25lIn0.e30.", "--reason", "x"), "no access token of ours", "nothing accepts it"),
+        (
+            ("revoke", "--token", "eyJhbGciOiJub25lIn0.e30.", "--reason", "x"),
+            "no access token of ours",
+            "nothing accepts it",
+        ),
     ],
 )
 def test_mistakes_say_how_to_mend_them(desk: Desk, words: tuple[str, ...], what: str, hint: str) -> None:

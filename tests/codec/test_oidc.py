@@ -89,7 +89,7 @@ def test_a_provider_on_the_net_names_no_loopback() -> None:
 @pytest.mark.parametrize(
     "host",
     [
-        *("localhost", "LOCALHOST", "x.localhost", "localhost.", "127.0.0.1", "127.8.8.8", "0.0.0.0", "[::1]", "[::]"),
+        *("localhost", "LOCALHOST", "x.localhost", "localhost.", "127.0.0.1", "127.8.8.8", "0.0.0.0", "[::1]", "[::]"),  # noqa: S104
         *("[::ffff:127.0.0.1]", "169.254.169.254", "[fe80::1]", "[::ffff:169.254.169.254]"),
     ],
 )
