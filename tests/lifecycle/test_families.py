@@ -244,7 +244,7 @@ def test_dot_1816_a_grace_revives_nothing() -> None:
 
         _, before, after = await rotated()
         await lifecycle.set_enabled("user:alice", False, by="x")
-        assert {reason(await families.redeem(before)), reason(await families.redeem(after))} == {"subject_disabled"}
+        assert {reason(await families.redeem(before)), reason(await families.redeem(after))} == {"revoked"}
 
     play(test, refresh_grace=5.0)
 
@@ -362,7 +362,7 @@ def test_cve_2026_43983_a_disabled_person_cannot_refresh() -> None:
     async def test(opened: House) -> None:
         start = await opened.watchword.families.start(WHO, by="x")
         await opened.watchword.lifecycle.set_enabled("user:alice", False, by="x")
-        assert reason(await opened.watchword.families.redeem(start.token)) == "subject_disabled"
+        assert reason(await opened.watchword.families.redeem(start.token)) == "revoked"
 
     play(test)
 

@@ -166,7 +166,7 @@ def test_a_disabled_subject_has_no_living_credential(url: str) -> None:
         assert "accepted" not in await outcomes()
         assert outcome(await opened.decide("oauth2", kept_client)) != "accepted"
         refreshed = await opened.watchword.families.redeem(family.token)
-        assert reason(refreshed) == "subject_disabled"
+        assert reason(refreshed) == "revoked"
         with pytest.raises(LifecycleError, match="disabled"):
             await lifecycle.issue(Kind.API_KEY, "user:alice", by="x")
         opened.clock.now += 1

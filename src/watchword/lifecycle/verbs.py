@@ -65,7 +65,10 @@ class Lifecycle:
             await self.issue(Kind.CA, CA_SUBJECT, by=by)
 
     async def set_enabled(self, name: str, enabled: bool, *, by: str) -> Subject:
-        """Enable or disable a subject; disabling voids every token that it holds or is given until it is enabled."""
+        """Enable or disable a subject; disabling voids every token that it holds or is given until it is enabled.
+
+        Sessions and refresh tokens end for good, those that were being made meanwhile when it is enabled again.
+        """
         for _ in range(_TRIES):
             now = self._clock()
             subject = await self.subject(name)
@@ -77,7 +80,8 @@ class Lifecycle:
             event = _event(now, "enable" if enabled else "disable", by, subject=subject.name)
             # An outside issuer goes on signing for a disabled subject, so what is void is not only what was signed.
             void = Publish(Topic.SUBJECT, subject.name, at if enabled else ALWAYS, ALWAYS)
-            if await self._commit(Swap(changed), void, event):
+            ended = await self._ended(subject.name, f"the subject was {event.action}d", by, now)
+            if await self._commit(Swap(changed), void, event, *ended):
                 return changed
         raise LifecycleError(f"{name} keeps changing", "try again")
 

@@ -93,6 +93,23 @@ def test_a_login_that_is_under_way_while_the_password_changes_begins_no_session(
         assert owner.get("/account").status_code == 303  # until the new one ends
 
 
+def test_who_is_enabled_again_begins_without_the_sessions_and_tokens_of_before(tmp_path: Path) -> None:
+    with town(tmp_path) as server, server.client() as http:
+        person(server)
+        thief = server.browser().log_in("alice")
+        given = http.post("/login", json={"username": "alice", "password": PASSWORD}).json()
+        who = server.do(server.watchword.parts.password_check().check("alice", PASSWORD, "login"))
+        assert isinstance(who, Principal)
+        lifecycle = server.watchword.lifecycle
+        server.do(lifecycle.set_enabled("user:alice", False, by="test"))
+        late = server.do(server.watchword.families.start(who, by="test"))  # was being made meanwhile
+        server.do(lifecycle.set_enabled("user:alice", True, by="test"))
+        assert thief.get("/account").status_code == 303
+        for token in (given["refresh_token"], late.token):
+            assert http.post("/refresh", json={"refresh_token": token}).status_code == 401
+        assert server.browser().log_in("alice").get("/account").status_code == 200
+
+
 # --- letters ----------------------------------------------------------------------------------------------------------
 
 
