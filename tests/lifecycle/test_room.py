@@ -9,15 +9,16 @@ import pytest
 from tests.lifecycle.people.conftest import url  # noqa: F401
 from tests.lifecycle.people.house import Clock, person, usable, within
 from watchword import Watchword
+from watchword.codec.otp import Totp
 from watchword.lifecycle.families import Refreshed
 from watchword.lifecycle.people.ceremonies import Proven
 from watchword.lifecycle.people.holdings import held
 from watchword.lifecycle.people.logins import Visitor
 from watchword.lifecycle.room import MOST, make_room
 from watchword.model.credential import Credential, Kind
-from watchword.model.ports import Records
+from watchword.model.ports import Records, Unavailable
 from watchword.model.reason import REVOKED
-from watchword.model.records import Add, Swap, Topic
+from watchword.model.records import Add, Change, Swap, Topic
 from watchword.model.verdict import Principal, Rejection
 from watchword.stores.opening import open_store
 
@@ -33,9 +34,8 @@ async def _proven(watchword: Watchword) -> Proven:
 
 async def _earlier(records: Records, subject: str, kind: Kind, count: int, **fields: int) -> list[str]:
     """Put logins of before on record, the first of them the longest ago; return their ids."""
-    prefix = {Kind.SESSION: "ses", Kind.REFRESH: "fam", Kind.PASSWORD: "pwd"}[kind]
     made = [
-        Credential(f"{prefix}_{n:04}", kind, subject, NOW - 9000 + n, detail={"proof": "", "idle": 900}, **fields)
+        Credential(f"{kind}_{n:04}", kind, subject, NOW - 9000 + n, detail={"proof": "", "idle": 900}, **fields)
         for n in range(count)
     ]
     assert await records.write(*map(Add, made))
@@ -77,6 +77,48 @@ def test_what_ended_makes_room_before_what_is_used() -> None:
         assert phone.credential.id in {each.id for each in await usable(watchword, me, Kind.SESSION)}
 
     within(play, clock=Clock(NOW))
+
+
+def test_factors_of_before_do_not_slow_down_a_login() -> None:
+    """They are read at every login; who adds and removes one all day left thousands."""
+
+    async def play(watchword: Watchword) -> None:
+        me = await person(watchword)
+        await _earlier(watchword.store, me, Kind.TOTP, 300, revoked_at=NOW - 1)
+        draft = await watchword.factors.begin_totp(me)
+        code = Totp(draft.secret).code(NOW // 30)
+        made = await watchword.factors.finish_totp(me, draft.handle, code, name="App", by=me)
+        assert isinstance(made, Credential)
+        assert len(await held(watchword.store, me, Kind.TOTP)) == MOST[Kind.TOTP]
+        assert [each.id for each in await usable(watchword, me, Kind.TOTP)] == [made.id]
+
+    within(play, clock=Clock(NOW))
+
+
+def test_a_login_is_done_though_no_room_can_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def busy(*changes: Change) -> bool:
+        raise Unavailable("too busy")
+
+    async def play(watchword: Watchword) -> None:
+        began = await _proven(watchword)
+        await _earlier(watchword.store, began.who.subject, Kind.SESSION, MOST[Kind.SESSION] + 9)
+        monkeypatch.setattr(watchword.store, "write", busy)
+        assert not await make_room(watchword.store, began.who.subject, Kind.SESSION, NOW, keep="")
+        monkeypatch.undo()
+
+    within(play, clock=Clock(NOW))
+
+
+def test_what_is_usable_stays_unless_a_login_began_it(url: str) -> None:  # noqa: F811
+    """An operator may give a person as many keys as they like."""
+
+    async def play() -> None:
+        async with open_store(url) as store:
+            keys = await _earlier(store, "user:a", Kind.API_KEY, MOST[Kind.API_KEY] + 50)
+            assert await make_room(store, "user:a", Kind.API_KEY, NOW, keep="") is False
+            assert len(await held(store, "user:a", Kind.API_KEY)) == len(keys)
+
+    asyncio.run(play())
 
 
 def test_others_keep_theirs() -> None:

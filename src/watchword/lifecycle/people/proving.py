@@ -15,6 +15,7 @@ from watchword.codec.strict import from_base64url, to_base64url
 from watchword.codec.webauthn import Site
 from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.people.holdings import act, held
+from watchword.lifecycle.room import make_room
 from watchword.lifecycle.values import subject_of
 from watchword.model.credential import Credential, Kind
 from watchword.model.ports import Clock, Ephemeral, Meter, Records
@@ -77,9 +78,10 @@ class Proving:
 
     async def enrol(self, record: Credential, by: str, *beside: Change) -> bool:
         """Add a factor, with its audit event; False when its look-up is taken or a change ``beside`` it is lost."""
-        return await self.write(
-            *beside, Add(record), act(self.clock(), "issue", by, record.subject, record, "enrolled")
-        )
+        now = self.clock()
+        done = await self.write(*beside, Add(record), act(now, "issue", by, record.subject, record, "enrolled"))
+        await make_room(self.records, record.subject, record.kind, now, keep=record.id)
+        return done
 
     async def room(self, subject: str, kind: Kind, most: int) -> None:
         """Raise LifecycleError when a subject has ``most`` of a kind."""

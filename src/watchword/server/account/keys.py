@@ -11,6 +11,7 @@ from starlette.routing import Route as Endpoint
 from watchword.app import Watchword
 from watchword.lifecycle.people.account.replacement import Fault, usable_passwords
 from watchword.lifecycle.people.holdings import held, newest
+from watchword.lifecycle.room import make_room
 from watchword.model.credential import Credential, Kind
 from watchword.model.verdict import Principal
 from watchword.server.account.own import Own
@@ -82,7 +83,9 @@ class KeyPages:
             limit=who.constraints.limit,
             options={"name": name},
         )
-        value = {**_row(issued.credential), "secret": issued.material["secret"]}
+        store, made = self._watchword.store, issued.credential
+        await make_room(store, who.subject, Kind.API_KEY, self._watchword.clock(), keep=made.id)
+        value = {**_row(made), "secret": issued.material["secret"]}
         return self._visits.done(visit, 201, value, "key.html")
 
     async def _end(self, subject: str, days: int) -> int:
