@@ -112,7 +112,7 @@ def sessions(cast: Cast) -> Script:
     yield refused("two session cookies", _with(_ORDERS, cookie=twice), MALFORMED_CREDENTIAL)
     yield refused("ended yesterday", reading(cast.seeds.cookies["expired"]), EXPIRED)
     yield refused("idle for a day", reading(cast.seeds.cookies["idle"]), EXPIRED)
-    yield refused("of a disabled service", reading(cast.seeds.cookies["legacy"]), SUBJECT_DISABLED)
+    yield refused("of a disabled service", reading(cast.seeds.cookies["legacy"]), REVOKED)
     form = urlencode({"username": "alice", "password": cast.seeds.passwords["alice"]}).encode()
     typed = Sent("POST", "/login", (_FORM,), form)
     yield refused("a login form of another site", _with(typed, origin="https://evil.example"), CROSS_SITE)
