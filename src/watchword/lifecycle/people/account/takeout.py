@@ -63,6 +63,9 @@ class Takeout:
         desk = self._desk
         for _ in range(_TRIES):
             owner, now = await self._known(subject), desk.clock()
+            if owner.disabled_at is not None and owner.detail.keys() == {"deleted_at"}:  # by another, just now
+                gone = owner
+                break
             gone = owner.changed(disabled_at=owner.disabled_at or int(now), detail={"deleted_at": int(now)})
             void = Publish(Topic.SUBJECT, owner.name, _FOREVER, _FOREVER)
             endings = await self._endings(owner.name, now, by)
