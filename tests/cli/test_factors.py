@@ -107,7 +107,11 @@ def test_a_reset_is_asked_about(lost: Desk, monkeypatch: pytest.MonkeyPatch) -> 
         (("reset-factors", "alcie", "--reason", "x", "--yes"), "there is no user:alcie", "did you mean"),
         (("reset-factors", "alice", "--yes"), "--reason", "such as: watchword user reset-factors"),
         (("reset-factors", "alice", "--reason", " ", "--yes"), "--reason is empty", "seen in person"),
-        (("remove-factor", "alice", "otp_none", "--reason", "x"), "there is no factor 'otp_none'", "watchword user factors"),
+        (
+            ("remove-factor", "alice", "otp_none", "--reason", "x"),
+            "there is no factor 'otp_none'",
+            "watchword user factors",
+        ),
         (("factors", "a b"), "is not a name", "letters"),
     ],
 )

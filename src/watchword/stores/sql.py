@@ -131,6 +131,7 @@ TAKE = delete(_value).where(_value.c.key == bindparam("key")).returning(_value.c
 PRUNE_VALUES = _pruning(_value, _value.c.until <= bindparam("now"))
 PRUNE_CLAIMS = _pruning(_claim, _claim.c.until <= bindparam("now")).returning(_claim.c.until)
 
+
 def _dropping(table: Table) -> Delete:
     (key,) = table.primary_key.columns
     return delete(table).where(key == bindparam("which"), table.c.version == bindparam("stored"))
