@@ -14,6 +14,7 @@ from watchword import Principal, Rejection
 from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.people.factors import FACTORS
 from watchword.model.credential import Credential, Kind, State
+from watchword.model.ports import Unavailable
 
 
 async def kinds(opened: House, subject: str = ALICE) -> list[str]:
@@ -210,7 +211,7 @@ def test_resets_at_once_leave_nothing(url: str) -> None:
         async def reset() -> int:
             try:
                 return len(await factors.reset(ALICE, by="user:admin", reason="x"))
-            except LifecycleError:  # it kept changing under this one
+            except (LifecycleError, Unavailable):  # it kept changing under this one, or the machine is too slow for all
                 return 0
 
         assert sum(await raced(opened, reset)) == 1
