@@ -59,6 +59,7 @@ class WireProtocol(HttpToolsProtocol):
     - Who sends requests ahead is read no further until they are answered; who takes no answers is let go.
     """
 
+    flow: FlowControl
     headers: list[tuple[bytes, bytes]]
     timeout_keep_alive_task: asyncio.TimerHandle | None
 
