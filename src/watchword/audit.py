@@ -113,7 +113,8 @@ class Audit:
         # Many tokens of one caller are many principals that do the same.
         acts: dict[str, int] = {}
         same = [acts.setdefault(_act(*batch[at + 1 : at + _FIELDS]), len(acts)) for at in notes.values()]
-        await self._log.append(pack(times, map(same.__getitem__, which), list(acts)))
+        merged = which if len(acts) == len(same) else map(same.__getitem__, which)
+        await self._log.append(pack(times, merged, list(acts)))
         del self._pending[:taken]
         self._next = min(_BATCH, self._capacity)
         await self._tell_used(_used(batch, notes.values()))

@@ -51,13 +51,14 @@ class CredentialLimit:
         """Spend one request of the route's and of the credential's own allowance; nothing where nobody is known."""
         if who is None:
             return ()
-        rate, own = self._rate, who.constraints.limit
-        if rate is not None:
-            retry = self._limited(self._keys.get(who.credential) or self._key(who))  # type: ignore[misc]
+        limited = self._limited
+        if limited is not None:
+            retry = limited(self._keys.get(who.credential) or self._key(who))
             if retry.__class__ is not float:
-                return self._later(retry, rate, own, who.credential or _spender(who))
+                return self._later(retry, who)
             if retry:
-                return _refused(RATE_LIMITED, self.name, rate, retry)
+                return _refused(RATE_LIMITED, self.name, self._rate, retry)  # type: ignore[arg-type]
+        own = who.constraints.limit
         return () if own is None else self._check_own(own, who.credential or _spender(who))
 
     def _key(self, who: Principal) -> str:
@@ -82,11 +83,12 @@ class CredentialLimit:
     async def _then_own(self, answer: Awaitable[_Answer], own: Rate, rest: str) -> _Answer:
         return await answer or await _settle(self._check_own(own, rest))
 
-    async def _later(self, retry: Soon[float], rate: Rate, own: Rate | None, credentials: str) -> _Answer:
-        refused = await _settle(_answer(retry, RATE_LIMITED, self.name, rate))
+    async def _later(self, retry: Soon[float], who: Principal) -> _Answer:
+        refused = await _settle(_answer(retry, RATE_LIMITED, self.name, self._rate))  # type: ignore[arg-type]
+        own = who.constraints.limit
         if refused or own is None:
             return refused
-        return await _settle(self._check_own(own, credentials))
+        return await _settle(self._check_own(own, who.credential or _spender(who)))
 
 
 def _spender(who: Principal) -> str:
@@ -135,8 +137,6 @@ class AddressLimit:
 
     def check(self, request: Request, who: Principal | None) -> Soon[_Answer]:
         """Look, spending nothing."""
-        if not self._young and not self._old:
-            return ()
         address = request.peer.address
         if ":" in address:
             address = _counted(address)
