@@ -39,9 +39,9 @@ METHOD = """\
 - Signed requests are signed before the clock starts, each with a nonce of its own. In "shared single use", two houses
   over one store take every other request, so that each claim reads what the other process would have written.
 - `/check`: one uvicorn worker (uvloop, httptools) on one core, 32 keep-alive connections without pipelining from a
-  client on the other core; the empty application answers the same requests with 200 and nothing else. wrk in place of
-  that client finds the same share. Once a server is slower than its client, each answer has to wake the client too:
-  ten more microseconds of work in the server cost sixteen.
+  client on the other core; the empty application answers the same requests with 200 and nothing else, as
+  uvicorn lets applications answer. `watchword serve` answers in the parser's own turn, before a scope and a task are made,
+  which is where it saves what the decision costs. On a busy machine the share scatters: 0.83 to 1.09 were seen.
 
 ## What it does not say
 
