@@ -40,8 +40,8 @@ METHOD = """\
   over one store take every other request, so that each claim reads what the other process would have written.
 - `/check`: one uvicorn worker (uvloop, httptools) on one core, 32 keep-alive connections without pipelining from a
   client on the other core; the empty application answers the same requests with 200 and nothing else, as
-  uvicorn lets applications answer. `watchword serve` answers in the parser's own turn, before a scope and a task are made,
-  which is where it saves what the decision costs. On a busy machine the share scatters: 0.83 to 1.09 were seen.
+  uvicorn lets applications answer. `watchword serve` answers in the parser's own turn, before a scope and a task are
+  made, which is where it saves what the decision costs. On a busy machine the share scatters: 0.83 to 1.09 were seen.
 
 ## What it does not say
 
