@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -183,3 +184,44 @@ def test_a_pool_is_crowded_long_before_it_is_full() -> None:
         crowded.append(pool.crowded)
     assert crowded.index(True) == 10
     pool.close()
+
+
+def _turns(monkeypatch: pytest.MonkeyPatch, path: Path, held: list[int]) -> list[HashingPool]:
+    """Return two pools that share two processors as two processes do; ``held`` gets how many hashed at once."""
+    running, guard = [0], threading.Lock()
+
+    def slow(encoded: str, password: str) -> bool:
+        with guard:
+            running[0] += 1
+            held.append(running[0])
+        time.sleep(0.01)
+        with guard:
+            running[0] -= 1
+        return True
+
+    monkeypatch.setattr(offload, "fits", slow)
+    monkeypatch.setattr(offload, "_processors", lambda: 2)
+    return [HashingPool(sharing=2, turns=str(path / "lock")) for _ in range(2)]
+
+
+def test_processes_that_would_take_every_processor_hash_in_turns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[int] = []
+    pools = _turns(monkeypatch, tmp_path, held)
+
+    async def play() -> list[bool]:
+        return await asyncio.gather(*(pools[number % 2].verify("", "") for number in range(20)))
+
+    assert all(asyncio.run(play()))
+    assert (len(held), max(held)) == (20, 1)
+
+
+def test_a_turn_that_never_ends_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import fcntl
+
+    monkeypatch.setattr(offload, "_PATIENCE", 0.05)
+    pools = _turns(monkeypatch, tmp_path, [])
+    with (tmp_path / "lock").open("w") as stuck:
+        fcntl.flock(stuck, fcntl.LOCK_EX)
+        assert asyncio.run(pools[0].verify("", ""))

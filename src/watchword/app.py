@@ -158,7 +158,9 @@ class Watchword:
         self.verdicts, self.revocations = Verdicts(), Revocations()
         self._watch_feed(feed_every, feed_bound, stale_feed)
         self.audit = Audit(self.store, self.store)
-        self.passwords = InlineHashing(password_cost) if inline else HashingPool(password_cost, sharing=workers or 1)
+        turns = f"{self.store.state}-hashing.lock" if self.store.state is not None else None
+        pool = HashingPool(password_cost, sharing=workers or 1, turns=turns)
+        self.passwords = InlineHashing(password_cost) if inline else pool
         self.keys = OwnKeys(self.store, self.sealer, self.issuer, clock, self.verdicts)
         alone(self.store, workers)
         self.meter = meter_of(self.store, workers, clock)

@@ -7,15 +7,24 @@ import contextlib
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Final, TypeVar
 
 from watchword.codec.passwords import Cost, Overloaded, encode, fits
 
+try:
+    import fcntl
+except ImportError:  # not a Unix
+    fcntl = None  # type: ignore[assignment]
+
 __all__ = ["HashingPool", "InlineHashing"]
 
-_NICE: Final = 10  # hashing yields the processor to the event loop
+_PATIENCE: Final = 1.0  # seconds
+_PAUSE: Final = 0.002
+_NICE: Final = 19  # hashing yields the processor to the event loop
 
 T = TypeVar("T")
 
@@ -40,7 +49,8 @@ class InlineHashing:
 
 class HashingPool:
     """Hash on ``at_once`` threads; ``queue`` more may wait. By default the threads are this process's part of the
-    processors, which it has with ``sharing`` processes, without the one for its event loop, but at least one.
+    processors, which it has with ``sharing`` processes, without the one for its event loop, but at least one. Where
+    even that would be one for every processor, the processes take turns by ``turns``, a file to lock.
 
     Beyond that, ``verify`` and ``hash`` raise Overloaded at once, so that a flood of passwords costs others neither
     memory nor time. A place is given back when the hash is done, or when its caller is cancelled before it began.
@@ -48,10 +58,18 @@ class HashingPool:
     """
 
     def __init__(
-        self, cost: Cost | None = None, *, at_once: int | None = None, queue: int = 64, sharing: int = 1
+        self,
+        cost: Cost | None = None,
+        *,
+        at_once: int | None = None,
+        queue: int = 64,
+        sharing: int = 1,
+        turns: str | None = None,
     ) -> None:
         self.cost: Cost = cost or Cost()
         self._threads = at_once or max(1, _processors() // sharing - 1)
+        crowd = sharing > 1 and _processors() // sharing < 2
+        self._turns = _Turns(turns) if crowd and turns is not None and fcntl is not None else None
         self._pool = self._new_pool()
         self._room = self._threads + queue
         self._taken = 0
@@ -89,7 +107,7 @@ class HashingPool:
     async def _run(self, work: Callable[[], T]) -> T:
         self._enter()
         try:
-            future = self._pool.submit(work)
+            future = self._pool.submit(work if self._turns is None else partial(self._turns.take, work))
         except BaseException:
             self._leave()
             raise
@@ -107,6 +125,31 @@ class HashingPool:
     def _leave(self, _: Future[T] | None = None) -> None:
         with self._lock:
             self._taken -= 1
+
+
+class _Turns:
+    """Let one of several processes hash at a time. Who waits too long does not wait for a turn: it may be stuck."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._own = threading.local()  # a description for each thread: they take turns, too
+
+    def take(self, work: Callable[[], T]) -> T:
+        """Return what ``work`` returns."""
+        file: int | None = getattr(self._own, "file", None)
+        if file is None:
+            file = self._own.file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        deadline = time.monotonic() + _PATIENCE
+        while time.monotonic() < deadline:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                time.sleep(_PAUSE)
+        try:
+            return work()
+        finally:
+            fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def _processors() -> int:
