@@ -38,7 +38,7 @@ def test_fifty_concurrent_requests_refresh_once(caller: Caller, server: Server) 
 
 
 def test_fifty_concurrent_requests_try_a_wrong_password_once(caller: Caller, server: Server) -> None:
-    server.api.delay = 0.3
+    server.api.delay = 0.6
     outcomes = caller.at_once(login(server, "wrong"), f"{server.url}/whoami", 50)
     assert {type(outcome) for outcome in outcomes} == {AuthenticationFailed}
     assert {outcome.status for outcome in outcomes} == {401}
