@@ -30,7 +30,7 @@ def chromium() -> Iterator[Any]:
     sync_api = pytest.importorskip("playwright.sync_api", reason="NOT TESTED: playwright is missing")
     with sync_api.sync_playwright() as play:
         if place is None and not Path(play.chromium.executable_path).exists():
-            pytest.skip("NOT TESTED: there is no Chromium; `make browser` installs one")
+            pytest.skip("NOT TESTED: there is no Chromium; `make test` installs one where it may")
         browser = play.chromium.launch(executable_path=place, args=["--no-sandbox"])
         yield browser
         browser.close()
