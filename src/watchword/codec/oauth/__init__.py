@@ -1,0 +1,1 @@
+"""What OAuth alone reads and writes: pure."""
