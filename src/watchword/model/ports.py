@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from watchword.model.credential import Credential, Kind
@@ -175,10 +175,11 @@ class Feed(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """Answer a Fetch: status and body."""
+    """Answer a Fetch: status, body, and of the header fields ``cache-control`` and ``content-type``, as sent."""
 
     status: int
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 class Fetch(Protocol):

@@ -15,6 +15,7 @@ __all__ = ["HttpFetch"]
 
 _TIMEOUT = 3.0  # seconds for the whole exchange
 _MOST_BYTES = 65_536
+_TOLD = ("cache-control", "content-type")
 _DIRECT: Mapping[str, None] = dict.fromkeys(("all://localhost", "all://127.0.0.1", "all://[::1]"))  # never by proxy
 
 
@@ -76,7 +77,8 @@ class HttpFetch:
                     headers=dict(headers or {}),
                 ) as response,
             ):
-                return Fetched(response.status_code, await self._body(response))
+                told = {name: response.headers[name] for name in _TOLD if name in response.headers}
+                return Fetched(response.status_code, await self._body(response), told)
         except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, TimeoutError, ValueError, OSError) as error:
             raise Unavailable(f"{_place(url)}: {type(error).__name__}") from None
 
