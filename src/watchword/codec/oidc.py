@@ -24,6 +24,7 @@ __all__ = [
     "half_hash",
     "id_token_refusal",
     "metadata_of",
+    "safe",
     "same_issuer",
     "with_query",
 ]
@@ -113,7 +114,7 @@ def metadata_of(raw: bytes, issuer: str, *, tenants: bool = False) -> Metadata |
     for name, url in {**ends, "userinfo_endpoint": userinfo}.items():
         if url == "" and name == "userinfo_endpoint":
             continue
-        if not isinstance(url, str) or not _safe(url, issuer):
+        if not isinstance(url, str) or not safe(url, issuer):
             return f"its {name} is no URL to go to"
     ways = found.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
     named = found.get("authorization_response_iss_parameter_supported", False)
@@ -129,7 +130,7 @@ def _stands_for(said: str, issuer: str) -> bool:
     return bool(mark) and issuer == before + middle + after and re.fullmatch(r"[\w.-]+", middle) is not None
 
 
-def _safe(url: str, issuer: str) -> bool:
+def safe(url: str, issuer: str) -> bool:
     """Return whether a browser or this server may be sent there: a provider on the net cannot name this machine."""
     try:
         parts, own = urlsplit(url), urlsplit(issuer)
