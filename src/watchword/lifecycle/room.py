@@ -19,6 +19,7 @@ MOST: Final[Mapping[Kind, int]] = {
     Kind.TOTP: 20,
     Kind.PASSKEY: 50,
     Kind.API_KEY: 100,
+    Kind.CONSENT: 200,
 }
 """Records of a kind that stay of one subject, ended ones included: all of them are read at every login or page."""
 

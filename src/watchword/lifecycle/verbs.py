@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Any, Final
 
 from watchword.lifecycle.errors import LifecycleError
@@ -170,9 +171,9 @@ class Lifecycle:
         """Revoke now and for good: what is cached is evicted, tokens that came from it are void. Idempotent.
 
         With a password end its owner's sessions and refresh tokens: whoever knew it may hold some. With an outside
-        identity end those that were begun with it. With an OAuth client's record every access token of the client is
-        void, people's too. For the signing key in use comes another, and what the revoked one signed is void. The
-        successor from a rotation is another credential, and stays.
+        identity end those that were begun with it, with a consent those of its application. With an OAuth client's
+        record every access token of the client is void, people's too. For the signing key in use comes another, and
+        what the revoked one signed is void. The successor from a rotation is another credential, and stays.
         """
         for _ in range(_TRIES):
             now = self._clock()
@@ -188,7 +189,12 @@ class Lifecycle:
             if record.kind is Kind.PASSWORD:
                 ended = await self._ended(record.subject, f"{record.id} was revoked", by, now)
             elif record.kind is Kind.IDENTITY:
-                ended = await self._ended(record.subject, f"{record.id} was revoked", by, now, login=record.id)
+                begun = {"login": record.id}
+                ended = await self._ended(record.subject, f"{record.id} was revoked", by, now, begun)
+            elif record.kind is Kind.CONSENT:
+                changed = replace(changed, lookup=None)  # so that another can be given in its place
+                given = {"client": record.detail["client"]}
+                ended = await self._ended(record.subject, f"{record.id} was withdrawn", by, now, given)
             elif record.kind is Kind.OAUTH_CLIENT:
                 changed, ended = await self._client_ended(changed, now)
             elif record.kind is Kind.SIGNING_KEY:
@@ -205,14 +211,16 @@ class Lifecycle:
         detail, void = client_void(revoked, now)
         return replace(revoked, detail=detail), [void]
 
-    async def _ended(self, subject: str, why: str, by: str, now: float, *, login: str = "") -> list[Change]:
-        """Return what ends the subject's sessions and refresh families, or those that ``login`` began."""
+    async def _ended(
+        self, subject: str, why: str, by: str, now: float, those: Mapping[str, str] = MappingProxyType({})
+    ) -> list[Change]:
+        """Return what ends the subject's sessions and refresh families, or ``those`` that say so in their detail."""
         changes: list[Change] = []
         for kind in (Kind.SESSION, Kind.REFRESH):
             after = ""
             while page := await self._records.credentials(kind=kind, subject=subject, after=after):
                 for each in page:
-                    if each.refusal(now) is None and (not login or each.detail.get("login") == login):
+                    if each.refusal(now) is None and all(each.detail.get(k) == those[k] for k in those):
                         gone = each.changed(revoked_at=int(now), revoked_by=by, revoke_reason=why)
                         changes += [Swap(gone), _void(Topic.CREDENTIAL, each.id, now)]
                         changes.append(_event(now, "revoke", by, each, why))

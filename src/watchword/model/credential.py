@@ -34,6 +34,7 @@ class Kind(StrEnum):
     RECOVERY = "recovery-codes"
     EMAIL = "email"
     IDENTITY = "identity"
+    CONSENT = "consent"
 
 
 class State(StrEnum):

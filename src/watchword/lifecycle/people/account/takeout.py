@@ -27,6 +27,7 @@ _SHOWN: Final[dict[Kind, tuple[str, ...]]] = {
     Kind.IDENTITY: ("issuer", "sub", "label"),
     Kind.CLIENT_CERT: ("serial",),
     Kind.OAUTH_CLIENT: ("client_id", "grants", "redirect_uris"),
+    Kind.CONSENT: ("client", "client_name", "resources", "declined", "details"),
 }
 
 

@@ -1,0 +1,1 @@
+"""Decide about authorization requests: how they come, what a person lets an application do."""
