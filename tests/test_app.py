@@ -165,7 +165,7 @@ def test_the_flusher_survives_whatever_the_log_raises(caplog: pytest.LogCaptureF
             store.append = fail  # type: ignore[method-assign]
             await opened.decide("api-key", asking())
             for _ in range(200):
-                opened.watchword._wake.set()
+                opened.watchword.audit.hurry()
                 await asyncio.sleep(0.005)
                 if not len(opened.watchword.audit):
                     break

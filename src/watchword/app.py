@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
-import threading
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal
 
-from watchword.assembly import Guards, Parts, schemes_of
+from watchword.assembly import Guards, Parts, schemes_at, schemes_of
 from watchword.audit import Audit
 from watchword.codec.forwarded import TrustedProxies
+from watchword.codec.oauth.protected_resource import metadata_url
 from watchword.codec.passwords import Cost, dummy, work
 from watchword.codec.secrets import Sealer, new_root_key
 from watchword.codec.webauthn import Site
@@ -22,10 +21,11 @@ from watchword.guards.csrf import Csrf
 from watchword.guards.rate_limit import AddressLimit
 from watchword.guards.url_credentials import UrlCredentials
 from watchword.keyring import Issuer, OwnKeys
-from watchword.lifecycle.authorization import Authorizations
 from watchword.lifecycle.burn import Burning
 from watchword.lifecycle.families import Families
 from watchword.lifecycle.mint import CA_SUBJECT, Workshop
+from watchword.lifecycle.oauth.rules import OAuthRules
+from watchword.lifecycle.oauth.server import AuthorizationServer, House
 from watchword.lifecycle.outside.identities import Identities
 from watchword.lifecycle.people.account.desk import Desk
 from watchword.lifecycle.people.account.links import Links
@@ -42,7 +42,7 @@ from watchword.lifecycle.tokens import Tokens
 from watchword.lifecycle.values import networks_of, rate_of
 from watchword.lifecycle.verbs import Lifecycle
 from watchword.model.credential import Kind
-from watchword.model.ports import Clock, Meter, Scheme, Unavailable
+from watchword.model.ports import Clock, Fetch, Meter, Scheme, Unavailable
 from watchword.model.records import FeedEntry, Topic
 from watchword.model.request import Request
 from watchword.offload import HashingPool, InlineHashing
@@ -51,15 +51,12 @@ from watchword.routes import RouteTable, Rule
 from watchword.schemes.basic import Guesses
 from watchword.stores.metering import alone, meter_of
 from watchword.stores.opening import Store, open_store
-from watchword.sync import run_sync
+from watchword.upkeep import Upkeep
 from watchword.verdicts import FeedWatch, Revocations, Verdicts
 
 __all__ = ["ROOT_KEY", "Watchword"]
 
-logger: logging.Logger = logging.getLogger("watchword")
-
 ROOT_KEY: Final = "WATCHWORD_ROOT_KEY"
-_FLUSH_EVERY: Final = 0.2
 
 
 class Watchword:
@@ -101,7 +98,7 @@ class Watchword:
     sessions: Sessions
     families: Families
     tokens: Tokens
-    authorizations: Authorizations
+    oauth: AuthorizationServer
     identities: Identities
     parts: Parts
     schemes: dict[str, Scheme[Any]]
@@ -134,6 +131,8 @@ class Watchword:
         refresh_lifetime: int = 30 * 86400,
         refresh_grace: float = 10.0,
         bind_tokens: bool = False,
+        oauth: OAuthRules | None = None,
+        fetch: Fetch | None = None,
         key_rotation: int = 90 * 86400,
         session_idle: int = 3600,
         session_lifetime: int = 12 * 3600,
@@ -168,6 +167,7 @@ class Watchword:
         self._keep_credentials(key_rotation)
         self._serve_people(password_rules or PasswordRules(), site or Site.of(self.issuer), mfa)
         self._give_tokens(access_lifetime, refresh_lifetime, refresh_grace, bind_tokens)
+        self.oauth = AuthorizationServer(self._oauth_house(), oauth or OAuthRules(), bind=bind_tokens, fetch=fetch)
         self.parts = self._parts(
             password_cost=password_cost or Cost(),
             issuers=dict(issuers or {}),
@@ -184,8 +184,12 @@ class Watchword:
         self._guards = Guards(self._urls, self.meter, self.csrf, clock, self._address, per_subject)
         self.gate = Gate(self.watch, self.audit, failures=self._address, burn=self._burn if burn else None, clock=clock)
         self._table = RouteTable((rule, self.compile(rule)) for rule in rules)
-        self._stopping, self._wake = threading.Event(), threading.Event()
-        self._flusher: threading.Thread | asyncio.Task[None] | None = None
+        chores = {
+            "the audit cannot be written": self.audit.flush,  # the notes wait; when too many do, deciding stops
+            "the signing keys cannot be turned over": lambda: self._turn_keys(),  # the key in use goes on signing
+        }
+        self._upkeep = Upkeep(chores, inline=self.store.inline)
+        self.audit.hurry = self._upkeep.hurry or self.audit.hurry
         self._starting = asyncio.Lock()
 
     def _watch_feed(self, every: float, bound: float, stale: str) -> None:
@@ -221,18 +225,21 @@ class Watchword:
         )
         self.tokens = Tokens(
             self.keys,
+            self.store,
             issuer=self.issuer,
             audience=self.audience,
             lifetime=access,
             revocations=self.revocations,
-            bind=bind,
             clock=self.clock,
         )
         limits = (self.session_idle, self.session_lifetime)
         self.logins = Logins(self.store, self.lifecycle, self.families, *limits, self.watch.hurry, self.clock)
         self.sessions = Sessions(self.store, self.lifecycle, self.watch.hurry, self.clock)
         self.identities = Identities(self.store, told=self.watch.hurry, clock=self.clock)
-        self.authorizations = Authorizations(self.store, self.store, self.lifecycle, self.families, clock=self.clock)
+
+    def _oauth_house(self) -> House:
+        given = (self.store, self.lifecycle, self.families, self.tokens, self.issuer, self.audience, self.clock)
+        return House(*given)
 
     def _parts(self, **given: Any) -> Parts:
         return Parts(
@@ -252,11 +259,12 @@ class Watchword:
 
     def compile(self, rule: Rule) -> Route:
         """Return the route that a rule describes. Raise PolicyError or LifecycleError that name what is wrong."""
-        policy = compile_policy(rule.accept, self.schemes)
-        return Route(policy, self._guards.before(rule), self._guards.after(rule, policy), rule.scopes)
+        policy = compile_policy(rule.accept, schemes_at(rule.resource, self.schemes, self.parts))
+        metadata = metadata_url(rule.resource) if rule.resource else ""
+        return Route(policy, self._guards.before(rule), self._guards.after(rule, policy), rule.scopes, metadata)
 
     def route(self, accept: str, **demands: Any) -> Route:
-        """Return a route by its demands: ``scopes``, ``limit``, ``networks``, ``factors``, ``within``."""
+        """Return a route by its demands: ``scopes``, ``limit``, ``networks``, ``factors``, ``within``, ``resource``."""
         listed: Any = {name: tuple(value) if isinstance(value, list) else value for name, value in demands.items()}
         return self.compile(Rule("", accept, **listed))
 
@@ -280,8 +288,7 @@ class Watchword:
                 raise
             if isinstance(self.passwords, HashingPool):
                 self.passwords.open()
-            self._stopping.clear()
-            self._flusher = self._start_flushing()
+            self._upkeep.start()
             self.running = True
 
     async def _prepare(self) -> None:
@@ -303,12 +310,7 @@ class Watchword:
         if not self.running:
             return
         self.running = False
-        self._stopping.set()
-        self._wake.set()
-        if isinstance(self._flusher, asyncio.Task):
-            await self._flusher
-        elif self._flusher is not None:
-            self._flusher.join()
+        await self._upkeep.stop()
         try:
             while await self.audit.flush():
                 pass
@@ -337,44 +339,9 @@ class Watchword:
     async def _burn(self, request: Request) -> None:
         await self._burning.burn(self._urls.burnt(request))
 
-    def _start_flushing(self) -> threading.Thread | asyncio.Task[None]:
-        if self.store.inline:
-            self.audit.hurry = self._wake.set
-            thread = threading.Thread(target=self._flush_inline, name="watchword-audit", daemon=True)
-            thread.start()
-            return thread
-        return asyncio.get_running_loop().create_task(self._flush_task())
-
-    def _flush_inline(self) -> None:
-        while not self._stopping.is_set():
-            self._wake.wait(_FLUSH_EVERY)
-            self._wake.clear()
-            try:
-                run_sync(self.audit.flush())
-            except Exception as error:  # the notes wait; when too many do, deciding stops
-                logger.error("the audit cannot be written: %s", _said(error))
-            run_sync(self._turn_keys())
-
-    async def _flush_task(self) -> None:
-        while not self._stopping.is_set():
-            await asyncio.sleep(_FLUSH_EVERY)
-            try:
-                await self.audit.flush()
-            except Exception as error:
-                logger.error("the audit cannot be written: %s", _said(error))
-            await self._turn_keys()
-
     async def _turn_keys(self) -> None:
         if self.clock() >= self.signing.due:
-            try:
-                await self.signing.run()
-            except Exception as error:  # the key in use goes on signing, and this is tried again
-                logger.error("the signing keys cannot be turned over: %s", _said(error))
-
-
-def _said(error: Exception) -> str:
-    """Return what may be logged: the text of an unforeseen error may quote a secret."""
-    return str(error) if isinstance(error, Unavailable) else type(error).__name__
+            await self.signing.run()
 
 
 def _root_key(given: str | None, store: Store) -> str:

@@ -13,6 +13,7 @@ from tests.house import bearing
 from watchword import Deny, Principal, Watchword
 from watchword.cli.plumbing.house import run
 from watchword.cli.plumbing.shell import Asked
+from watchword.lifecycle.tokens import Terms
 
 
 def test_list_filters_by_kind_subject_and_state(desk: Desk) -> None:
@@ -187,7 +188,7 @@ def test_revoke_what_a_client_was_given(desk: Desk) -> None:
     client = desk.issued("oauth-client", "service:billing")["client_id"]
 
     async def work(house: Watchword) -> str:
-        return house.tokens.for_client(await house.lifecycle.show(client), frozenset()).text
+        return (await house.tokens.for_client(await house.lifecycle.show(client), Terms(frozenset()))).text
 
     token = _given(desk, work)
     assert _refusal(desk, token) == ""

@@ -11,6 +11,8 @@ import pytest
 
 from tests.house import House, accepted, bearing, played, reason
 from watchword import Allow, Principal, Watchword
+from watchword.codec.claims import certificate_confirmation
+from watchword.lifecycle.tokens import Terms, opaque_place
 from watchword.lifecycle.verbs import REMEMBERED
 from watchword.model.credential import Kind
 from watchword.model.verdict import Constraints, Rate
@@ -63,7 +65,7 @@ async def test_a_persons_token_says_how_and_when_they_proved_themselves(opened: 
 @played
 async def test_a_clients_token_is_an_access_token_of_rfc_9068(opened: House) -> None:
     client = await opened.issue(Kind.OAUTH_CLIENT, scopes=["a", "b"])
-    token = opened.watchword.tokens.for_client(client.credential, frozenset({"a"}))
+    token = await opened.watchword.tokens.for_client(client.credential, Terms(frozenset({"a"})))
     head, body = claims(token.text)
     assert head["typ"] == "at+jwt"
     assert (body["client_id"], body["sub"], body["scope"]) == (client.material["client_id"], "service:billing", "a")
@@ -89,10 +91,10 @@ async def test_a_token_never_outlives_what_it_came_from(opened: House) -> None:
     client = await opened.issue(Kind.OAUTH_CLIENT)
     await opened.watchword.lifecycle.rotate(client.credential.id, overlap=30, by="x")
     retiring = await opened.watchword.lifecycle.show(client.credential.id)
-    token = opened.watchword.tokens.for_client(retiring, frozenset())
+    token = await opened.watchword.tokens.for_client(retiring, Terms(frozenset()))
     assert token.expires_in == 30
     opened.clock.now += 100
-    ended = opened.watchword.tokens.for_client(retiring, frozenset())
+    ended = await opened.watchword.tokens.for_client(retiring, Terms(frozenset()))
     assert ended.expires_in == 0
     assert reason(await opened.decide("oauth2", bearing(b"Bearer " + ended.text.encode()))) == "expired"
 
@@ -122,7 +124,7 @@ def test_no_token_outlives_what_the_feed_remembers_of_its_revocation(lifetime: i
 async def test_a_token_is_bound_as_what_it_came_from(opened: House) -> None:
     """Whoever steals it must be where its owner may be, and shares its owner's limit."""
     issued = await opened.issue(Kind.OAUTH_CLIENT, scopes=["a"], networks=["192.0.2.0/24"], limit=Rate(2, 60))
-    token = opened.watchword.tokens.for_client(issued.credential, frozenset({"a"})).text.encode()
+    token = (await opened.watchword.tokens.for_client(issued.credential, Terms(frozenset({"a"})))).text.encode()
     assert reason(await opened.decide("oauth2", bearing(b"Bearer " + token, address="198.51.100.1"))) == (
         "network_not_allowed"
     )
@@ -169,11 +171,38 @@ async def test_whoever_logs_in_right_after_everything_was_taken_back_has_a_token
 @played
 async def test_a_clients_token_can_be_bound_to_its_certificate(opened: House) -> None:
     client = await opened.issue(Kind.OAUTH_CLIENT)
-    bound = Watchword(opened.watchword.store, root_key=None, inline=True, bind_tokens=True)
-    bound.tokens._keys = opened.watchword.keys
-    for certificate, cnf in ((b"der", True), (None, False)):
-        _, body = claims(bound.tokens.for_client(client.credential, frozenset(), certificate).text)
-        assert ("cnf" in body) is cnf
+    for cnf in (certificate_confirmation(b"der"), None):
+        terms = Terms(frozenset(), cnf=cnf)
+        _, body = claims((await opened.watchword.tokens.for_client(client.credential, terms)).text)
+        assert body.get("cnf") == cnf
+
+
+@played
+async def test_an_opaque_token_says_nothing_and_its_claims_are_kept(opened: House) -> None:
+    client = (await opened.issue(Kind.OAUTH_CLIENT, scopes=["a"])).credential
+    silent = client.changed(detail={**client.detail, "token_format": "opaque", "access_lifetime": 60})
+    token = await opened.watchword.tokens.for_client(silent, Terms(frozenset({"a"}), ("https://a", "https://b")))
+    assert (token.text[:3], token.token_type, token.expires_in) == ("at_", "Bearer", 60)
+    kept = await opened.watchword.store.get(opaque_place(token.text))
+    assert kept is not None
+    body = json.loads(kept)
+    assert (body["sub"], body["aud"], body["scope"]) == (client.subject, ["https://a", "https://b"], "a")
+    opened.clock.now += 61
+    assert await opened.watchword.store.get(opaque_place(token.text)) is None
+
+
+@played
+async def test_an_app_is_told_who_acts_for_how_long_and_in_which_detail(opened: House) -> None:
+    origin = await family(opened)
+    app = (await opened.issue(Kind.OAUTH_CLIENT, scopes=["a"])).credential
+    began = origin.changed(detail={**origin.detail, "client": app.id})
+    details = ({"type": "payment", "amount": "1"},)
+    terms = Terms(frozenset({"a"}), ("https://a",), {"jkt": "k"}, {"sub": "service:x"}, details, opened.clock.now + 5)
+    token = await opened.watchword.tokens.for_app(began, app, terms)
+    head, body = claims(token.text)
+    assert (head["typ"], token.token_type, token.expires_in) == ("at+jwt", "DPoP", 5)
+    assert (body["client_id"], body["aud"], body["cnf"]) == (app.id, "https://a", {"jkt": "k"})
+    assert (body["act"], body["authorization_details"]) == ({"sub": "service:x"}, list(details))
 
 
 @pytest.mark.parametrize("whose", ["subject", "client", "disabled"])
@@ -185,7 +214,7 @@ def test_taken_back_over_and_over_within_one_second_no_token_of_before_holds(who
 
         async def token() -> Any:
             if whose == "client":
-                text = watchword.tokens.for_client(client, frozenset()).text
+                text = (await watchword.tokens.for_client(client, Terms(frozenset()))).text
             else:
                 text = watchword.tokens.for_family(await family(opened)).text
             return bearing(b"Bearer " + text.encode())

@@ -20,6 +20,7 @@ from watchword.codec.secrets import new_root_key
 from watchword.codec.x509 import der_of
 from watchword.keyring import Issuer
 from watchword.lifecycle.errors import LifecycleError
+from watchword.lifecycle.tokens import Terms
 from watchword.lifecycle.verbs import Issued
 from watchword.model.credential import Kind, State
 from watchword.model.records import Topic
@@ -71,8 +72,8 @@ def signed_request(opened: House, issued: Issued) -> Request:
     return asking(*fields, body=b"")
 
 
-def client_request(opened: House, issued: Issued) -> Request:
-    token = opened.watchword.tokens.for_client(issued.credential, issued.credential.scopes)
+async def client_request(opened: House, issued: Issued) -> Request:
+    token = await opened.watchword.tokens.for_client(issued.credential, Terms(issued.credential.scopes))
     return bearing(b"Bearer " + token.text.encode())
 
 
@@ -150,7 +151,8 @@ def test_a_disabled_subject_has_no_living_credential(url: str) -> None:
         for kind, _, accept, present in KINDS:
             held.append((accept, present, await opened.issue(kind, "user:alice")))
         client = await opened.issue(Kind.OAUTH_CLIENT, "user:alice")
-        held.append(("oauth2", client_request, client))
+        app = await client_request(opened, client)
+        held.append(("oauth2", lambda *_: app, client))
         who = (await opened.decide("session", cookie_request(opened, held[4][2]))).principal  # type: ignore[union-attr]
         family = await opened.watchword.families.start(who, by="user:alice")
         token = bearing(b"Bearer " + opened.watchword.tokens.for_family(family.family).text.encode())
@@ -161,7 +163,7 @@ def test_a_disabled_subject_has_no_living_credential(url: str) -> None:
 
         assert set(await outcomes()) == {"accepted"}
         opened.clock.now += 1
-        kept_client = client_request(opened, client)  # tokens signed before
+        kept_client = await client_request(opened, client)  # tokens signed before
         await lifecycle.set_enabled("user:alice", False, by="user:admin")
         assert "accepted" not in await outcomes()
         assert outcome(await opened.decide("oauth2", kept_client)) != "accepted"
@@ -274,7 +276,7 @@ def test_revocation_takes_effect_at_the_next_request_on_another_node(tmp_path: P
 def test_tokens_of_a_revoked_client_and_family_are_void(url: str) -> None:
     async def test(opened: House) -> None:
         client = await opened.issue(Kind.OAUTH_CLIENT)
-        request = client_request(opened, client)
+        request = await client_request(opened, client)
         assert outcome(await opened.decide("oauth2", request)) == "accepted"
         await opened.watchword.lifecycle.revoke(client.credential.id, reason="r", by="x")
         assert outcome(await opened.decide("oauth2", request)) == "revoked"

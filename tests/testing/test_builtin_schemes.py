@@ -13,6 +13,7 @@ from watchword import Principal
 from watchword.app import Watchword
 from watchword.assembly import Parts
 from watchword.codec.x509 import der_of
+from watchword.lifecycle.tokens import Terms
 from watchword.model.credential import Kind
 from watchword.model.ports import Scheme
 from watchword.model.request import Request
@@ -140,7 +141,7 @@ class TestOAuth2(Authorized):
 
     async def prepare(self, watchword: Watchword) -> None:
         client = await material(watchword, Kind.OAUTH_CLIENT, self.expected_subject, scopes=["a"])
-        token = watchword.tokens.for_client(client["credential"], frozenset({"a"}))
+        token = await watchword.tokens.for_client(client["credential"], Terms(frozenset({"a"})))
         self.value = b"Bearer " + token.text.encode()
 
     def forged_requests(self) -> Mapping[str, Request]:

@@ -42,6 +42,8 @@ __all__ = [
 ]
 
 _CERTIFICATE: Final = "x5t#S256"  # RFC 8705 section 3.1
+_KEY: Final = "jkt"  # RFC 9449 section 6.1
+_MEMBERS: Final = frozenset({_CERTIFICATE, _KEY})
 
 _LATEST: Final = 253_402_300_800  # the year 10000
 _MOST_TEXT: Final = 255  # characters (OpenID Connect Core 1.0 section 2 allows a subject as many)
@@ -209,15 +211,21 @@ def certificate_confirmation(certificate: bytes) -> dict[str, str]:
     return {_CERTIFICATE: urlsafe_b64encode(sha256(certificate).digest()).rstrip(b"=").decode()}
 
 
-def unconfirmed(cnf: Any, certificate: bytes | None) -> Reason | None:
-    """Return why what ``cnf`` binds may not be used over this connection, or None when it may.
+def unconfirmed(cnf: Any, certificate: bytes | None, jkt: str = "") -> Reason | None:
+    """Return why what ``cnf`` binds may not be used with this request, or None when it may.
 
-    ``certificate`` is the client certificate in DER that the TLS layer verified. A confirmation that is not known here
-    (a DPoP key, ``jkt``, RFC 9449 section 6) is not passed over: nobody would have checked it.
+    ``certificate`` is the client certificate in DER that the TLS layer verified, ``jkt`` the thumbprint of the key of a
+    DPoP proof that was verified (RFC 9449 section 6.1), "" without one. A confirmation that is not known here is not
+    passed over: nobody would have checked it.
     """
-    if not isinstance(cnf, Mapping) or cnf.keys() != {_CERTIFICATE} or not isinstance(cnf[_CERTIFICATE], str):
+    if not isinstance(cnf, Mapping) or len(cnf) != 1:
         return BAD_TYPE
-    if certificate is None:
-        return UNCONFIRMED
-    wanted = certificate_confirmation(certificate)[_CERTIFICATE]
-    return None if hmac.compare_digest(wanted.encode(), cnf[_CERTIFICATE].encode("utf-8", "replace")) else UNCONFIRMED
+    ((member, said),) = cnf.items()
+    if member not in _MEMBERS or not isinstance(said, str):
+        return BAD_TYPE
+    if member == _KEY:
+        shown = jkt
+    else:
+        shown = "" if certificate is None else certificate_confirmation(certificate)[_CERTIFICATE]
+    same = hmac.compare_digest(shown.encode(), said.encode("utf-8", "replace"))
+    return None if shown and same else UNCONFIRMED

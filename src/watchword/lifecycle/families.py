@@ -127,14 +127,14 @@ class Families:
         return now + self._lifetime if record is None else int(until(record, now, self._lifetime))
 
     async def redeem(
-        self, token: str, *, client: str | None = None, certificate: bytes | None = None
+        self, token: str, *, client: str | None = None, certificate: bytes | None = None, jkt: str = ""
     ) -> Refreshed | Rejection:
         """Replace ``token``: exactly one of any number of concurrent uses wins.
 
         A family begun by an OAuth client is refreshed by that ``client`` alone, one begun by a login by none; one that
-        is bound to a certificate over a connection with that ``certificate`` (DER). Whoever loses a race within
-        two seconds of the winner is refused and told to come again; from then to the end of the grace the same token
-        gets the winner's answer again. Any other second use ends the family.
+        is bound over a connection with that ``certificate`` (DER), or with a proof of the key ``jkt``. Whoever loses a
+        race within two seconds of the winner is refused and told to come again; from then to the end of the grace the
+        same token gets the winner's answer again. Any other second use ends the family.
         """
         parts = _parts(token)
         if parts is None:
@@ -147,7 +147,7 @@ class Families:
                 return family
             if family.detail.get("client") != client:
                 return Rejection(UNKNOWN_CREDENTIAL, "another client's", credential=id)
-            unbound = unconfirmed(family.detail["cnf"], certificate) if "cnf" in family.detail else None
+            unbound = unconfirmed(family.detail["cnf"], certificate, jkt) if "cnf" in family.detail else None
             if unbound is not None:
                 return Rejection(unbound, "refresh token", credential=id)
             if not hmac.compare_digest(family.secret, digest(token)):

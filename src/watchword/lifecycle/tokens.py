@@ -2,29 +2,61 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
-from watchword.codec.claims import certificate_confirmation
 from watchword.codec.oidc import half_hash
-from watchword.codec.secrets import new_id
+from watchword.codec.secrets import digest, new_id, new_secret
 from watchword.keyring import OwnKeys
 from watchword.lifecycle.verbs import REMEMBERED
 from watchword.model.credential import Credential
-from watchword.model.ports import Clock
+from watchword.model.ports import Clock, Ephemeral
 from watchword.verdicts import Revocations
 
-__all__ = ["AccessToken", "Tokens"]
+__all__ = ["OPAQUE", "AccessToken", "Terms", "Tokens", "opaque_place"]
+
+OPAQUE: Final = "at_"
+"""How access tokens begin that say nothing themselves."""
 
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """Hold a signed token; ``expires_in`` is in seconds."""
+    """Hold an access token; ``expires_in`` is in seconds. ``bound`` says that it needs a DPoP proof (RFC 9449)."""
 
     text: str = field(repr=False)
     expires_in: int
     scopes: frozenset[str]
+    bound: bool = False
+
+    @property
+    def token_type(self) -> str:
+        """Return how it is presented (RFC 6749 section 7.1)."""
+        return "DPoP" if self.bound else "Bearer"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Say what an access token is good for.
+
+    ``audience`` names the APIs (RFC 8707), none means our own; ``cnf`` what it is bound to (RFC 7800); ``act`` who acts
+    (RFC 8693 section 4.1); ``details`` its ``authorization_details`` (RFC 9396); ``ends_at`` (Unix seconds) its end at
+    the latest.
+    """
+
+    scopes: frozenset[str]
+    audience: tuple[str, ...] = ()
+    cnf: Mapping[str, str] | None = None
+    act: Mapping[str, Any] | None = None
+    details: tuple[Mapping[str, Any], ...] = ()
+    ends_at: float | None = None
+
+
+def opaque_place(token: str | bytes) -> str:
+    """Return where the claims of an opaque access token are kept."""
+    return f"oauth-at:{digest(token).hex()}"
 
 
 class Tokens:
@@ -33,37 +65,38 @@ class Tokens:
     def __init__(
         self,
         keys: OwnKeys,
+        ephemeral: Ephemeral,
         *,
         issuer: str,
         audience: str,
         lifetime: int = 600,
         revocations: Revocations | None = None,
-        bind: bool = False,
         clock: Clock = time.time,
     ) -> None:
-        """Sign for ``lifetime`` seconds at most.
+        """Sign for ``lifetime`` seconds, where a client has no lifetime of its own.
 
-        ``revocations``: what of the same second was taken back already is not what is signed now. ``bind``: a token
-        that a client gets over a connection with a client certificate belongs to that certificate (RFC 8705 section 3).
+        ``revocations``: what of the same second was taken back already is not what is signed now.
         """
         if not 0 < lifetime <= REMEMBERED:  # a revoked token would come back once its revocation is forgotten
             raise ValueError(f"an access token lives 1 to {REMEMBERED} seconds, not {lifetime}")
         self._keys = keys
+        self._ephemeral = ephemeral
         self._issuer = issuer
         self._audience = audience
         self._lifetime = lifetime
         self._revocations = Revocations() if revocations is None else revocations
-        self._bind = bind
         self._clock = clock
 
     def for_family(self, family: Credential) -> AccessToken:
         """Sign a ``JWT`` for the person of a refresh family."""
-        return self._sign("JWT", family, family.scopes, _proved_when(family), family.expires_at)
+        proved, scopes = _proved_when(family), family.scopes
+        claims, lifetime = self._claims(family, scopes, proved, family.expires_at, self._lifetime)
+        return AccessToken(self._keys.signing_key().sign(claims, "JWT"), lifetime, scopes)
 
-    def for_app(self, family: Credential, scopes: frozenset[str]) -> AccessToken:
-        """Sign an ``at+jwt`` for the OAuth client through which a person acts (RFC 9068 section 2.2)."""
+    async def for_app(self, family: Credential, client: Credential, terms: Terms) -> AccessToken:
+        """Give an access token to the OAuth client through which a person acts (RFC 9068 section 2.2)."""
         claims = {"client_id": family.detail["client"], **_proved_when(family)}
-        return self._sign("at+jwt", family, scopes, claims, family.expires_at)
+        return await self._give(family, client, terms, claims, family.expires_at)
 
     def id_token(self, family: Credential, access: AccessToken, nonce: str = "") -> str:
         """Sign an id_token (OpenID Connect Core 1.0 section 2): who logged in, when, how, and for which client."""
@@ -79,21 +112,38 @@ class Tokens:
         }
         return key.sign({**claims, "nonce": nonce} if nonce else claims)
 
-    def for_client(self, client: Credential, scopes: frozenset[str], certificate: bytes | None = None) -> AccessToken:
-        """Sign an ``at+jwt`` for an OAuth client acting for itself (RFC 9068 section 2.2).
+    async def for_client(self, client: Credential, terms: Terms) -> AccessToken:
+        """Give an access token to an OAuth client acting for itself (RFC 9068 section 2.2)."""
+        return await self._give(client, client, terms, {"client_id": client.detail["client_id"]}, client.ends_at())
 
-        ``certificate`` is the one on the client's connection (DER).
-        """
-        claims: dict[str, Any] = {"client_id": client.detail["client_id"]}
-        if self._bind and certificate:
-            claims["cnf"] = certificate_confirmation(certificate)
-        return self._sign("at+jwt", client, scopes, claims, client.ends_at())
-
-    def _sign(
-        self, typ: str, source: Credential, scopes: frozenset[str], more: dict[str, Any], end: float | None
+    async def _give(
+        self, source: Credential, client: Credential, terms: Terms, claims: dict[str, Any], end: float | None
     ) -> AccessToken:
+        """Sign an ``at+jwt``, or keep the same claims under a token that says nothing, as the client is set up."""
+        if terms.audience:
+            claims["aud"] = terms.audience[0] if len(terms.audience) == 1 else list(terms.audience)
+        if terms.cnf:
+            claims["cnf"] = dict(terms.cnf)
+        if terms.act:
+            claims["act"] = dict(terms.act)
+        if terms.details:
+            claims["authorization_details"] = [dict(each) for each in terms.details]
+        ends = [each for each in (end, terms.ends_at) if each is not None]
+        lifetime = client.detail.get("access_lifetime") or self._lifetime
+        claims, lifetime = self._claims(source, terms.scopes, claims, min(ends, default=None), lifetime)
+        bound = "jkt" in claims.get("cnf", ())
+        if client.detail.get("token_format") != "opaque":
+            return AccessToken(self._keys.signing_key().sign(claims, "at+jwt"), lifetime, terms.scopes, bound)
+        text = new_secret(OPAQUE)
+        await self._ephemeral.put(opaque_place(text), json.dumps(claims).encode(), claims["exp"])
+        return AccessToken(text, lifetime, terms.scopes, bound)
+
+    def _claims(
+        self, source: Credential, scopes: frozenset[str], more: dict[str, Any], end: float | None, lifetime: int
+    ) -> tuple[dict[str, Any], int]:
+        """Return the claims of an access token, and the seconds that it lives."""
         now = int(self._clock())
-        lifetime = self._lifetime if end is None else max(0, min(self._lifetime, int(end) - now))
+        lifetime = min(lifetime, REMEMBERED) if end is None else max(0, min(lifetime, REMEMBERED, int(end) - now))
         if source.networks:  # whoever steals the token must be where its owner may be
             more["networks"] = list(source.networks)
         if source.limit is not None:
@@ -109,7 +159,7 @@ class Tokens:
             "scope": " ".join(sorted(scopes)),
             **more,
         }
-        return AccessToken(self._keys.signing_key().sign(claims, typ), lifetime, scopes)
+        return claims, lifetime
 
 
 def _proved(family: Credential) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from watchword.server.login.mfa import SecondFactor
 from watchword.server.login.outside import Outside
 from watchword.server.login.passkey import PasskeyLogin
 from watchword.server.login.step_up import StepUpLogin
+from watchword.server.oauth.authentication import ClientDesk
 from watchword.server.oauth.authorize import Authorize
 from watchword.server.oauth.discovery import Discovery
 from watchword.server.oauth.token import TokenEndpoint
@@ -84,6 +85,7 @@ class ServerApp:
         pages, attempts = pages_of(settings), Attempts(watchword, settings)
         entrance = Entrance(watchword, attempts, pages)
         login = Login(entrance, pages)
+        desk = ClientDesk(watchword, attempts, settings)
         routes = [
             *login.routes(),
             *SecondFactor(entrance).routes(),
@@ -92,7 +94,7 @@ class ServerApp:
             *Enrolment(entrance).routes(),
             *Outside(entrance, login, settings, pages).routes(),
             *Authorize(watchword, pages).routes(),
-            *TokenEndpoint(watchword, attempts, settings).routes(),
+            *TokenEndpoint(watchword, desk).routes(),
             *Userinfo(watchword).routes(),
             *Discovery(watchword).routes(),
             *account_endpoints(watchword, settings, attempts, pages, self.post),

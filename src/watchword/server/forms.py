@@ -10,7 +10,7 @@ from watchword.model.reason import MALFORMED_REQUEST, UNSUPPORTED_MEDIA
 from watchword.model.request import Request
 from watchword.model.verdict import Rejection
 
-__all__ = ["FORM", "JSON", "decoded", "fields_of", "form_of", "local_path", "media_type"]
+__all__ = ["FORM", "JSON", "decoded", "fields_of", "fields_with", "form_of", "form_with", "local_path", "media_type"]
 
 JSON: Final = "application/json"
 FORM: Final = "application/x-www-form-urlencoded"
@@ -46,18 +46,50 @@ def form_of(request: Request) -> dict[str, str] | Rejection:
     return Rejection(MALFORMED_REQUEST, "form") if form is None else form
 
 
+def form_with(
+    request: Request, lists: tuple[str, ...]
+) -> tuple[dict[str, str], dict[str, tuple[str, ...]]] | Rejection:
+    """Return the fields of a urlencoded form, and apart from them those of ``lists``, which may come several times."""
+    if media_type(request) != FORM:
+        return Rejection(UNSUPPORTED_MEDIA)
+    read = fields_with(request.body or b"", lists)
+    return Rejection(MALFORMED_REQUEST, "form") if read is None else read
+
+
+def fields_with(raw: bytes, lists: tuple[str, ...]) -> tuple[dict[str, str], dict[str, tuple[str, ...]]] | None:
+    """Return the fields of a form or a query, and apart from them those of ``lists``; None when malformed."""
+    form: dict[str, str] = {}
+    several: dict[str, tuple[str, ...]] = {}
+    pairs = _pairs(raw)
+    if pairs is None:
+        return None
+    for key, text in pairs:
+        if key in lists:
+            several[key] = (*several.get(key, ()), text)
+        elif key in form:
+            return None
+        else:
+            form[key] = text
+    return form, several
+
+
 def fields_of(raw: bytes) -> dict[str, str] | None:
     """Return the fields of a form or a query; None when malformed, or when one came twice (RFC 6749 section 3.1)."""
+    read = fields_with(raw, ())
+    return None if read is None else read[0]
+
+
+def _pairs(raw: bytes) -> list[tuple[str, str]] | None:
     if not raw.isascii() or raw.count(b"&") >= _MOST_FIELDS:
         return None
-    form: dict[str, str] = {}
+    pairs: list[tuple[str, str]] = []
     for pair in filter(None, raw.decode("ascii").split("&")):
         name, _, value = pair.partition("=")
         key, text = decoded(name), decoded(value)
-        if key is None or text is None or key in form:
+        if key is None or text is None:
             return None
-        form[key] = text
-    return form
+        pairs.append((key, text))
+    return pairs
 
 
 def local_path(text: str) -> str | None:

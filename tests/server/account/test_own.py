@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.server.account.town import PASSWORD, Town, town
 
+from watchword.lifecycle.tokens import Terms
 from watchword.model.credential import Kind
 
 PATHS = ["/account/profile", "/account/email", "/account/password", "/account/export", "/account/delete"]
@@ -46,7 +47,7 @@ def test_a_token_of_an_application_opens_none(one_town: Town) -> None:
 
     async def token() -> str:
         client = await watchword.lifecycle.issue(Kind.OAUTH_CLIENT, "user:alice", by="test")
-        return watchword.tokens.for_client(client.credential, frozenset()).text
+        return (await watchword.tokens.for_client(client.credential, Terms(frozenset()))).text
 
     with one_town.client(headers={"authorization": f"Bearer {one_town.do(token())}"}) as http:
         assert [http.get(path).status_code for path in PATHS] == [401] * len(PATHS)

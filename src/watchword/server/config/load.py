@@ -32,6 +32,7 @@ from watchword.server.config.file import (
     read_toml,
     stray_names,
 )
+from watchword.server.config.oauth import rules_of
 from watchword.server.config.settings import Settings, address_of
 
 __all__ = ["ConfigError", "Problem", "Settings", "address_of", "load", "root_key_of", "watchword_of"]
@@ -209,6 +210,7 @@ def _arguments(settings: Settings, client_ca: bytes | None) -> dict[str, Any]:
         "password_rules": _rules(settings),
         "access_lifetime": settings.tokens.access,
         "refresh_lifetime": settings.tokens.refresh,
+        "oauth": rules_of(settings.oauth, settings.resource),
         "refresh_grace": float(settings.tokens.refresh_grace),
         "key_rotation": settings.tokens.key_rotation,
         "bind_tokens": settings.tokens.bind_to_certificate,

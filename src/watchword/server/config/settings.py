@@ -10,9 +10,11 @@ from urllib.parse import quote
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, SecretStr
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from watchword.codec.oauth.protected_resource import checked_resource
 from watchword.codec.subject_rule import parse_rule
 from watchword.routes import Rule
 from watchword.server.config.file import NOT_A_TWIN
+from watchword.server.config.oauth import OAuthTable, ResourceEntry
 from watchword.server.config.people import AccountsTable, MailTable, MfaTable, PagesTable, PasswordsTable
 from watchword.server.config.providers import Providers
 from watchword.server.config.values import (
@@ -84,6 +86,7 @@ class RouteTableEntry(Table):
     factors: Words = ()
     within: Duration | None = None
     body: Literal["", "upstream"] = ""
+    resource: Annotated[str, checked(checked_resource)] = ""
 
     def rule(self) -> Rule:
         """Return the rule that the gate compiles."""
@@ -98,6 +101,7 @@ class RouteTableEntry(Table):
             self.factors,
             within,
             self.body,
+            self.resource,
         )
 
 
@@ -159,6 +163,7 @@ class IntrospectionEntry(Table):
 
 Routes = Annotated[tuple[RouteTableEntry, ...], NoDecode, BeforeValidator(listed)]
 Issuers = Annotated[tuple[IssuerEntry, ...], NoDecode, BeforeValidator(listed)]
+Resources = Annotated[tuple[ResourceEntry, ...], NoDecode, BeforeValidator(listed)]
 Introspections = Annotated[tuple[IntrospectionEntry, ...], NoDecode, BeforeValidator(listed)]
 
 
@@ -192,6 +197,8 @@ class Settings(BaseSettings):
     mfa: MfaTable = MfaTable()
     mail: MailTable = MailTable()
     pages: PagesTable = PagesTable()
+    oauth: OAuthTable = OAuthTable()
+    resource: Resources = ()
     _folder: Path = PrivateAttr(default=Path())
 
     @classmethod

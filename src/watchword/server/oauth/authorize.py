@@ -13,7 +13,7 @@ from starlette.routing import Route
 from watchword.adapters.asgi import request_of
 from watchword.app import Watchword
 from watchword.codec.oidc import with_query
-from watchword.lifecycle.authorization import Ask, Refusal, fresh_enough, judged
+from watchword.lifecycle.oauth.asking import Ask, Refusal, fresh_enough, judged
 from watchword.model.reason import BODY_TOO_LARGE, MALFORMED_REQUEST, REFUSED_GRANT
 from watchword.model.request import Request
 from watchword.model.verdict import Deny, Principal, Rejection
@@ -60,7 +60,7 @@ class Authorize:
             return self._page(request, Rejection(MALFORMED_REQUEST, "authorization request"), "invalid_request")
         mark = fields.pop(_RESUMED, "")
         asked_at = self._asked_at(mark, fields)
-        client = await self._watchword.authorizations.client(fields.get("client_id", ""))
+        client = await self._watchword.oauth.clients.find(fields.get("client_id", ""))
         ask = judged(fields, client, self._watchword.audience, self._watchword.clock())
         if isinstance(ask, Refusal):
             return self._refused(request, ask, asked_at is not None)
@@ -96,7 +96,7 @@ class Authorize:
         return await self._granted(request, ask, who, asked_at is not None)
 
     async def _granted(self, request: Request, ask: Ask, who: Principal, resumed: bool) -> Response:
-        code = await self._watchword.authorizations.grant(ask, who)
+        code = await self._watchword.oauth.codes.grant(ask, who)
         return self._onward(ask.redirect_uri, {"code": code}, ask.state, resumed)
 
     def _to_login(self, request: Request, fields: dict[str, str], ask: Ask, factors: tuple[str, ...] = ()) -> Response:

@@ -11,9 +11,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from watchword.app import Watchword
-from watchword.lifecycle.authorization import OPENID_SCOPES
+from watchword.lifecycle.oauth.asking import OPENID_SCOPES
 from watchword.model.reason import OVERLOADED
-from watchword.server.oauth.grants import GRANTS
 from watchword.server.responses import json_response, problem_response, refusal
 
 __all__ = ["Discovery"]
@@ -24,7 +23,6 @@ _STUCK: Final = 10_000  # events that wait for the audit log
 _CAPABILITIES: Final[dict[str, Any]] = {
     "response_types_supported": ["code"],
     "response_modes_supported": ["query"],
-    "grant_types_supported": list(GRANTS),
     "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
     "code_challenge_methods_supported": ["S256"],
     "authorization_response_iss_parameter_supported": True,
@@ -70,6 +68,7 @@ class Discovery:
                 "token_endpoint": f"{issuer}/oauth/token",
                 "userinfo_endpoint": f"{issuer}/oauth/userinfo",
                 "jwks_uri": f"{issuer}/oauth/jwks",
+                "grant_types_supported": list(self._watchword.oauth.grants.names),
                 **_CAPABILITIES,
             }
         )

@@ -1,4 +1,4 @@
-"""The code flow's decisions without HTTP; over HTTP they are tested in tests/server/oauth/test_authorize.py."""
+"""Granting and redeeming codes without HTTP; over HTTP it is tested in tests/server/oauth/test_authorize.py."""
 
 from __future__ import annotations
 
@@ -8,102 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from tests.hostile import URIS
-from tests.server.oauth.test_authorize import HOSTILE
+from tests.lifecycle.oauth.test_asking import FIELDS, KNOWN, VERIFIER
 from watchword.app import Watchword
-from watchword.codec.oidc import challenge_of
 from watchword.codec.passwords.hashing import Cost
-from watchword.lifecycle.authorization import Ask, Granted, Refusal, fresh_enough, judged, registered
 from watchword.lifecycle.families import Families
+from watchword.lifecycle.oauth.asking import Ask, judged
+from watchword.lifecycle.oauth.codes import Granted
 from watchword.model.credential import Credential, Kind, State
 from watchword.model.verdict import Principal, Rejection
-
-KNOWN = ("https://app.example/cb", "http://127.0.0.1/native", "http://[::1]:8080/v6", "com.example.app:/cb")
-VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
-CLIENT = Credential(
-    "cli_x",
-    Kind.OAUTH_CLIENT,
-    "service:app",
-    1,
-    scopes=frozenset({"a", "b"}),
-    detail={"client_id": "cli_x", "grants": ["authorization_code"], "redirect_uris": list(KNOWN), "first_party": True},
-)
-FIELDS = {
-    "client_id": "cli_x",
-    "redirect_uri": KNOWN[0],
-    "response_type": "code",
-    "code_challenge": challenge_of(VERIFIER),
-    "code_challenge_method": "S256",
-}
-
-
-def test_registered_redirect_uris() -> None:
-    for uri in (*KNOWN, "http://127.0.0.1:1/native", "http://127.0.0.1:65535/native", "http://[::1]/v6"):
-        assert registered(uri, KNOWN), uri
-    for uri in (*HOSTILE, *URIS):
-        assert not registered(uri, KNOWN), uri
-
-
-@pytest.mark.parametrize("extra", [{}, {"prompt": "none"}, {"scope": "no such"}, {"response_type": "x"}], ids=str)
-def test_cve_2026_7504_no_answer_goes_to_a_hostile_place(extra: dict[str, str]) -> None:
-    assert len(set(URIS)) > 150
-    for uri in URIS:
-        found = judged({**FIELDS, **extra, "redirect_uri": uri}, CLIENT, "https://api.example", 10.0)
-        assert found == Refusal("invalid_redirect_uri", "the redirect URI is not one of this client's"), uri
-
-
-@given(st.text(max_size=60))
-def test_nothing_else_is_registered(uri: str) -> None:
-    assert registered(uri, KNOWN) is (uri in KNOWN)
-
-
-@given(
-    st.dictionaries(st.sampled_from([*FIELDS, "scope", "state", "nonce", "prompt", "max_age"]), st.text(max_size=50))
-)
-def test_no_request_breaks_and_none_leads_elsewhere(change: dict[str, str]) -> None:
-    found = judged({**FIELDS, **change}, CLIENT, "https://api.example", 10.0)
-    assert found.redirect_uri in ("", KNOWN[0])
-    if isinstance(found, Ask):
-        assert found.redirect_uri
-
-
-def test_without_a_scope_the_client_gets_its_own() -> None:
-    found = judged(FIELDS, CLIENT, "https://api.example", 10.0)
-    assert isinstance(found, Ask)
-    assert found.scopes == {"a", "b"}
-
-
-def test_an_expired_client_is_none() -> None:
-    from dataclasses import replace
-
-    found = judged(FIELDS, replace(CLIENT, expires_at=5), "https://api.example", 10.0)
-    assert isinstance(found, Refusal)
-    assert found.redirect_uri == ""
-
-
-@pytest.mark.parametrize(
-    ("ask", "at", "asked_at", "fresh"),
-    [
-        ({}, 0, None, True),
-        ({"max_age": "10"}, 95, None, True),
-        ({"max_age": "10"}, 80, None, False),
-        ({"max_age": "0"}, 99, 99.0, True),
-        ({"max_age": "0"}, 99, None, False),
-        ({"max_age": "10"}, 80, 90.0, False),
-        ({"prompt": "login"}, 99, None, False),
-        ({"prompt": "login"}, 99, 99.0, True),
-        ({"prompt": "login"}, 98, 99.0, False),
-        ({"prompt": "select_account"}, 98, None, False),
-        ({"prompt": "login", "max_age": "5"}, 99, 99.0, True),
-    ],
-)
-def test_freshness(ask: dict[str, str], at: float, asked_at: float | None, fresh: bool) -> None:
-    found = judged({**FIELDS, **ask}, CLIENT, "https://api.example", 10.0)
-    assert isinstance(found, Ask)
-    assert fresh_enough(found, at, 100.0, asked_at) is fresh
 
 
 def in_house(url: str, work: Callable[[Watchword], Coroutine[Any, Any, None]]) -> None:
@@ -129,13 +42,13 @@ async def granted(house: Watchword) -> tuple[str, Credential]:
     who = Principal("user:alice", "session", session.credential.id, frozenset({"a"}), ("pwd",), 1)
     ask = judged({**FIELDS, "client_id": client.id}, client, "x", house.clock())
     assert isinstance(ask, Ask)
-    return await house.authorizations.grant(ask, who), client
+    return await house.oauth.codes.grant(ask, who), client
 
 
 def race(url: str) -> None:
     async def work(house: Watchword) -> None:
         code, client = await granted(house)
-        redeem = house.authorizations.redeem
+        redeem = house.oauth.codes.redeem
         found = await asyncio.gather(*(redeem(code, client, KNOWN[0], VERIFIER) for _ in range(100)))
         (won,) = [each for each in found if isinstance(each, Granted)]
         family = await house.lifecycle.show(won.refreshed.family.id)
@@ -162,7 +75,7 @@ def test_no_family_survives_that_everything_ends_while_its_code_is_redeemed(
         code, client = await granted(house)
 
         async def redeem() -> Granted | Rejection:
-            return await house.authorizations.redeem(code, client, KNOWN[0], VERIFIER)
+            return await house.oauth.codes.redeem(code, client, KNOWN[0], VERIFIER)
 
         if order == "ended, then begun":
             begin = house.families.start

@@ -1,0 +1,1 @@
+"""Decide as an authorization server: OAuth 2.1 and OpenID Connect as state machines over the stores."""

@@ -1,0 +1,191 @@
+"""Grant and redeem authorization codes: a state machine over the stores (RFC 6749 section 4.1, RFC 7636).
+
+granted: a code -> redeemed once -> its family
+                -> redeemed again: the family is revoked
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from watchword.codec.oidc import challenge_of
+from watchword.codec.secrets import digest, new_id, new_secret, well_formed
+from watchword.lifecycle.families import Families, Refreshed
+from watchword.lifecycle.oauth.asking import OPENID_SCOPES, Ask
+from watchword.lifecycle.oauth.terms import family_cnf
+from watchword.lifecycle.values import networks_of, rate_of
+from watchword.lifecycle.verbs import Lifecycle
+from watchword.model.credential import Credential, Kind
+from watchword.model.ports import Clock, Ephemeral, Records
+from watchword.model.reason import MALFORMED_CREDENTIAL, REFUSED_GRANT, REPLAYED, REVOKED
+from watchword.model.records import Swap
+from watchword.model.verdict import Constraints, Principal, Rejection
+from watchword.standing import standing
+
+__all__ = ["CODE_LIFE", "Codes", "Granted"]
+
+CODE_LIFE: Final = 60
+"""Seconds within which a code is redeemed (RFC 9700 recommends short; RFC 6749 section 4.1.2 allows ten minutes)."""
+
+_REMEMBERED: Final = 86_400  # seconds that a code's second use still revokes what the first one gave
+_CODE: Final = "ac_"
+_VERIFIER: Final = re.compile(r"[A-Za-z0-9\-._~]{43,128}")
+_TRIES: Final = 8
+_BY: Final = "service:watchword"
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """Hold what a code gave."""
+
+    refreshed: Refreshed
+    nonce: str = ""
+
+
+class Codes:
+    """Grant and redeem codes. Each is redeemed once; its second use revokes what the first one gave."""
+
+    def __init__(
+        self,
+        records: Records,
+        ephemeral: Ephemeral,
+        lifecycle: Lifecycle,
+        families: Families,
+        *,
+        clock: Clock = time.time,
+    ) -> None:
+        self._records = records
+        self._ephemeral = ephemeral
+        self._lifecycle = lifecycle
+        self._families = families
+        self._clock = clock
+
+    async def grant(self, ask: Ask, who: Principal) -> str:
+        """Return a code for the client: what the person may do, as far as the client may and asked for it.
+
+        Once the credential that their session was begun with is revoked, nothing is refreshed.
+        """
+        code, now = new_secret(_CODE), self._clock()
+        session = await self._records.credential(who.credential)
+        begun = {} if session is None else session.detail
+        family = new_id("fam_")
+        value = {
+            "client": ask.client.detail["client_id"],
+            "redirect_uri": ask.redirect_uri,
+            "challenge": ask.challenge,
+            "nonce": ask.nonce,
+            "scopes": sorted(ask.scopes & (who.scopes | OPENID_SCOPES)),
+            "family": family,
+            "subject": who.subject,
+            "session": who.credential,
+            "login": begun.get("login", ""),
+            "proved": dict(begun.get("proved", {})),
+            "factors": list(who.factors),
+            "authenticated_at": who.authenticated_at,
+            "networks": [str(network) for network in who.constraints.networks],
+            "limit": None if who.constraints.limit is None else str(who.constraints.limit),
+        }
+        await self._ephemeral.put(_place("gave", code), family.encode(), now + _REMEMBERED)
+        await self._ephemeral.put(_place("code", code), json.dumps(value).encode(), now + CODE_LIFE)
+        return code
+
+    async def redeem(
+        self,
+        code: str,
+        client: Credential,
+        redirect_uri: str,
+        verifier: str,
+        cnf: Mapping[str, str] | None = None,
+    ) -> Granted | Rejection:
+        """Redeem a code for the client that it was given to: exactly one of any number of uses gets something.
+
+        ``cnf`` is what the tokens are bound to, None for nothing. The code is gone with its first use, also with a
+        wrong one: whoever steals a code has no second guess at the rest.
+        """
+        if not well_formed(code, _CODE):
+            return Rejection(MALFORMED_CREDENTIAL, "code", credential=client.id)
+        raw = await self._ephemeral.take(_place("code", code))
+        if raw is None:
+            return await self._replayed(code, client)
+        value = json.loads(raw)
+        if value["client"] != client.detail["client_id"]:
+            return Rejection(REFUSED_GRANT, "another client's code", credential=client.id)
+        if value["redirect_uri"] != redirect_uri:
+            return Rejection(REFUSED_GRANT, "redirect_uri", credential=client.id)
+        fits = _VERIFIER.fullmatch(verifier) and hmac.compare_digest(challenge_of(verifier), value["challenge"])
+        if not fits:
+            return Rejection(REFUSED_GRANT, "code_verifier", credential=client.id)
+        session = await self._records.credential(value["session"])
+        refused = await standing(self._records, session, Kind.SESSION, self._clock())
+        if refused is not None:
+            return Rejection(refused.reason, "the login of this code", credential=client.id)
+        return await self._given(code, value, client, cnf)
+
+    async def _given(
+        self, code: str, value: Mapping[str, Any], client: Credential, cnf: Mapping[str, str] | None
+    ) -> Granted | Rejection:
+        limit = None if value["limit"] is None else rate_of(value["limit"])
+        who = Principal(
+            subject=value["subject"],
+            scheme="session",
+            credential=value["login"],
+            scopes=frozenset(value["scopes"]),
+            factors=tuple(value["factors"]),
+            authenticated_at=value["authenticated_at"],
+            constraints=Constraints(tuple(map(_network, networks_of(value["networks"]))), limit),
+        )
+        more: dict[str, Any] = {"client": value["client"], "proved": value["proved"], "session": value["session"]}
+        lasting = family_cnf(client, cnf)
+        if lasting is not None:
+            more["cnf"] = lasting
+        refreshed = await self._families.start(who, by=value["client"], id=value["family"], more=more)
+        # Who replayed the code meanwhile found no family yet, and left word.
+        if await self._ephemeral.get(_place("replayed", code)) is not None:
+            await self._void(value["family"])
+        if not await self._still_there(value["session"]):
+            await self._lifecycle.revoke(value["family"], reason="its login ended meanwhile", by=_BY)
+            return Rejection(REVOKED, "the login of this code", credential=value["client"])
+        return Granted(refreshed, value["nonce"])
+
+    async def _still_there(self, session: str) -> bool:
+        """Return whether the session outlived the beginning of its family.
+
+        Whoever ends a person's logins lists them first. The family is there now: ended later, they find it or lose to
+        this write and look again; ended before, the session says so.
+        """
+        for _ in range(_TRIES):
+            record = await self._records.credential(session)
+            if record is None or record.revoked_at is not None:
+                return False
+            if await self._records.write(Swap(record.changed())):
+                return True
+        return False
+
+    async def _replayed(self, code: str, client: Credential) -> Rejection:
+        """Revoke what the code gave (RFC 6749 section 4.1.2): one of the two who have it is a thief."""
+        family = await self._ephemeral.get(_place("gave", code))
+        if family is None:
+            return Rejection(REFUSED_GRANT, "unknown code", credential=client.id)
+        await self._ephemeral.put(_place("replayed", code), b"1", self._clock() + _REMEMBERED)
+        await self._void(family.decode())
+        return Rejection(REPLAYED, "code", credential=client.id)
+
+    async def _void(self, family: str) -> None:
+        if await self._records.credential(family) is not None:
+            await self._lifecycle.revoke(family, reason="its code was used twice", by=_BY)
+
+
+def _place(kind: str, code: str) -> str:
+    return f"oauth-{kind}:{digest(code).hex()}"
+
+
+def _network(text: str) -> Any:
+    from ipaddress import ip_network
+
+    return ip_network(text)

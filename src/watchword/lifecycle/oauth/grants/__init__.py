@@ -1,0 +1,66 @@
+"""Answer token requests: what all grants share is settled here, so that no grant can skip it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from watchword.codec.claims import certificate_confirmation
+from watchword.lifecycle.oauth.resources import Resources
+from watchword.lifecycle.oauth.terms import NO_SENDER, Asking, Given, Grant, Sender, refused
+from watchword.model.credential import Credential
+from watchword.model.reason import MALFORMED_REQUEST, REFUSED_GRANT
+from watchword.model.request import Request
+
+__all__ = ["Grants"]
+
+_LIST: Final = ("resource", "audience")
+
+
+class Grants:
+    """Hold every grant by its ``grant_type``."""
+
+    def __init__(self, grants: Iterable[Grant], resources: Resources, *, bind: bool = False) -> None:
+        """Bind tokens to the certificate on the client's connection, where there is one, with ``bind``."""
+        self._grants = {grant.name: grant for grant in grants}
+        self._resources = resources
+        self._bind = bind
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return every ``grant_type`` there is."""
+        return tuple(sorted(self._grants))
+
+    async def answer(
+        self,
+        request: Request,
+        form: Mapping[str, str],
+        client: Credential,
+        sender: Sender = NO_SENDER,
+        several: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> Given:
+        """Return the members of the answer (RFC 6749 section 5.1), or why there are none.
+
+        ``several`` holds the values of ``resource`` and ``audience``.
+        """
+        name = form.get("grant_type")
+        if not name:
+            return refused(MALFORMED_REQUEST, "grant_type", "invalid_request")
+        grant = self._grants.get(name)
+        if grant is None:
+            return refused(REFUSED_GRANT, "grant_type", "unsupported_grant_type")
+        public = client.detail.get("public") is True
+        if (public and not grant.anybodys) or name not in client.detail.get("grants", ()):
+            return refused(REFUSED_GRANT, "grants", "unauthorized_client")
+        asked = {key: (several or {}).get(key, ()) for key in _LIST}
+        if not self._resources.allowed(asked["resource"], client):
+            return refused(REFUSED_GRANT, "resource", "invalid_target")  # RFC 8707 section 2.2
+        cnf = self._cnf(client, sender)
+        return await grant.answer(Asking(request, form, client, sender, cnf, asked["resource"], asked["audience"]))
+
+    def _cnf(self, client: Credential, sender: Sender) -> Mapping[str, str] | None:
+        """Return what the tokens are bound to: the key of the DPoP proof, or the certificate on the connection."""
+        if sender.jkt:
+            return {"jkt": sender.jkt}
+        bind = self._bind or client.detail.get("tls_client_certificate_bound_access_tokens") is True
+        return certificate_confirmation(sender.certificate) if bind and sender.certificate else None

@@ -1,0 +1,28 @@
+"""Give a client a token for itself (RFC 6749 section 4.4)."""
+
+from __future__ import annotations
+
+from watchword.lifecycle.oauth.grants.response import response_of
+from watchword.lifecycle.oauth.terms import Asking, Given, refused
+from watchword.lifecycle.tokens import Terms, Tokens
+from watchword.model.reason import REFUSED_GRANT
+
+__all__ = ["ClientCredentials"]
+
+
+class ClientCredentials:
+    """Answer ``client_credentials``."""
+
+    name = "client_credentials"
+    anybodys = False
+
+    def __init__(self, tokens: Tokens) -> None:
+        self._tokens = tokens
+
+    async def answer(self, asking: Asking) -> Given:
+        """Return an access token of the client's own."""
+        client = asking.client
+        wanted = frozenset(asking.form.get("scope", "").split()) or client.scopes
+        if not wanted <= client.scopes:
+            return refused(REFUSED_GRANT, "scope", "invalid_scope")
+        return response_of(await self._tokens.for_client(client, Terms(wanted, asking.resources, asking.cnf)))

@@ -1,0 +1,35 @@
+"""Put a token response together (RFC 6749 section 5.1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from watchword.lifecycle.families import Refreshed
+from watchword.lifecycle.tokens import AccessToken, Terms, Tokens
+from watchword.model.credential import Credential
+
+__all__ = ["family_response", "response_of"]
+
+
+def response_of(access: AccessToken) -> dict[str, Any]:
+    """Return the members for an access token."""
+    return {
+        "access_token": access.text,
+        "token_type": access.token_type,
+        "expires_in": access.expires_in,
+        "scope": " ".join(sorted(access.scopes)),
+    }
+
+
+async def family_response(
+    tokens: Tokens, refreshed: Refreshed, client: Credential, terms: Terms, nonce: str = ""
+) -> dict[str, Any]:
+    """Return the members for a family as it is now: an access token, a refresh token, an id_token where due."""
+    family = refreshed.family
+    access = await tokens.for_app(family, client, terms)
+    answer = response_of(access)
+    if "refresh_token" in client.detail.get("grants", ()):
+        answer["refresh_token"] = refreshed.token
+    if "openid" in terms.scopes:
+        answer["id_token"] = tokens.id_token(family, access, nonce)
+    return answer

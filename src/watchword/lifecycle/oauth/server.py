@@ -1,0 +1,71 @@
+"""Put the authorization server together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from watchword.lifecycle.families import Families
+from watchword.lifecycle.oauth.clients import Clients
+from watchword.lifecycle.oauth.codes import Codes
+from watchword.lifecycle.oauth.grants import Grants
+from watchword.lifecycle.oauth.grants.client_credentials import ClientCredentials
+from watchword.lifecycle.oauth.grants.code import AuthorizationCode
+from watchword.lifecycle.oauth.grants.refresh import RefreshToken
+from watchword.lifecycle.oauth.resources import Resources
+from watchword.lifecycle.oauth.rules import OAuthRules
+from watchword.lifecycle.tokens import Tokens
+from watchword.lifecycle.verbs import Lifecycle
+from watchword.model.ports import Clock, Ephemeral, Fetch, Records
+
+__all__ = ["AuthorizationServer", "House"]
+
+
+class Store(Records, Ephemeral, Protocol):
+    """Keep what lasts and what does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Hold what the authorization server stands on."""
+
+    store: Store
+    lifecycle: Lifecycle
+    families: Families
+    tokens: Tokens
+    issuer: str
+    audience: str
+    clock: Clock
+
+
+class AuthorizationServer:
+    """Hold what decides about applications: who they are, what they were granted, which tokens they get."""
+
+    def __init__(
+        self,
+        house: House,
+        rules: OAuthRules,
+        *,
+        bind: bool = False,
+        fetch: Fetch | None = None,
+    ) -> None:
+        """Stand on ``house``. ``bind``: tokens belong to the certificate of the connection that they were got over.
+
+        What clients publish of themselves is fetched by ``fetch``, which must refuse places inside; None: nothing is.
+        """
+        store, families, tokens, clock = house.store, house.families, house.tokens, house.clock
+        self.rules = rules
+        self.issuer = house.issuer
+        self.fetch = fetch
+        self.clients = Clients(store, clock=clock)
+        self.resources = Resources(house.audience, rules.resources)
+        self.codes = Codes(store, store, house.lifecycle, families, clock=clock)
+        self.grants = Grants(
+            [
+                AuthorizationCode(self.codes, tokens),
+                ClientCredentials(tokens),
+                RefreshToken(families, tokens),
+            ],
+            self.resources,
+            bind=bind,
+        )
