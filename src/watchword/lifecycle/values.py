@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable
 from contextlib import suppress
 from difflib import get_close_matches
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from typing import Final
-from urllib.parse import urlsplit
 
 from watchword.codec.names import normal_name
+from watchword.codec.oauth.redirect_uri import redirect_fault
 from watchword.lifecycle.errors import LifecycleError
 from watchword.model.verdict import Rate
 
@@ -88,31 +88,10 @@ def rate_of(text: str) -> Rate:
 
 def redirect_of(uri: str) -> str:
     """Return a redirect URI that can be compared exactly and sends no code in the open (RFC 9700 section 4.1, 8252)."""
-    try:
-        parts = urlsplit(uri)
-        host = parts.hostname or ""
-    except ValueError:
-        raise LifecycleError(f"{uri[:80]!r} is not a URI", "such as https://app.example/cb") from None
-    if not parts.scheme or "#" in uri or "\\" in uri or any(not char.isprintable() or char == " " for char in uri):
-        hint = "such as https://app.example/cb"
-        raise LifecycleError(f"{uri[:80]!r} is not an absolute URI without a fragment", hint)
-    if parts.scheme not in ("http", "https") and "." not in parts.scheme:  # javascript: and data: run where they land
-        hint = "an app's own scheme is its domain turned round, such as com.example.app:/cb (RFC 8252 section 7.1)"
-        raise LifecycleError(f"the scheme of {uri[:80]!r} is nobody's own", hint)
-    if not uri.isascii():
-        raise LifecycleError(f"{uri[:80]!r} is not ASCII", "write it as it is sent, with %-escapes or xn--")
-    if parts.scheme == "http" and not _loopback(host):
-        raise LifecycleError(f"{uri[:80]} would send codes in the open", "use https, or http on 127.0.0.1")
-    if parts.scheme in ("http", "https") and (not host or parts.username is not None):
-        raise LifecycleError(f"{uri[:80]!r} needs a host and no user", "such as https://app.example/cb")
+    fault = redirect_fault(uri)
+    if fault is not None:
+        raise LifecycleError(f"{uri[:80]!r} {fault[0]}", fault[1])
     return uri
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _seconds(count: str, unit: str, text: str, place: int) -> int:
