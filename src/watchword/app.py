@@ -51,7 +51,7 @@ from watchword.routes import RouteTable, Rule
 from watchword.schemes.basic import Guesses
 from watchword.stores.metering import alone, meter_of
 from watchword.stores.opening import Store, open_store
-from watchword.upkeep import Upkeep
+from watchword.upkeep import Chore, Upkeep
 from watchword.verdicts import FeedWatch, Revocations, Verdicts
 
 __all__ = ["ROOT_KEY", "Watchword"]
@@ -184,11 +184,7 @@ class Watchword:
         self._guards = Guards(self._urls, self.meter, self.csrf, clock, self._address, per_subject)
         self.gate = Gate(self.watch, self.audit, failures=self._address, burn=self._burn if burn else None, clock=clock)
         self._table = RouteTable((rule, self.compile(rule)) for rule in rules)
-        chores = {
-            "the audit cannot be written": self.audit.flush,  # the notes wait; when too many do, deciding stops
-            "the signing keys cannot be turned over": lambda: self._turn_keys(),  # the key in use goes on signing
-        }
-        self._upkeep = Upkeep(chores, inline=self.store.inline)
+        self._upkeep = Upkeep(self._chores(), inline=self.store.inline)
         self.audit.hurry = self._upkeep.hurry or self.audit.hurry
         self._starting = asyncio.Lock()
 
@@ -338,6 +334,12 @@ class Watchword:
 
     async def _burn(self, request: Request) -> None:
         await self._burning.burn(self._urls.burnt(request))
+
+    def _chores(self) -> dict[str, Chore]:
+        return {
+            "the audit cannot be written": self.audit.flush,  # the notes wait; when too many do, deciding stops
+            "the signing keys cannot be turned over": lambda: self._turn_keys(),  # the key in use goes on signing
+        }
 
     async def _turn_keys(self) -> None:
         if self.clock() >= self.signing.due:
