@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from watchword.app import Watchword
-from watchword.assembly import Guards, schemes_of
+from watchword.assembly import Guards, schemes_at, schemes_of
 from watchword.guards.csrf import Csrf
 from watchword.guards.networks import Networks
 from watchword.guards.rate_limit import AddressLimit, CredentialLimit, SubjectLimit
@@ -38,6 +38,18 @@ def test_the_seven_are_there_under_their_own_names(watchword: Watchword) -> None
 def test_a_name_twice_is_an_error(watchword: Watchword) -> None:
     with pytest.raises(ValueError, match="'api-key'"):
         schemes_of(watchword.parts, [watchword.schemes["api-key"]])
+
+
+def test_an_api_of_its_own_name_has_an_oauth2_of_its_own(watchword: Watchword) -> None:
+    for same in ("", watchword.audience):
+        assert schemes_at(same, watchword.schemes, watchword.parts) is watchword.schemes
+    there = schemes_at("https://api.example.com/orders", watchword.schemes, watchword.parts)
+    assert [name for name in SEVEN if there[name] is not watchword.schemes[name]] == ["oauth2"]
+    with pytest.raises(ValueError, match="names no API"):
+        watchword.compile(Rule("/x", "oauth2", resource="orders"))
+    assert watchword.compile(Rule("/x", "oauth2", resource="https://api.example.com/orders")).metadata == (
+        "https://api.example.com/.well-known/oauth-protected-resource/orders"
+    )
 
 
 def test_guards_before_look_at_the_url_the_network_and_the_address(watchword: Watchword) -> None:

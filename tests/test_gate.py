@@ -470,6 +470,33 @@ def test_a_missing_scope_is_told_to_bearers_only() -> None:
     asyncio.run(play())
 
 
+def test_rfc_9728_section_5_1_challenges_name_the_metadata_and_the_scopes() -> None:
+    place = "https://api.example.com/.well-known/oauth-protected-resource/orders"
+
+    async def play() -> None:
+        async with house() as opened:
+            bearer, _ = await opened.key(scopes=("b",))
+            demands = {"scopes": ("b", "a"), "resource": "https://api.example.com/orders"}
+            route = opened.watchword.route("api-key", **demands)
+            more = (("scope", "b a"), ("resource_metadata", place))
+            absent = await opened.watchword.gate.decide(asking(), route)
+            assert isinstance(absent, Deny)
+            assert absent.challenges == (Challenge("Bearer", (("realm", "api"), *more)),)
+            invalid = await opened.watchword.gate.decide(bearing(b"Bearer ak_live_nonsense"), route)
+            assert isinstance(invalid, Deny)
+            assert dict(invalid.challenges[0].parameters) == {"realm": "api", "error": "invalid_token", **dict(more)}
+            short = await opened.watchword.gate.decide(bearing(bearer), route)
+            assert isinstance(short, Deny)
+            said = {"realm": "api", "error": "insufficient_scope", **dict(more)}
+            assert dict(short.challenges[0].parameters) == said
+            demands = {"factors": ("mfa",), "resource": "https://api.example.com/orders"}
+            denied = await opened.decide("api-key", bearing(bearer), **demands)
+            assert isinstance(denied, Deny)
+            assert dict(denied.challenges[0].parameters)["resource_metadata"] == place
+
+    asyncio.run(play())
+
+
 @played
 async def test_networks_of_the_credential_and_of_the_route(opened: House) -> None:
     bearer, issued = await opened.key(networks=["192.0.2.0/24"])

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import entry_points
 from ipaddress import ip_network
 from typing import Any, Final
 
+from watchword.codec.oauth.protected_resource import checked_resource
 from watchword.codec.passwords import Cost
 from watchword.codec.secrets import Sealer
 from watchword.codec.subject_rule import parse_rule
@@ -33,7 +34,7 @@ from watchword.schemes.session import Session
 from watchword.schemes.signature import Signature
 from watchword.verdicts import Revocations, Verdicts
 
-__all__ = ["ENTRY_POINTS", "Guards", "Parts", "schemes_of"]
+__all__ = ["ENTRY_POINTS", "Guards", "Parts", "schemes_at", "schemes_of"]
 
 ENTRY_POINTS: Final = "watchword.schemes"
 """The entry-point group in which a package names schemes of its own: a callable that takes Parts, gives a Scheme."""
@@ -79,6 +80,13 @@ def schemes_of(parts: Parts, more: Iterable[Scheme[Any]] = ()) -> dict[str, Sche
     return schemes
 
 
+def schemes_at(resource: str, schemes: Mapping[str, Scheme[Any]], parts: Parts) -> Mapping[str, Scheme[Any]]:
+    """Return the schemes of one API: access tokens must be for it (RFC 8707), for "" and our own audience as always."""
+    if resource in ("", parts.audience):
+        return schemes
+    return {**schemes, "oauth2": _oauth2(replace(parts, audience=checked_resource(resource)), alone=True)}
+
+
 def _api_key(parts: Parts) -> ApiKey:
     return ApiKey(parts.records, parts.verdicts, realm=parts.realm, clock=parts.clock)
 
@@ -107,12 +115,13 @@ def _jwt(parts: Parts) -> Jwt:
     )
 
 
-def _oauth2(parts: Parts) -> OAuth2:
+def _oauth2(parts: Parts, *, alone: bool = False) -> OAuth2:
     return OAuth2(
         parts.keys,
         parts.issuers,
         parts.verdicts,
         parts.revocations,
+        alone=alone,
         introspections=parts.introspection,
         token_url=f"{parts.issuer}/oauth/token",
         issuer=parts.issuer,

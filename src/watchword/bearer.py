@@ -74,11 +74,15 @@ class Trust:
         *,
         issuer: str = "",
         audience: str = "",
+        alone: bool = False,
         realm: str = "api",
         leeway: float = 30.0,
         clock: Clock = time.time,
     ) -> None:
-        """Keep verdicts in a part of ``verdicts`` of its own. Raise ValueError where an issuer is named twice."""
+        """Keep verdicts in a part of ``verdicts`` of its own. Raise ValueError where an issuer is named twice.
+
+        ``alone``: tokens of outside issuers, too, must be for ``audience``, whatever they call us elsewhere.
+        """
         if own is not None and not (issuer and audience):
             raise ValueError("own tokens need the issuer's name and an audience")
         if any(name != each.iss for name, each in issuers.items()) or (own is not None and issuer in issuers):
@@ -90,6 +94,7 @@ class Trust:
         self._revocations = revocations
         self._issuer = issuer
         self._audience = audience
+        self._alone = alone
         self._realm = realm
         self._leeway = leeway
         self._clock = clock
@@ -134,7 +139,7 @@ class Trust:
         return reason or refusal(
             token.claims,
             issuer=issuer.iss if issuer else self._issuer,
-            audience=issuer.audience if issuer else self._audience,
+            audience=issuer.audience if issuer and not self._alone else self._audience,
             now=self._clock(),
             leeway=self._leeway,
             required=required,

@@ -37,6 +37,7 @@ _UNAUTHENTICATED = 401
 _BROKEN = 503
 _QUIET = 1.0
 _GUESSES = frozenset({400, 401})
+_TOKENS = frozenset({"Bearer", "DPoP"})
 _SETTLED = frozenset({Principal, Rejection, type(None)})
 _NOTHING: Final[Headers] = ()  # what nearly every guard answers: there is but one empty tuple
 _Check: TypeAlias = Callable[[Request, Principal | None], Soon[Rejection | Headers]]
@@ -52,12 +53,16 @@ class Failures(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Hold what one place in the API demands: its compiled policy, and guards before and after it."""
+    """Hold what one place in the API demands: its compiled policy, and guards before and after it.
+
+    ``metadata`` is the URL of what the API says about itself: where it is set, challenges name it, and the scopes.
+    """
 
     policy: Compiled
     before: tuple[Guard, ...] = ()
     after: tuple[Guard, ...] = ()
     scopes: tuple[str, ...] = ()
+    metadata: str = ""
     checks_before: tuple[_Check, ...] = field(init=False, repr=False)
     checks_after: tuple[_Check, ...] = field(init=False, repr=False)  # of credentials that nothing bounds
     checks_bound: tuple[_Check, ...] = field(init=False, repr=False)  # of all others: every guard
@@ -321,22 +326,34 @@ def _presented(request: Request, route: Route) -> str:
 def _challenges(request: Request, route: Route, rejection: Rejection) -> tuple[Challenge, ...]:
     if rejection.reason.status == _UNAUTHENTICATED:
         found = route.policy.challenges(rejection, request)
-        return _step_up_challenges(route, found) if rejection.reason is INSUFFICIENT_AUTHENTICATION else found
-    return _scope_challenge(route) if rejection.reason is INSUFFICIENT_SCOPE else ()
+        if rejection.reason is INSUFFICIENT_AUTHENTICATION:
+            return _described(route, _step_up_challenges(route, found))
+        return _described(route, _scoped(route, found) if route.metadata else found)
+    return _described(route, _scope_challenge(route)) if rejection.reason is INSUFFICIENT_SCOPE else ()
 
 
 def _step_up_challenges(route: Route, found: tuple[Challenge, ...]) -> tuple[Challenge, ...]:
-    """Say to Bearer how strong and how fresh a login the route wants (RFC 9470 section 3)."""
+    """Say to who bears a token how strong and how fresh a login the route wants (RFC 9470 section 3)."""
     demands = next((guard.demands for guard in route.after if isinstance(guard, StepUp)), ())
-    return tuple(
-        Challenge(each.scheme, (*each.parameters, *demands)) if each.scheme == "Bearer" else each for each in found
-    )
+    return _with(found, demands)
 
 
 def _scope_challenge(route: Route) -> tuple[Challenge, ...]:
-    """Name the scopes that the route wants (RFC 6750 section 3.1), where Bearer is accepted at all."""
-    for challenge in route.policy.challenges(None):
-        if challenge.scheme == "Bearer":
-            more = (("error", INSUFFICIENT_SCOPE.error), ("scope", " ".join(route.scopes)))
-            return (Challenge("Bearer", (*challenge.parameters, *more)),)
-    return ()
+    """Name the scopes that the route wants (RFC 6750 section 3.1), where tokens are accepted at all."""
+    found = tuple(each for each in route.policy.challenges(None) if each.scheme in _TOKENS)
+    return _scoped(route, _with(found, (("error", INSUFFICIENT_SCOPE.error),)))
+
+
+def _scoped(route: Route, found: tuple[Challenge, ...]) -> tuple[Challenge, ...]:
+    return _with(found, (("scope", " ".join(route.scopes)),)) if route.scopes else found
+
+
+def _described(route: Route, found: tuple[Challenge, ...]) -> tuple[Challenge, ...]:
+    """Say where clients learn who gives out tokens for this API (RFC 9728 section 5.1)."""
+    return _with(found, (("resource_metadata", route.metadata),)) if route.metadata else found
+
+
+def _with(found: tuple[Challenge, ...], more: tuple[tuple[str, str], ...]) -> tuple[Challenge, ...]:
+    return tuple(
+        Challenge(each.scheme, (*each.parameters, *more)) if each.scheme in _TOKENS else each for each in found
+    )

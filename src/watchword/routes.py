@@ -23,7 +23,8 @@ class Rule:
 
     ``methods`` empty means all; ``accept`` is the policy text; ``limit`` such as "600/min"; ``networks`` CIDR texts;
     ``factors`` and ``within`` (seconds) ask for step-up; ``body`` is "upstream" where a gateway forwards the content
-    unseen and hashes it later.
+    unseen and hashes it later. ``resource`` is the URL of the API that the place is part of: access tokens must be for
+    that one, and challenges say where its metadata is (RFC 9728).
     """
 
     path: str
@@ -35,6 +36,7 @@ class Rule:
     factors: tuple[str, ...] = ()
     within: float | None = None
     body: str = ""
+    resource: str = ""
 
 
 class RouteTable:

@@ -120,7 +120,26 @@ def test_a_rule_makes_a_subject() -> None:
     assert claim_rule("user:{sub}")({"sub": "{email}", "email": "x"}) == "user:{email}"
 
 
-NO_RULES = ["", "alice", "user:", "user:alice", "admin:{sub}", "user:{sub}{iss}", "user:{", "{sub}", "user:{a.b}"]
+def test_a_rule_may_take_a_whole_subject_over() -> None:
+    whole = claim_rule("{sub}")
+    assert whole({"sub": "user:alice"}) == "user:alice"
+    assert whole({"sub": "service:billing"}) == "service:billing"
+    for other in ("alice", "admin:alice", "user:", "users:alice", " user:alice", "user:a\nb", 7, None, ["user:alice"]):
+        assert whole({"sub": other}) is None
+
+
+NO_RULES = [
+    "",
+    "alice",
+    "user:",
+    "user:alice",
+    "admin:{sub}",
+    "user:{sub}{iss}",
+    "user:{",
+    "{sub}x",
+    "x{sub}",
+    "user:{a.b}",
+]
 
 
 @pytest.mark.parametrize("rule", NO_RULES)

@@ -24,6 +24,7 @@ __all__ = [
     "principal",
     "read_body",
     "ready",
+    "replayed",
     "request_of",
     "send_problem",
     "wants_body",
@@ -229,7 +230,7 @@ class WatchwordMiddleware:
                 front.gate.refuse(request, Rejection(MALFORMED_REQUEST, "disconnected"))
                 return
             request.body = body
-            receive = partial(_replay, [body], receive)
+            receive = partial(replayed, [body], receive)
         elif kind == "websocket":
             request.body = b""
         who = front.gate.judge(request, route)
@@ -256,8 +257,8 @@ class WatchwordMiddleware:
         return wrapped
 
 
-async def _replay(read: list[bytes], receive: Receive) -> Message:
-    """Hand the content that was read for the signature to the application, once."""
+async def replayed(read: list[bytes], receive: Receive) -> Message:
+    """Hand content that was read to judge it to the application, once."""
     if not read:
         return await receive()
     return {"type": "http.request", "body": read.pop(), "more_body": False}

@@ -22,6 +22,8 @@ from starlette.websockets import WebSocket
 from watchword.adapters.asgi import MAX_BODY, SCOPE_KEY, TooLarge, ready, request_of, wants_body
 from watchword.adapters.openapi import PROBLEM, Requirement, declare, every, refusals
 from watchword.adapters.problem import problem
+from watchword.assembly import schemes_at
+from watchword.codec.oauth.protected_resource import checked_resource
 from watchword.gate import Route
 from watchword.model.ports import Scheme, Soon
 from watchword.model.reason import BODY_TOO_LARGE, MALFORMED_REQUEST
@@ -114,8 +116,10 @@ class Caller:
         if known is None:
             wanted = tuple(dict.fromkeys((*self._demands.get("scopes", ()), *scopes)))
             plain = front.compile(Rule(name, self.accept, **{**self._demands, "scopes": wanted}))
-            once = {each: _Once(scheme) for each, scheme in front.schemes.items()}
-            known = Route(compile_policy(self.accept, once), plain.before, plain.after, plain.scopes)
+            resource, ours = self._demands.get("resource", ""), front.schemes
+            at = schemes_at(resource, ours, front.parts)
+            once = {each: _Once(one, "" if one is ours[each] else resource) for each, one in at.items()}
+            known = Route(compile_policy(self.accept, once), plain.before, plain.after, plain.scopes, plain.metadata)
             routes[name, scopes] = known
         return known
 
@@ -133,18 +137,23 @@ def caller(
     networks: Iterable[str] = (),
     factors: Iterable[str] = (),
     within: float | None = None,
+    resource: str = "",
     watchword: "Watchword | None" = None,
 ) -> Caller:
     """Return a dependency that lets in who ``accept`` accepts: ``who: Principal = Depends(caller("api-key | jwt"))``.
 
     ``limit`` such as "600/min" counts each credential on each route; ``networks`` are CIDR texts; ``factors`` and
-    ``within`` (seconds) ask for step-up. Without ``watchword`` that of ``install`` decides. Several on one operation
-    must all be satisfied; each is a decision of its own in the audit. Raise PolicyError for a malformed policy.
+    ``within`` (seconds) ask for step-up; ``resource`` is the URL of the API: access tokens must be for it, and
+    challenges say where its metadata is (RFC 9728). Without ``watchword`` that of ``install`` decides. Several on one
+    operation must all be satisfied; each is a decision of its own in the audit. Raise PolicyError for a malformed
+    policy.
     """
     lists = {"scopes": tuple(scopes), "networks": tuple(networks), "factors": tuple(factors)}
     demands: dict[str, Any] = {name: texts for name, texts in lists.items() if texts}
     if limit:
         demands["limit"] = limit
+    if resource:
+        demands["resource"] = checked_resource(resource)
     if within is not None:
         demands["within"] = within
     return Caller(accept, demands, watchword)
@@ -231,8 +240,9 @@ class _Kept:
 class _Once:
     """Let a scheme verify a request once, however many callers ask: a signature is accepted only once."""
 
-    def __init__(self, scheme: Scheme[Any]) -> None:
+    def __init__(self, scheme: Scheme[Any], resource: str = "") -> None:
         self._scheme = scheme
+        self._mark = f"{scheme.name} {resource}"  # what is proved to one API is not proved to another
         self.name = scheme.name
         self.needs_body = scheme.needs_body
         self.read = scheme.read
@@ -241,7 +251,7 @@ class _Once:
 
     def verify(self, credential: Any, request: Request) -> Soon[Principal | Rejection]:
         proved = _proved.get()
-        known = proved.get(self.name)
+        known = proved.get(self._mark)
         if known is not None:
             return known
         verdict = self._scheme.verify(credential, request)
@@ -256,7 +266,7 @@ class _Once:
 
     def _note(self, verdict: Principal | Rejection, proved: dict[str, Principal]) -> Principal | Rejection:
         if isinstance(verdict, Principal):
-            proved[self.name] = verdict
+            proved[self._mark] = verdict
         return verdict
 
 

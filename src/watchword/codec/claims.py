@@ -54,6 +54,7 @@ _NAMES: Final = ("sub", "jti", "client_id")
 
 # Claims that mark a token as something else than one to call an API with by its mere possession: id tokens (OpenID
 # Connect Core 1.0 section 3.3.2.11), logout tokens (Back-Channel Logout 1.0 section 2.4).
+_WHOLE: Final = re.compile(r"(?:user|service):.+")
 _OTHER_TOKENS: Final = frozenset({"nonce", "at_hash", "c_hash", "s_hash", "events"})
 
 
@@ -181,15 +182,20 @@ def refusal(
 
 
 def claim_rule(text: str) -> Callable[[Mapping[str, Any]], str | None]:
-    """Return what makes a subject of claims by a rule such as "user:{sub}". Raise ValueError for what is no rule."""
-    match = re.fullmatch(r"((?:user|service):[^{}]*)\{(\w+)\}([^{}]*)", text)
-    if match is None:
+    """Return what makes a subject of claims by a rule such as "user:{sub}". Raise ValueError for what is no rule.
+
+    "{sub}" alone takes a whole subject over, as another server of this kind writes it: "user:alice", "service:billing".
+    """
+    match = re.fullmatch(r"((?:user|service):[^{}]*|)\{(\w+)\}([^{}]*)", text)
+    if match is None or (not match[1] and match[3]):
         raise ValueError(f"{text!r} is no subject rule: write user: or service:, and one claim, as in user:{{sub}}")
     before, claim, after = match.groups()
 
     def subject(claims: Mapping[str, Any]) -> str | None:
         value = claims.get(claim)
-        return f"{before}{value}{after}" if is_name(value) else None
+        if not is_name(value) or (not before and not _WHOLE.fullmatch(value)):
+            return None
+        return f"{before}{value}{after}"
 
     return subject
 

@@ -82,13 +82,14 @@ class Introspection:
             raise Unavailable(f"{self.endpoint}: no introspection answer, status {fetched.status}")
         return claims
 
-    def refusal(self, claims: Mapping[str, Any], now: float) -> Reason | None:
-        """Return why the answer does not let the token in here and now, or None."""
+    def refusal(self, claims: Mapping[str, Any], now: float, audience: str = "") -> Reason | None:
+        """Return why the answer does not let the token in here and now, or None; ``audience`` instead of our own."""
         if claims["active"] is not True:
             return INACTIVE_TOKEN
         if self._issuer and claims.get("iss", self._issuer) != self._issuer:
             return WRONG_ISSUER
-        wrong_audience = audience_refusal(claims, self._audience) if self._audience else None
+        wanted = audience or self._audience
+        wrong_audience = audience_refusal(claims, wanted) if wanted else None
         if wrong_audience is not None:
             return wrong_audience
         kind = claims.get("token_type", "Bearer")
@@ -124,14 +125,19 @@ class OAuth2:
         *,
         issuer: str = "",
         audience: str = "",
+        alone: bool = False,
         introspections: Iterable[Introspection] = (),
         realm: str = "api",
         leeway: float = 30.0,
         token_url: str = "",
         clock: Clock = time.time,
     ) -> None:
-        """Trust ``own`` for tokens of ``issuer``, ``issuers`` by exact name, and the first fitting introspection."""
-        given = {"issuer": issuer, "audience": audience, "realm": realm}
+        """Trust ``own`` for tokens of ``issuer``, ``issuers`` by exact name, and the first fitting introspection.
+
+        ``alone``: whoever issued a token, it must be for ``audience`` (RFC 8707).
+        """
+        given: dict[str, Any] = {"issuer": issuer, "audience": audience, "alone": alone, "realm": realm}
+        self._demanded = audience if alone else ""
         self._trust = Trust(self.name, own, issuers, verdicts, revocations, leeway=leeway, clock=clock, **given)
         self._recall = self._trust.verdicts.get
         self._introspections = tuple(introspections)
@@ -191,7 +197,7 @@ class OAuth2:
     async def _introspect(self, token: bytes, lookup: bytes, provider: Introspection) -> Outcome:
         claims = await provider.ask(token)
         now = self._clock()
-        reason = provider.refusal(claims, now)
+        reason = provider.refusal(claims, now, self._demanded)
         if reason is INACTIVE_TOKEN:
             if len(self._inactive) >= _MOST_INACTIVE:
                 self._inactive.clear()
