@@ -20,6 +20,8 @@ def test_every_401_but_step_up_looks_alike() -> None:
         "",
         "invalid_token",
         "insufficient_user_authentication",
+        "invalid_dpop_proof",
+        "use_dpop_nonce",
     }
 
 

@@ -23,6 +23,7 @@ __all__ = [
     "SigningKey",
     "Token",
     "VerificationKey",
+    "header_of",
     "key_set",
     "open_token",
     "peek",
@@ -156,6 +157,10 @@ class VerificationKey:
         """Return the key as a JSON Web Key with ``kid``, ``use`` and ``alg``."""
         material = _material(self._wrapped.as_dict(private=False))
         return {**material, "kid": self.kid, "use": "sig", "alg": self.algorithm}
+
+    def thumbprint(self) -> str:
+        """Return the base64url SHA-256 of what makes the key (RFC 7638)."""
+        return self._wrapped.thumbprint()
 
     def verifies(self, signed: bytes, signature: bytes) -> bool:
         """Return whether ``signature`` (raw, RFC 7518 section 3) is this key's over ``signed``."""
@@ -294,10 +299,9 @@ class Token:
     def __repr__(self) -> str:
         return f"Token({self.header!r})"
 
-    def refusal(self, key: VerificationKey) -> Reason | None:
-        """Return why ``key`` does not prove the token, or None when it does."""
-        header = self.header
-        if header.algorithm not in key.names:
+    def unproved(self, key: VerificationKey) -> Reason | None:
+        """Return why ``key``, which need not be a trusted one, does not prove the token, or None when it does."""
+        if self.header.algorithm not in key.names:
             return BAD_ALGORITHM
         if len(self.signature) != key.signature_length:
             return BAD_SIGNATURE
@@ -305,8 +309,13 @@ class Token:
             signature = from_base64url(self.signature)
         except ValueError:
             return MALFORMED_CREDENTIAL
-        if not key.verifies(self.signed, signature):
-            return BAD_SIGNATURE
+        return None if key.verifies(self.signed, signature) else BAD_SIGNATURE
+
+    def refusal(self, key: VerificationKey) -> Reason | None:
+        """Return why ``key``, a trusted one, does not prove the token, or None when it does."""
+        refused, header = self.unproved(key), self.header
+        if refused is not None:
+            return refused
         if header.segment not in _headers:  # only what a trusted key signed is remembered, so strangers cannot fill it
             if len(_headers) >= _MOST_HEADERS:
                 _headers.clear()
@@ -329,7 +338,18 @@ def peek(token: bytes) -> Header | Reason:
 
 def _parse_header(token: bytes, segment: bytes) -> Header | Reason:
     dots = token.count(b".")
-    if not segment or len(segment) > _MOST_HEADER or len(token) > _MOST_TOKEN or dots not in {2, 4}:
+    if len(token) > _MOST_TOKEN or dots not in {2, 4}:
+        return MALFORMED_CREDENTIAL
+    found = header_of(segment)
+    return BAD_ALGORITHM if dots != 2 and isinstance(found, Header) else found
+
+
+def header_of(segment: bytes, *, brings_key: bool = False) -> Header | Reason:
+    """Return what the first segment of a compact JWS says, or why it is refused.
+
+    Only a DPoP proof ``brings_key``: its header holds the key, in ``jwk`` (RFC 9449 section 4.2).
+    """
+    if not segment or len(segment) > _MOST_HEADER:
         return MALFORMED_CREDENTIAL
     try:
         members = json_object(from_base64url(segment))
@@ -338,10 +358,10 @@ def _parse_header(token: bytes, segment: bytes) -> Header | Reason:
     if members is None:
         return MALFORMED_CREDENTIAL
     for name, reason in _REFUSED_MEMBERS.items():
-        if name in members:
+        if name in members and not (brings_key and name == "jwk"):
             return reason
     algorithm, kid, typ = members.get("alg"), members.get("kid"), members.get("typ")
-    if not isinstance(algorithm, str) or algorithm not in _NAMES or dots != 2:
+    if not isinstance(algorithm, str) or algorithm not in _NAMES:
         return BAD_ALGORITHM
     if (kid is not None and not _is_kid(kid)) or not (typ is None or isinstance(typ, str)):
         return MALFORMED_CREDENTIAL

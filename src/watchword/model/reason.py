@@ -13,7 +13,8 @@ class Reason:
     """Name one way to be refused.
 
     ``code`` goes to the audit only. ``status``, ``type`` and ``title`` are all that a caller sees (RFC 9457);
-    ``error`` is the wire error of RFC 6750 section 3.1 for challenges, "" where a challenge carries none.
+    ``error`` is the wire error of RFC 6750 section 3.1 for challenges, of RFC 9449 section 7.1 where a
+    DPoP proof is wrong, "" where a challenge carries none.
     """
 
     code: str
@@ -25,6 +26,7 @@ class Reason:
 
 _UNAUTHENTICATED = (401, "unauthenticated", "Authentication is required", "")
 _INVALID = (401, "unauthenticated", "Authentication is required", "invalid_token")
+_PROOF = (401, "unauthenticated", "Authentication is required", "invalid_dpop_proof")
 _MALFORMED = (400, "malformed_request", "The request is malformed", "invalid_request")
 _FORBIDDEN = (403, "forbidden", "The request is not allowed", "")
 
@@ -59,6 +61,10 @@ UNTRUSTED_CERTIFICATE: Final = _row("untrusted_certificate", _INVALID)
 UNCONFIRMED: Final = _row("unconfirmed", _INVALID)
 SUBJECT_MISMATCH: Final = _row("subject_mismatch", _INVALID)
 PASSWORD_OVER_PLAINTEXT: Final = _row("password_over_plaintext", _INVALID)
+
+BAD_PROOF: Final = _row("bad_proof", _PROOF)
+REPLAYED_PROOF: Final = _row("replayed_proof", _PROOF)
+NONCE_NEEDED: Final = Reason("nonce_needed", 401, "unauthenticated", "Authentication is required", "use_dpop_nonce")
 
 DUPLICATE_FIELD: Final = _row("duplicate_field", _MALFORMED)
 MALFORMED_REQUEST: Final = _row("malformed_request", _MALFORMED)
