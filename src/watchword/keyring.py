@@ -78,12 +78,16 @@ class OwnKeys:
         """Listen to the revocation feed: load again when keys changed."""
         return self.load() if entry.topic is Topic.KEYS else None
 
-    def signing_key(self) -> SigningKey:
-        """Return the newest active key; while other nodes may not know it yet, one before. Raise Unavailable."""
+    def signing_key(self, algorithm: str = "EdDSA") -> SigningKey:
+        """Return the newest active key of an algorithm; while other nodes may not know it yet, one before.
+
+        Raise Unavailable when there is none.
+        """
         now = self._clock()
-        active = [held.record for held in self._held.values() if held.record.state(now) is State.ACTIVE]
+        fit = [held.record for held in self._held.values() if held.key.algorithm == algorithm]
+        active = [record for record in fit if record.state(now) is State.ACTIVE]
         if not active:
-            raise Unavailable("there is no active signing key")
+            raise Unavailable(f"there is no active signing key for {algorithm}")
         record = max(active, key=lambda each: (each.not_before or each.created_at, each.id))
         while now < record.created_at + _KNOWN:
             before = self._held.get(record.replaces or "")

@@ -164,9 +164,9 @@ async def _signing_key(workshop: Workshop, draft: Draft) -> Minted:
     from watchword.codec.jose import SigningKey
 
     id = new_id("sig_")
-    key = SigningKey.generate(kid=id)
+    key = SigningKey.generate(draft.option("algorithm", "EdDSA"), kid=id)
     sealed = workshop.sealer.seal(key.to_pkcs8(), context(id))
-    return Minted(id, secret=sealed, detail={"kid": id, "public_jwk": key.public_jwk(), "algorithm": "EdDSA"})
+    return Minted(id, secret=sealed, detail={"kid": id, "public_jwk": key.public_jwk(), "algorithm": key.algorithm})
 
 
 async def _authority(workshop: Workshop, draft: Draft) -> Minted:

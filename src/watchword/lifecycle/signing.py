@@ -2,6 +2,9 @@
 
 Every step is one write that one of any number of workers wins, and what a key may do follows from its record's times
 alone, so a worker killed between two steps leaves a key that signs and every key that has signed.
+
+Tokens are signed by one algorithm. Keys of others are made when a client first asks for id_tokens signed so, and turn
+over beside them.
 """
 
 from __future__ import annotations
@@ -16,7 +19,10 @@ from watchword.model.credential import Credential, Kind, State
 from watchword.model.ports import Clock
 from watchword.model.records import Add, Change, Event, Publish, Swap, Topic
 
-__all__ = ["LONGEST_LIFE", "KeySchedule", "begin_signing", "in_use", "instead_of"]
+__all__ = ["DEFAULT_ALGORITHM", "LONGEST_LIFE", "KeySchedule", "begin_signing", "in_use", "instead_of"]
+
+DEFAULT_ALGORITHM: Final = "EdDSA"
+"""The JWS algorithm of every access token."""
 
 LONGEST_LIFE: Final = 2 * 86400
 """Seconds that an access token may live at most."""
@@ -28,9 +34,9 @@ _TRIES: Final = 8
 _PAGE: Final = 100
 
 
-def in_use(keys: Iterable[Credential], now: float) -> Credential | None:
-    """Return the key that signs: the newest that is active."""
-    active = [key for key in keys if key.state(now) is State.ACTIVE]
+def in_use(keys: Iterable[Credential], now: float, algorithm: str = DEFAULT_ALGORITHM) -> Credential | None:
+    """Return the key that signs by an algorithm: the newest that is active."""
+    active = [key for key in keys if key.state(now) is State.ACTIVE and _algorithm(key) == algorithm]
     return max(active, key=lambda each: (_begins(each), each.id), default=None)
 
 
@@ -62,10 +68,20 @@ class KeySchedule:
         now = self._clock()
         self.due = now + (min(_LOOK, self._every / 10) if self._every else _LOOK)
         keys = await _keys(self._workshop)
-        current = in_use(keys, now)
+        if in_use(keys, now) is None:
+            await self.provide(DEFAULT_ALGORITHM)
+            return
+        for algorithm in sorted({_algorithm(key) for key in keys}):
+            await self._turn([key for key in keys if _algorithm(key) == algorithm], algorithm, now)
+
+    async def provide(self, algorithm: str) -> None:
+        """Make a key of an algorithm where none is active."""
+        await begin_signing(self._workshop, by=CA_SUBJECT, now=self._clock(), algorithm=algorithm)
+        self._told()
+
+    async def _turn(self, keys: list[Credential], algorithm: str, now: float) -> None:
+        current = in_use(keys, now, algorithm)
         if current is None:
-            await begin_signing(self._workshop, by=CA_SUBJECT, now=now)
-            self._told()
             return
         replaced = [key for key in keys if key.state(now) is State.ACTIVE and key is not current]
         if replaced:
@@ -76,7 +92,7 @@ class KeySchedule:
     async def _announce(self, current: Credential, now: float) -> None:
         """Publish the next key before it signs."""
         begins = max(int(now) + self._ahead, _begins(current) + self._every)
-        new = await _minted(self._workshop, now, not_before=begins, replaces=current.id)
+        new = await _minted(self._workshop, now, _algorithm(current), not_before=begins, replaces=current.id)
         event = _event(now, "rotate", current, f"to {new.id}, which signs from {begins}")
         await self._commit(Add(new), Swap(current.changed(replaced_by=new.id)), _told_all(new, now), event)
 
@@ -87,7 +103,9 @@ class KeySchedule:
         events = [_event(now, "retire", key, f"{current.id} signs; it verifies until {ends}") for key in replaced]
         await self._commit(*swaps, _told_all(current, now), *events)
 
-    async def rotate(self, *, by: str, overlap: int = 0) -> tuple[Credential, Credential]:
+    async def rotate(
+        self, *, by: str, overlap: int = 0, algorithm: str = DEFAULT_ALGORITHM
+    ) -> tuple[Credential, Credential]:
         """Replace the key in use now; return the new one and the old one, which verifies ``overlap`` seconds or longer.
 
         It is never cut off before the last token that it signed has ended: that is what revoking it does. The next key,
@@ -96,12 +114,12 @@ class KeySchedule:
         for _ in range(_TRIES):
             now = self._clock()
             keys = await _keys(self._workshop)
-            current = in_use(keys, now)
+            current = in_use(keys, now, algorithm)
             if current is None:
                 raise LifecycleError("there is no active signing-key", "restart the server: it makes one")
             prepared = _next(current, keys, now)
             if prepared is None:
-                new = await _minted(self._workshop, now, replaces=current.id)
+                new = await _minted(self._workshop, now, algorithm, replaces=current.id)
             else:
                 new = prepared.changed(not_before=int(now))
             overlaps = max(overlap, _OUTLASTS)
@@ -117,13 +135,16 @@ class KeySchedule:
         return done
 
 
-async def begin_signing(workshop: Workshop, *, by: str, now: float) -> None:
-    """Make a signing key if none is active: one, however many try at once. The server's own subject must be there."""
+async def begin_signing(workshop: Workshop, *, by: str, now: float, algorithm: str = DEFAULT_ALGORITHM) -> None:
+    """Make a signing key if none of the algorithm is active: one, however many try at once.
+
+    The server's own subject must be there.
+    """
     for _ in range(_TRIES):
         owner = await workshop.records.subject(CA_SUBJECT)
-        if owner is None or in_use(await _keys(workshop), now) is not None:
+        if owner is None or in_use(await _keys(workshop), now, algorithm) is not None:
             return
-        new = await _minted(workshop, now)
+        new = await _minted(workshop, now, algorithm)
         event = _event(now, "issue", new, by=by)
         if await workshop.records.write(Add(new), Swap(owner.changed()), _told_all(new, now), event):
             return
@@ -131,14 +152,15 @@ async def begin_signing(workshop: Workshop, *, by: str, now: float) -> None:
 
 async def instead_of(revoked: Credential, workshop: Workshop, by: str, now: float) -> list[Change]:
     """Return what makes another key sign when ``revoked`` is: the next one if it is published, else a new one."""
-    others = [key for key in await _keys(workshop) if key.id != revoked.id]
-    if in_use(others, now) is not None:
+    algorithm = _algorithm(revoked)
+    others = [key for key in await _keys(workshop) if key.id != revoked.id and _algorithm(key) == algorithm]
+    if in_use(others, now, algorithm) is not None:
         return []
     waiting = [key for key in others if key.state(now) is State.PENDING]
     if waiting:
         first = min(waiting, key=_begins)
         return [Swap(first.changed(not_before=int(now)))]
-    new = await _minted(workshop, now)
+    new = await _minted(workshop, now, algorithm)
     return [Add(new), _event(now, "issue", new, f"instead of {revoked.id}", by)]
 
 
@@ -162,10 +184,15 @@ def _begins(key: Credential) -> int:
     return key.created_at if key.not_before is None else key.not_before
 
 
+def _algorithm(key: Credential) -> str:
+    return str(key.detail.get("algorithm", DEFAULT_ALGORITHM))
+
+
 async def _minted(
-    workshop: Workshop, now: float, *, not_before: int | None = None, replaces: str | None = None
+    workshop: Workshop, now: float, algorithm: str, *, not_before: int | None = None, replaces: str | None = None
 ) -> Credential:
-    minted = await MINTS[Kind.SIGNING_KEY](workshop, Draft(Kind.SIGNING_KEY, CA_SUBJECT, int(now)))
+    draft = Draft(Kind.SIGNING_KEY, CA_SUBJECT, int(now), options={"algorithm": algorithm})
+    minted = await MINTS[Kind.SIGNING_KEY](workshop, draft)
     return Credential(
         id=minted.id,
         kind=Kind.SIGNING_KEY,
