@@ -14,13 +14,16 @@ from watchword.lifecycle.signing import LONGEST_LIFE
 from watchword.model.credential import Credential
 from watchword.model.records import Change, Publish, Subject, Swap, Topic
 
-__all__ = ["ALWAYS", "VOID", "client_taken_back", "client_void", "taken_back", "void_up_to"]
+__all__ = ["ALWAYS", "DISABLED", "VOID", "client_taken_back", "client_void", "taken_back", "void_up_to"]
 
 ALWAYS: Final = 253_402_300_799
 """The last second of the year 9999: a disabled subject's tokens are void whenever they were or will be issued."""
 
 VOID: Final = "tokens_void_up_to"
 """The name in a record's detail of the second up to which its tokens are void."""
+
+DISABLED: Final = "disabled_at"
+"""The name in an OAuth client's detail of when it was disabled (Unix seconds)."""
 
 
 def void_up_to(record: Subject | Credential, now: float) -> int:
@@ -48,7 +51,12 @@ def client_taken_back(first: Credential, now: float) -> list[Change]:
 
 
 def client_void(first: Credential, now: float) -> tuple[Mapping[str, Any], Publish]:
-    """Return the detail of the client id's record, the moment noted, and what voids its tokens up to then."""
+    """Return the detail of the client id's record, the moment noted, and what voids its tokens up to then.
+
+    A disabled client's are void whenever they were or will be signed.
+    """
     at = void_up_to(first, now)
-    void = Publish(Topic.SUBJECT, f"client:{first.id}", at, int(now) + LONGEST_LIFE)
+    disabled = DISABLED in first.detail
+    until = ALWAYS if disabled else int(now) + LONGEST_LIFE
+    void = Publish(Topic.SUBJECT, f"client:{first.id}", ALWAYS if disabled else at, until)
     return {**first.detail, VOID: at}, void
