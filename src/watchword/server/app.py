@@ -32,6 +32,7 @@ from watchword.server.login.passkey import PasskeyLogin
 from watchword.server.login.step_up import StepUpLogin
 from watchword.server.oauth.authentication import ClientDesk
 from watchword.server.oauth.authorize import Authorize
+from watchword.server.oauth.cross_origin import CrossOrigin
 from watchword.server.oauth.discovery import Discovery
 from watchword.server.oauth.token import TokenEndpoint
 from watchword.server.oauth.userinfo import Userinfo
@@ -101,7 +102,8 @@ class ServerApp:
             *pages.routes(),
         ]
         # Not the Starlette class: its error middleware would answer what breaks with a 500 of its own.
-        self._rest = ExceptionMiddleware(Spoken(Router(routes, redirect_slashes=False)), {HTTPException: _http_error})
+        router = Spoken(Router(routes, redirect_slashes=False))
+        self._rest = CrossOrigin(ExceptionMiddleware(router, {HTTPException: _http_error}))
         self._hot: dict[str, Callable[[Scope, Receive], Awaitable[Answer]]] = {"/whoami": self._whoami}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
