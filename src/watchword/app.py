@@ -235,7 +235,7 @@ class Watchword:
 
     def _oauth_house(self) -> House:
         given = (self.store, self.lifecycle, self.families, self.tokens, self.issuer, self.audience, self.clock)
-        return House(*given)
+        return House(*given, self.sealer, self.keys, self.verdicts, self.revocations)
 
     def _parts(self, **given: Any) -> Parts:
         return Parts(

@@ -186,6 +186,14 @@ class Families:
         family = _one_of(await self._records.credential(parts[0]))
         return family if hmac.compare_digest(family.detail["proof"], digest(parts[1]).hex()) else None
 
+    async def current(self, token: str) -> Credential | None:
+        """Return the family whose one valid refresh token this is, None for any other text."""
+        parts = _parts(token)
+        family = None if parts is None else await self._usable(parts[0], parts[1], self._clock())
+        if not isinstance(family, Credential) or not hmac.compare_digest(family.secret, digest(token)):
+            return None
+        return family
+
     def _following(self, family: Credential, token: str, now: float) -> tuple[Credential, str]:
         """Return the family with the token's successor in its place, and that successor."""
         salt, generation = os.urandom(16).hex(), family.detail["generation"] + 1

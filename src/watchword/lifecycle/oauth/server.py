@@ -5,18 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from watchword.codec.secrets import Sealer
+from watchword.keyring import OwnKeys
 from watchword.lifecycle.families import Families
+from watchword.lifecycle.oauth.approvals import Approvals
 from watchword.lifecycle.oauth.clients import Clients
 from watchword.lifecycle.oauth.codes import Codes
+from watchword.lifecycle.oauth.devices import Devices
 from watchword.lifecycle.oauth.grants import Grants
 from watchword.lifecycle.oauth.grants.client_credentials import ClientCredentials
 from watchword.lifecycle.oauth.grants.code import AuthorizationCode
+from watchword.lifecycle.oauth.grants.device import DeviceCode
 from watchword.lifecycle.oauth.grants.refresh import RefreshToken
+from watchword.lifecycle.oauth.inspection import Inspection
 from watchword.lifecycle.oauth.resources import Resources
 from watchword.lifecycle.oauth.rules import OAuthRules
 from watchword.lifecycle.tokens import Tokens
 from watchword.lifecycle.verbs import Lifecycle
 from watchword.model.ports import Clock, Ephemeral, Fetch, Records
+from watchword.verdicts import Revocations, Verdicts
 
 __all__ = ["AuthorizationServer", "House"]
 
@@ -36,6 +43,10 @@ class House:
     issuer: str
     audience: str
     clock: Clock
+    sealer: Sealer
+    keys: OwnKeys
+    verdicts: Verdicts
+    revocations: Revocations
 
 
 class AuthorizationServer:
@@ -60,11 +71,24 @@ class AuthorizationServer:
         self.clients = Clients(store, clock=clock)
         self.resources = Resources(house.audience, rules.resources)
         self.codes = Codes(store, store, house.lifecycle, families, clock=clock)
+        approvals = Approvals(store, house.lifecycle, families, clock=clock)
+        self.devices = Devices(store, approvals, house.sealer.derive("device"), clock=clock)
+        self.inspection = Inspection(
+            house.keys,
+            store,
+            families,
+            house.lifecycle,
+            house.verdicts,
+            house.revocations,
+            issuer=house.issuer,
+            clock=clock,
+        )
         self.grants = Grants(
             [
                 AuthorizationCode(self.codes, tokens),
                 ClientCredentials(tokens),
                 RefreshToken(families, tokens),
+                DeviceCode(self.devices, tokens),
             ],
             self.resources,
             bind=bind,

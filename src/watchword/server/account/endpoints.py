@@ -19,6 +19,7 @@ from watchword.server.account.sign_up import SignUp
 from watchword.server.account.visit import Visits
 from watchword.server.config.settings import Settings
 from watchword.server.login.attempts import Attempts
+from watchword.server.oauth.devices.page import DevicePage
 from watchword.server.pages.rendering import Pages
 
 __all__ = ["account_endpoints"]
@@ -40,4 +41,5 @@ def account_endpoints(
         *SessionPages(watchword, visits, own).routes(),
         *FactorPages(watchword, visits, own).routes(),
         *KeyPages(watchword, visits, own).routes(),
+        *DevicePage(watchword, visits, own).routes(),
     ]

@@ -54,7 +54,7 @@ class Own:
         who = decision.principal
         if who is None or not who.credential.startswith(_OURS) or who.actor is not None:
             return problem_response(watchword.gate.refuse(request, Rejection(UNKNOWN_CREDENTIAL, "no login of ours")))
-        await self._speak(who)
+        await self.speak(who)
         visit: Visit | Response = Visit(request, page, not browsing, {}, who)
         if http.method == "POST":
             visit = self._visits.parsed(request, page, who)
@@ -72,7 +72,7 @@ class Own:
             return redirect(f"/login?next={quote(place)}")
         return self._visits.denied(Visit(request, "refused.html", False, {}), deny, place)
 
-    async def _speak(self, who: Principal) -> None:
+    async def speak(self, who: Principal) -> None:
         """Answer in the language that the person has chosen, rather than in the browser's."""
         owner = await self._watchword.store.subject(who.subject)
         chosen = "" if owner is None else owner.detail.get("locale")

@@ -1,0 +1,108 @@
+"""Keep what a person said yes to, and begin the family that it becomes while their login still stands.
+
+A code and a device's request both wait between the yes and the tokens: what was withdrawn meanwhile gives nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from ipaddress import ip_network
+from typing import Any, Final
+
+from watchword.codec.secrets import new_id
+from watchword.lifecycle.families import Families, Refreshed
+from watchword.lifecycle.oauth.terms import family_cnf
+from watchword.lifecycle.values import networks_of, rate_of
+from watchword.lifecycle.verbs import Lifecycle
+from watchword.model.credential import Credential, Kind
+from watchword.model.ports import Clock, Records
+from watchword.model.reason import REVOKED
+from watchword.model.records import Swap
+from watchword.model.verdict import Constraints, Principal, Rejection
+from watchword.standing import standing
+
+__all__ = ["Approvals"]
+
+_TRIES: Final = 8
+_BY: Final = "service:watchword"
+
+
+class Approvals:
+    """Write down who approved, as JSON values, and turn that into a family."""
+
+    def __init__(self, records: Records, lifecycle: Lifecycle, families: Families, *, clock: Clock = time.time) -> None:
+        self._records = records
+        self._lifecycle = lifecycle
+        self._families = families
+        self._clock = clock
+
+    async def noted(self, who: Principal) -> dict[str, Any]:
+        """Return what is kept of who approves in a session: how they proved themselves, and their bounds."""
+        session = await self._records.credential(who.credential)
+        begun = {} if session is None else session.detail
+        limit = who.constraints.limit
+        return {
+            "subject": who.subject,
+            "session": who.credential,
+            "login": begun.get("login", ""),
+            "proved": dict(begun.get("proved", {})),
+            "factors": list(who.factors),
+            "authenticated_at": who.authenticated_at,
+            "networks": [str(network) for network in who.constraints.networks],
+            "limit": None if limit is None else str(limit),
+        }
+
+    async def begun(
+        self,
+        approved: Mapping[str, Any],
+        client: Credential,
+        scopes: frozenset[str],
+        cnf: Mapping[str, str] | None = None,
+        more: Mapping[str, Any] | None = None,
+    ) -> Refreshed | Rejection:
+        """Begin the client's family for who approved; none once their session has ended or they are disabled.
+
+        ``more`` goes into the family's detail. Of it ``consent`` is the id of the consent that must stand, too.
+        """
+        rests = {"session": Kind.SESSION} | ({"consent": Kind.CONSENT} if (more or {}).get("consent") else {})
+        grounds = {"session": str(approved["session"]), **(more or {})}
+        for name, kind in rests.items():
+            record = await self._records.credential(grounds[name])
+            refused = await standing(self._records, record, kind, self._clock())
+            if refused is not None:
+                return Rejection(refused.reason, f"the {name} of who approved", credential=client.id)
+        limit = None if approved["limit"] is None else rate_of(approved["limit"])
+        who = Principal(
+            subject=approved["subject"],
+            scheme="session",
+            credential=approved["login"],
+            scopes=scopes,
+            factors=tuple(approved["factors"]),
+            authenticated_at=approved["authenticated_at"],
+            constraints=Constraints(tuple(ip_network(text) for text in networks_of(approved["networks"])), limit),
+        )
+        name, lasting = client.detail["client_id"], family_cnf(client, cnf)
+        detail = {"client": name, "proved": approved["proved"], "session": approved["session"], **(more or {})}
+        if lasting is not None:
+            detail["cnf"] = dict(lasting)
+        refreshed = await self._families.start(who, by=name, id=new_id("fam_"), more=detail)
+        for name in rests:
+            if not await self._still_there(grounds[name]):
+                await self._lifecycle.revoke(refreshed.family.id, reason=f"its {name} ended meanwhile", by=_BY)
+                return Rejection(REVOKED, f"the {name} of who approved", credential=client.id)
+        return refreshed
+
+    async def _still_there(self, ground: str) -> bool:
+        """Return whether what a family rests on outlived its beginning.
+
+        Whoever ends a session or a consent lists families first. The family is there now: ended later, they find it or
+        lose to this write and look again; ended before, the record says so.
+        """
+        for _ in range(_TRIES):
+            record = await self._records.credential(ground)
+            if record is None or record.revoked_at is not None:
+                return False
+            if await self._records.write(Swap(record.changed())):
+                return True
+        return False

@@ -1,0 +1,1 @@
+"""Let devices ask people elsewhere (RFC 8628): the endpoint for devices, the page for people."""
