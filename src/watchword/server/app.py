@@ -33,7 +33,10 @@ from watchword.server.login.step_up import StepUpLogin
 from watchword.server.oauth.authentication import ClientDesk
 from watchword.server.oauth.authorize import Authorize
 from watchword.server.oauth.cross_origin import CrossOrigin
+from watchword.server.oauth.devices.endpoint import DeviceEndpoint
 from watchword.server.oauth.discovery import Discovery
+from watchword.server.oauth.introspect import Introspect
+from watchword.server.oauth.revoke import Revoke
 from watchword.server.oauth.token import TokenEndpoint
 from watchword.server.oauth.userinfo import Userinfo
 from watchword.server.pages.language import Spoken
@@ -96,6 +99,9 @@ class ServerApp:
             *Outside(entrance, login, settings, pages).routes(),
             *Authorize(watchword, pages).routes(),
             *TokenEndpoint(watchword, desk).routes(),
+            *DeviceEndpoint(watchword, desk, attempts).routes(),
+            *Introspect(watchword, desk).routes(),
+            *Revoke(watchword, desk).routes(),
             *Userinfo(watchword).routes(),
             *Discovery(watchword).routes(),
             *account_endpoints(watchword, settings, attempts, pages, self.post),
