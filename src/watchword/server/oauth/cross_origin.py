@@ -1,4 +1,4 @@
-"""Let scripts of other sites use what needs no cookie: applications that run in a browser (the Fetch standard, CORS)."""
+"""Let scripts of other sites use what needs no cookie: applications in a browser (CORS, the Fetch standard)."""
 
 from __future__ import annotations
 
