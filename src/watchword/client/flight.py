@@ -7,14 +7,15 @@ from collections import deque
 from collections.abc import Generator, Mapping
 from concurrent.futures import Future
 from threading import Lock
-from typing import Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from watchword.client.transport import Auth, AuthenticationFailed, Call, Reply, Sending, Step, Steps
 
 __all__ = ["Renewal", "RenewingAuth", "Turn"]
 
 P = TypeVar("P")
-Renewal: TypeAlias = Generator[Call, Reply, P]
+Renewal: TypeAlias = Generator[Call | Future[None], Any, P]
+"""Steps of a flow's own, calls and tickets, that end in a proof; calls are sent their replies."""
 
 _UNANSWERED = 2  # attempts without an answer that one request sits through before it gives up
 
@@ -75,7 +76,7 @@ class RenewingAuth(Auth, Generic[P]):
 
     @abstractmethod
     def renew(self) -> Renewal[P]:
-        """Yield calls and return a new proof. Raises AuthenticationFailed."""
+        """Yield calls and tickets, and return a new proof. Raises AuthenticationFailed."""
 
     @abstractmethod
     def attach(self, proof: P, sending: Sending) -> Mapping[str, str]:
@@ -88,7 +89,7 @@ class RenewingAuth(Auth, Generic[P]):
         """Attach the proof; after a 401 renew it and send once more, when the body can be sent twice."""
         proof = self.current()
         if proof is None:
-            proof = yield from self._renewed()
+            proof = yield from self.renewed()
         reply = yield self.attach(proof, sending)
         assert reply is not None  # noqa: S101 - drivers answer each sending
         self.saw(proof, reply)
@@ -98,12 +99,13 @@ class RenewingAuth(Auth, Generic[P]):
             self._proof = None
         if sending.body is None:
             return
-        proof = yield from self._renewed()
+        proof = yield from self.renewed()
         reply = yield self.attach(proof, sending)
         if reply is not None:
             self.saw(proof, reply)
 
-    def _renewed(self) -> Generator[Step, Reply | None, P]:
+    def renewed(self) -> Generator[Step, Reply | None, P]:
+        """Wait for this request's turn, then return the proof that another has renewed meanwhile, or renew it."""
         refusal, unanswered = self._refusal, self._unanswered
         ticket = self._turn.ticket()
         try:

@@ -111,6 +111,8 @@ def _reply(response: Any, body: bytes = b"") -> Reply:
         date=response.headers.get("date", ""),
         cookies=tuple((origin, text) for text in cookies),
         body=body,
+        challenge=response.headers.get("www-authenticate", ""),
+        nonce=response.headers.get("dpop-nonce", ""),
     )
 
 

@@ -89,6 +89,7 @@ class Reply:
     """Answer a step. ``refused`` is a 401 from where the request was sent to, not from behind a redirect.
 
     ``body`` is read for the flow's own calls only; ``cookies`` are (origin, Set-Cookie) pairs, oldest first.
+    ``challenge`` is WWW-Authenticate (several joined by commas) and ``nonce`` DPoP-Nonce, from that same place.
     """
 
     status: int
@@ -96,6 +97,8 @@ class Reply:
     date: str = ""
     cookies: tuple[tuple[Origin, str], ...] = field(default=(), repr=False)
     body: bytes = field(default=b"", repr=False)
+    challenge: str = ""
+    nonce: str = ""
 
 
 Step: TypeAlias = "Mapping[str, str] | Call | Future[None]"
@@ -256,6 +259,7 @@ def _reply(response: Any, request: Any, body: bytes = b"") -> Reply:
     """Read a response to ``request``, or to a call of the flow's own, whose redirects may have set cookies too."""
     answers = [response] if request is not None else [*response.history, response]
     status = response.status_code
+    here = response.request is request if request is not None else len(answers) == 1
     if len({origin_of(str(answer.request.url)) for answer in answers}) > 1:  # what another place says proves nobody
         status, body = answers[0].status_code, b""
     return Reply(
@@ -268,4 +272,6 @@ def _reply(response: Any, request: Any, body: bytes = b"") -> Reply:
             for text in answer.headers.get_list("set-cookie")
         ),
         body=body,
+        challenge=response.headers.get("www-authenticate", "") if here else "",
+        nonce=response.headers.get("dpop-nonce", "") if here else "",
     )

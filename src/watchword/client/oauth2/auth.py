@@ -1,66 +1,330 @@
-"""Fetch tokens by OAuth 2 client credentials, and keep them until they end."""
+"""Get tokens by OAuth 2, keep them fresh, and carry them."""
 
 from __future__ import annotations
 
+import hashlib
 import time
-from collections.abc import Mapping
-from urllib.parse import quote_plus, urlencode
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import replace
+from typing import Any, Final, TypedDict, Unpack
 
 from watchword.client.flight import Renewal, RenewingAuth
-from watchword.client.tokens import Token, failure, json_object, token_of
-from watchword.client.transport import Call, Sending, origin_of
-from watchword.codec.fields import render_basic
+from watchword.client.oauth2.asking import Ask, ClientCredentials, Flow, pause, refreshed
+from watchword.client.oauth2.challenges import said_of
+from watchword.client.oauth2.code import AuthorizationCode, show_in_browser
+from watchword.client.oauth2.device import DeviceAuthorization, Prompt, show_on_stderr
+from watchword.client.oauth2.discovery import resource_found, server_found, url_of
+from watchword.client.oauth2.dpop import DpopKey
+from watchword.client.oauth2.endpoint import Desk
+from watchword.client.oauth2.granted import Granted, granted_of, kept_of, to_keep
+from watchword.client.oauth2.identity import client_of
+from watchword.client.oauth2.keeping import Keep
+from watchword.client.oauth2.metadata import Server, usable_issuer
+from watchword.client.tokens import failure, json_object
+from watchword.client.transport import AuthenticationFailed, Reply, Sending, Step, Steps, origin_of
 
-__all__ = ["OAuth2Auth"]
+__all__ = ["OAuth2Auth", "Options"]
+
+_LATER: Final = 5.0  # seconds until a refresh is tried again that met a busy server
+_BUSY: Final = frozenset({429, 502, 503, 504})
+_PATIENCE: Final = 330.0  # seconds to wait for another process that holds the lock: it may be logging a person in
+_LOCK_EVERY: Final = 0.1  # seconds
+_RENEW, _NONCE, _STEP_UP = "renew", "nonce", "step-up"
 
 
-class OAuth2Auth(RenewingAuth[Token]):
-    """Prove a machine by a token of the client credentials grant (RFC 6749 section 4.4).
+class Options(TypedDict, total=False):
+    """Name what every way of getting a token takes; ``OAuth2Auth`` says what each is."""
 
-    The client proves itself by Basic, id and secret form-encoded (section 2.3.1). ``scope`` is space-separated,
-    ``resource`` the API that the token is for (RFC 8707). ``origin`` (a URL) keeps the token from requests to anywhere
-    else. A 401 fetches a new token once. Raises AuthenticationFailed when the token endpoint refuses.
+    issuer: str | None
+    resource: str | None
+    origin: str | None
+    private_key: str | bytes | None
+    kid: str | None
+    mtls: bool
+    dpop: bool
+    keep: Keep | None
+
+
+class OAuth2Auth(RenewingAuth[Granted]):
+    """Prove the caller by an OAuth 2 access token: fetched, refreshed before it ends, and fetched anew after a 401.
+
+    As it stands it is the client credentials grant (RFC 6749 section 4.4) at ``token_url``; ``client_credentials``,
+    ``code`` and ``device`` find the server by themselves. ``scope`` is space-separated.
+
+    ``issuer``: the authorization server; its metadata (RFC 8414) say where everything is. Without it, the first 401 of
+    the API does (RFC 9728), for clients that have no secret to give away, and tokens go to that API alone.
+    ``resource``: the API that the token is for (RFC 8707). ``origin`` (a URL) keeps the token from requests to anywhere
+    else. ``client_secret``, ``private_key`` (PEM; RFC 7523) or ``mtls`` (the connection's certificate; RFC 8705) prove
+    the client; none of them is a public one. ``kid`` names the key. ``dpop`` binds tokens to a key of this object's own
+    (RFC 9449), so that a stolen one is useless. ``keep`` keeps tokens between processes.
+
+    A 403 for want of scope, or a 401 for want of a stronger login, asks for that once. Raises AuthenticationFailed when
+    no token can be had, ValueError for arguments that make no sense.
     """
 
     def __init__(
         self,
-        token_url: str,
+        token_url: str | None,
         client_id: str,
-        client_secret: str,
+        client_secret: str | None = None,
         scope: str | None = None,
         *,
+        flow: Flow | None = None,
+        issuer: str | None = None,
         resource: str | None = None,
         origin: str | None = None,
+        private_key: str | bytes | None = None,
+        kid: str | None = None,
+        mtls: bool = False,
+        dpop: bool = False,
+        keep: Keep | None = None,
     ) -> None:
         super().__init__(origin)
-        origin_of(token_url)
-        form = {"grant_type": "client_credentials", "scope": scope, "resource": resource}
-        basic = render_basic(quote_plus(client_id), quote_plus(client_secret))
-        self._call = Call(
-            "POST",
-            token_url,
-            {
-                "Authorization": basic.decode("ascii"),
-                "Content-Type": "application/x-www-form-urlencoded",
-                "Accept": "application/json",
-            },
-            urlencode({name: value for name, value in form.items() if value is not None}).encode(),
-        )
+        client = client_of(client_id, client_secret, private_key, kid, mtls)
+        self._flow: Flow = ClientCredentials() if flow is None else flow
+        self._issuer = issuer
+        self._server = _server(token_url, issuer, self._flow)
+        if issuer is None and self._server is None and client_secret:
+            raise ValueError("a secret goes to a server that you name: say issuer, or token_url")
+        self._ask = Ask(frozenset((scope or "").split()), resource)
+        self._desk = Desk(client)
+        self._dpop = dpop
+        self._keep = keep
+        self._purpose = _purpose(issuer or token_url or origin, client_id, scope, resource, dpop, self._flow)
+        self._refresh = ""
+        self._spent = ""  # the access token that was refused: one that is kept may be that very one
+        self._wanted: Ask | None = None  # what a step-up asks for, until it is granted
+        self._denied: set[frozenset[str]] = set()
 
-    def current(self) -> Token | None:
+    @classmethod
+    def client_credentials(
+        cls, client_id: str, client_secret: str | None = None, scope: str | None = None, **options: Unpack[Options]
+    ) -> OAuth2Auth:
+        """Act as the client itself, with nobody's help."""
+        return cls(None, client_id, client_secret, scope, **options)
+
+    @classmethod
+    def code(
+        cls,
+        client_id: str,
+        client_secret: str | None = None,
+        scope: str | None = None,
+        *,
+        path: str = "/callback",
+        port: int = 0,
+        seconds: float = 300.0,
+        show: Callable[[str], None] = show_in_browser,
+        **options: Unpack[Options],
+    ) -> OAuth2Auth:
+        """Act for a person, who logs in by a browser on this machine: see AuthorizationCode."""
+        flow = AuthorizationCode(path, port, seconds, show)
+        return cls(None, client_id, client_secret, scope, flow=flow, **options)
+
+    @classmethod
+    def device(
+        cls,
+        client_id: str,
+        client_secret: str | None = None,
+        scope: str | None = None,
+        *,
+        show: Callable[[Prompt], None] = show_on_stderr,
+        **options: Unpack[Options],
+    ) -> OAuth2Auth:
+        """Act for a person, who logs in on another device: see DeviceAuthorization."""
+        return cls(None, client_id, client_secret, scope, flow=DeviceAuthorization(show), **options)
+
+    # --- requests -----------------------------------------------------------------------------------------------------
+
+    def current(self) -> Granted | None:
         """Return the token until shortly before it ends."""
         token = self._proof
         return token if token is not None and time.monotonic() < token.renew_at else None
 
-    def attach(self, proof: Token, sending: Sending) -> Mapping[str, str]:
-        """Carry the token as RFC 6750 section 2.1 says."""
-        return {"Authorization": f"Bearer {proof.access}"}
+    def attach(self, proof: Granted, sending: Sending) -> Mapping[str, str]:
+        """Carry the token as RFC 6750 section 2.1 says, a bound one as RFC 9449 section 7.1."""
+        if not proof.bound:
+            return {"Authorization": f"Bearer {proof.access}"}
+        fields = self._desk.proof(sending.method, url_of(sending), proof.access)
+        return {"Authorization": f"DPoP {proof.access}", **fields}
 
-    def renew(self) -> Renewal[Token]:
-        """Ask the token endpoint."""
+    def steps(self, sending: Sending) -> Steps:
+        """Attach the token; do what the answer asks for, each thing once, when the body can be sent twice."""
+        if self._server is None and self._issuer is None:
+            asked_for = yield from self._discovered(sending)
+            if not asked_for:
+                return
+        proof = self.current() or (yield from self.renewed())
+        left = {_RENEW, _NONCE, _STEP_UP}
+        while True:
+            reply = yield self.attach(proof, sending)
+            if reply is None:
+                return
+            known = self._desk.learn(sending.origin, reply)
+            again, wanted = self._consequence(proof, reply, known)
+            if again not in left or sending.body is None:
+                return
+            left.remove(again)
+            if wanted is not None:
+                proof = yield from self._stepped_up(proof, wanted)
+            elif again == _RENEW:
+                proof = yield from self.renewed()
+
+    def _consequence(self, proof: Granted, reply: Reply, new_nonce: bool) -> tuple[str, Ask | None]:
+        """Return what an answer asks for, "" for nothing, and for a step-up what to ask for then."""
+        if reply.status not in {401, 403}:
+            return "", None
+        said = said_of(reply.challenge)
+        error = said.get("error")
+        if reply.refused and proof.bound and error == "use_dpop_nonce":
+            return (_NONCE if new_nonce else ""), None
+        if reply.refused and error == "insufficient_user_authentication" and self._flow.interactive:
+            return _STEP_UP, replace(self._ask, login=_login_of(said))
+        if reply.refused:
+            if self._proof is proof:
+                self._proof, self._spent = None, proof.access
+            return _RENEW, None
+        scopes = frozenset(said.get("scope", "").split())
+        if error != "insufficient_scope" or not scopes - proof.scopes or scopes in self._denied:
+            return "", None
+        return _STEP_UP, replace(self._ask, scopes=self._ask.scopes | proof.scopes | scopes)
+
+    def _stepped_up(self, proof: Granted, wanted: Ask) -> Generator[Step, Reply | None, Granted]:
+        """Ask for more; where that is refused, what there was is good for as much as before."""
+        self._wanted = wanted
+        if self._proof is proof:
+            self._proof, self._spent = None, proof.access
+        try:
+            fresh = yield from self.renewed()
+        except AuthenticationFailed:
+            self._proof = self._proof or proof
+            self._denied.add(wanted.scopes - proof.scopes)
+            raise
+        finally:
+            self._wanted = None
+        if not wanted.scopes <= fresh.scopes:
+            self._denied.add(wanted.scopes - proof.scopes)
+        return fresh
+
+    def _discovered(self, sending: Sending) -> Generator[Step, Any, bool]:
+        """Find the server by the resource; return whether the request is still to be sent."""
+        said: Mapping[str, str] = {}
+        if sending.body is not None:
+            reply = yield {}
+            if not reply.refused:
+                return False
+            said = said_of(reply.challenge)
+        found = yield from resource_found(url_of(sending), said)
+        self._issuer = found.resource.issuer
+        self._origin = self._origin or sending.origin
+        ask = self._ask
+        scopes = ask.scopes or found.scopes or frozenset(found.resource.scopes)
+        self._ask = replace(ask, scopes=scopes, resource=ask.resource or found.resource.identifier)
+        return True
+
+    # --- tokens -------------------------------------------------------------------------------------------------------
+
+    def renew(self) -> Renewal[Granted]:
+        """Take a token that is kept, refresh, or ask anew; with the lock of ``keep``, so that one process does."""
+        keep = self._keep
+        if keep is None:
+            return (yield from self._fresh())
+        kept = self._kept(keep)
+        if kept is not None:
+            return kept
+        waited = time.monotonic()
+        while not keep.take():
+            if time.monotonic() - waited > _PATIENCE:
+                raise AuthenticationFailed("another process has been getting a token for minutes", type="timeout")
+            yield pause(_LOCK_EVERY)
+        try:
+            kept = self._kept(keep)
+            if kept is None:
+                kept = yield from self._fresh()
+                self._save(keep, kept)
+            return kept
+        finally:
+            keep.give_back()
+
+    def _kept(self, keep: Keep) -> Granted | None:
+        """Take over what is kept; return the token when it can be used as it is."""
+        found = kept_of(keep.load(), self._purpose, monotonic=time.monotonic(), now=time.time())
+        if found is None:
+            return None
+        granted, key = found
+        if granted.bound or key:
+            try:
+                self._desk.key = DpopKey.from_text(key)
+            except ValueError:
+                return None
+        self._refresh = granted.refresh
+        ask = self._wanted
+        fresh = granted.access != self._spent and time.monotonic() < granted.renew_at
+        return granted if fresh and (ask is None or (not ask.login and ask.scopes <= granted.scopes)) else None
+
+    def _save(self, keep: Keep, granted: Granted) -> None:
+        key = "" if self._desk.key is None else self._desk.key.to_text()
+        keep.save(to_keep(granted, self._purpose, key, monotonic=time.monotonic(), now=time.time()))
+
+    def _fresh(self) -> Renewal[Granted]:
+        server = self._server
+        if server is None:
+            assert self._issuer is not None  # noqa: S101 - steps() has found it
+            server = self._server = yield from server_found(self._issuer, mtls=self._desk.client.mtls)
+        if self._dpop and self._desk.key is None:
+            self._desk.key = DpopKey()
+        ask = self._wanted or self._ask
+        if self._refresh and self._wanted is None:
+            granted = yield from self._by_refresh(server, ask)
+            if granted is not None:
+                return granted
         asked = time.monotonic()
-        reply = yield self._call
-        token = token_of(json_object(reply), "access_token", asked) if reply.status == 200 else None
-        if token is None:
+        reply = yield from self._flow.granted(self._desk, server, ask)
+        return self._taken(reply, ask, asked if not self._flow.interactive else time.monotonic())
+
+    def _by_refresh(self, server: Server, ask: Ask) -> Renewal[Granted | None]:
+        """Return what the refresh token brings; None when it is good for nothing any more."""
+        asked, old = time.monotonic(), self._proof
+        reply = yield from refreshed(self._desk, server, ask, self._refresh)
+        if reply.status == 200:
+            return self._taken(reply, ask, asked)
+        if reply.status in _BUSY and old is not None and asked < old.ends_at:  # refused without being looked at
+            return replace(old, renew_at=min(asked + _LATER, old.ends_at))
+        if json_object(reply).get("error") != "invalid_grant":
+            raise failure("the token could not be refreshed", reply)
+        self._refresh = ""
+        return None
+
+    def _taken(self, reply: Reply, ask: Ask, asked: float) -> Granted:
+        granted = granted_of(json_object(reply), ask.scopes, asked) if reply.status == 200 else None
+        if granted is None:
             raise failure("the token endpoint refused", reply)
-        return token
+        if self._dpop and not granted.bound:
+            raise AuthenticationFailed("the server gave a token that is not bound to the key (DPoP)")
+        if granted.bound and not self._dpop:
+            raise AuthenticationFailed("the server gave a token that is bound to a key (DPoP): say dpop=True")
+        self._refresh = granted.refresh or self._refresh
+        if self._wanted is not None and ask.scopes <= granted.scopes:
+            self._ask = replace(ask, login={})
+        return replace(granted, refresh=self._refresh)
+
+
+def _server(token_url: str | None, issuer: str | None, flow: Flow) -> Server | None:
+    """Return what is known of the server from the start, None when its metadata have to say."""
+    if issuer is not None and not usable_issuer(issuer):
+        raise ValueError("an issuer is an https URL (http on this machine), without query and fragment")
+    if token_url is None:
+        return None
+    origin_of(token_url)
+    if flow.interactive:
+        raise ValueError("a person's login needs the issuer, not its token endpoint alone")
+    return Server(issuer or "", token_url)
+
+
+def _purpose(*parts: object) -> str:
+    return hashlib.sha256(repr([*parts[:-1], type(parts[-1]).__name__]).encode()).hexdigest()
+
+
+def _login_of(said: Mapping[str, str]) -> dict[str, str]:
+    """Return how the person must have logged in (RFC 9470 section 3), as fields of an authorization request."""
+    fields = {name: said[name] for name in ("acr_values", "max_age") if name in said}
+    return fields or {"prompt": "login"}

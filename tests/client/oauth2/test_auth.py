@@ -46,7 +46,7 @@ def test_a_token_is_kept_until_shortly_before_it_ends(
     start = time.monotonic()
     auth = client(server)
     for later, expected in ((0, "o1"), (3500, "o1"), (3575, "o2")):
-        monkeypatch.setattr("watchword.client.oauth2.time.monotonic", lambda later=later: start + later)
+        monkeypatch.setattr("watchword.client.oauth2.auth.time.monotonic", lambda later=later: start + later)
         assert caller.send(auth, "GET", f"{server.url}/whoami").json() == {"who": expected}
 
 
