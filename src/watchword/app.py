@@ -24,6 +24,9 @@ from watchword.keyring import Issuer, OwnKeys
 from watchword.lifecycle.burn import Burning
 from watchword.lifecycle.families import Families
 from watchword.lifecycle.mint import CA_SUBJECT, Workshop
+from watchword.lifecycle.oauth.openid.id_tokens import IdTokens
+from watchword.lifecycle.oauth.openid.person import Person
+from watchword.lifecycle.oauth.openid.subjects import Subjects
 from watchword.lifecycle.oauth.rules import OAuthRules
 from watchword.lifecycle.oauth.server import AuthorizationServer, House
 from watchword.lifecycle.outside.identities import Identities
@@ -222,6 +225,7 @@ class Watchword:
         self.tokens = Tokens(
             self.keys,
             self.store,
+            self._openid(),
             issuer=self.issuer,
             audience=self.audience,
             lifetime=access,
@@ -232,6 +236,11 @@ class Watchword:
         self.logins = Logins(self.store, self.lifecycle, self.families, *limits, self.watch.hurry, self.clock)
         self.sessions = Sessions(self.store, self.lifecycle, self.watch.hurry, self.clock)
         self.identities = Identities(self.store, told=self.watch.hurry, clock=self.clock)
+
+    def _openid(self) -> IdTokens:
+        subjects, person = Subjects(self.sealer.derive("pairwise")), Person(self.store, clock=self.clock)
+        provide = self.signing.provide
+        return IdTokens(self.keys, subjects, person, issuer=self.issuer, provide=provide, clock=self.clock)
 
     def _oauth_house(self) -> House:
         given = (self.store, self.lifecycle, self.families, self.tokens, self.issuer, self.audience, self.clock)

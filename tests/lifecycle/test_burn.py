@@ -107,8 +107,9 @@ def test_burning_can_be_left_to_others() -> None:
 async def test_an_id_token_in_a_url_breaks_nothing(opened: House) -> None:
     """What we sign without a jti was looked up by its jti: the answer was 503."""
     await opened.watchword.lifecycle.add_subject("user:alice", by="x")
-    started = await opened.watchword.families.start(WHO, by="x", more={"client": "cli_1"})
+    app = (await opened.issue(Kind.OAUTH_CLIENT)).credential
+    started = await opened.watchword.families.start(WHO, by="x", more={"client": app.id})
     tokens = opened.watchword.tokens
-    text = tokens.id_token(started.family, tokens.for_family(started.family))
+    text = await tokens.id_token(started.family, app, tokens.for_family(started.family))
     await send(opened, b"token=" + text.encode())
     assert not [event for event in await opened.events() if event.action == "revoke"]

@@ -6,20 +6,18 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
-from watchword.codec.oidc import half_hash
-from watchword.codec.secrets import digest, new_id, new_secret
+from watchword.codec.secrets import new_id, new_secret
 from watchword.keyring import OwnKeys
+from watchword.lifecycle.oauth.openid.id_tokens import IdTokens, proofs_of
+from watchword.lifecycle.oauth.openid.subjects import PAIRWISE
 from watchword.lifecycle.verbs import REMEMBERED
 from watchword.model.credential import Credential
 from watchword.model.ports import Clock, Ephemeral
 from watchword.verdicts import Revocations
 
-__all__ = ["OPAQUE", "AccessToken", "Terms", "Tokens", "opaque_place"]
-
-OPAQUE: Final = "at_"
-"""How access tokens begin that say nothing themselves."""
+__all__ = ["AccessToken", "Terms", "Tokens"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +52,6 @@ class Terms:
     ends_at: float | None = None
 
 
-def opaque_place(token: str | bytes) -> str:
-    """Return where the claims of an opaque access token are kept."""
-    return f"oauth-at:{digest(token).hex()}"
-
-
 class Tokens:
     """Sign with the active key. ``sid`` names the family or client, so that revoking that voids the token."""
 
@@ -66,6 +59,7 @@ class Tokens:
         self,
         keys: OwnKeys,
         ephemeral: Ephemeral,
+        openid: IdTokens,
         *,
         issuer: str,
         audience: str,
@@ -81,6 +75,7 @@ class Tokens:
             raise ValueError(f"an access token lives 1 to {REMEMBERED} seconds, not {lifetime}")
         self._keys = keys
         self._ephemeral = ephemeral
+        self.openid = openid
         self._issuer = issuer
         self._audience = audience
         self._lifetime = lifetime
@@ -98,19 +93,9 @@ class Tokens:
         claims = {"client_id": family.detail["client"], **_proved_when(family)}
         return await self._give(family, client, terms, claims, family.expires_at)
 
-    def id_token(self, family: Credential, access: AccessToken, nonce: str = "") -> str:
-        """Sign an id_token (OpenID Connect Core 1.0 section 2): who logged in, when, how, and for which client."""
-        now, key = int(self._clock()), self._keys.signing_key()
-        claims: dict[str, Any] = {
-            "iss": self._issuer,
-            "sub": family.subject,
-            "aud": family.detail["client"],
-            "iat": now,
-            "exp": now + access.expires_in,
-            "at_hash": half_hash(access.text, key.algorithm),
-            **_proved(family),
-        }
-        return key.sign({**claims, "nonce": nonce} if nonce else claims)
+    async def id_token(self, family: Credential, client: Credential, access: AccessToken, nonce: str = "") -> str:
+        """Sign an id_token beside an access token (OpenID Connect Core 1.0 section 2)."""
+        return await self.openid.issue(family, client, access.text, access.expires_in, nonce)
 
     async def for_client(self, client: Credential, terms: Terms) -> AccessToken:
         """Give an access token to an OAuth client acting for itself (RFC 9068 section 2.2)."""
@@ -132,7 +117,8 @@ class Tokens:
         lifetime = client.detail.get("access_lifetime") or self._lifetime
         claims, lifetime = self._claims(source, terms.scopes, claims, min(ends, default=None), lifetime)
         bound = "jkt" in claims.get("cnf", ())
-        if client.detail.get("token_format") != "opaque":
+        # What a pairwise client could read in a token is the very name that it must not know (Core section 8).
+        if client.detail.get("token_format") != "opaque" and client.detail.get("subject_type") != PAIRWISE:
             return AccessToken(self._keys.signing_key().sign(claims, "at+jwt"), lifetime, terms.scopes, bound)
         text = new_secret(OPAQUE)
         await self._ephemeral.put(opaque_place(text), json.dumps(claims).encode(), claims["exp"])
@@ -162,15 +148,9 @@ class Tokens:
         return claims, lifetime
 
 
-def _proved(family: Credential) -> dict[str, Any]:
-    factors = list(family.detail["factors"])
-    acr = "aal2" if "mfa" in factors else "aal1"
-    return {"amr": factors, "acr": acr, "auth_time": int(family.detail["authenticated_at"])}
-
-
 def _proved_when(family: Credential) -> dict[str, Any]:
     """Return how the person proved themselves, when each factor, and what the token is bound to, if anything."""
-    claims = _proved(family)
+    claims = proofs_of(family)
     for name in ("proved", "cnf"):
         if family.detail.get(name):
             claims[name] = dict(family.detail[name])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from watchword.codec.strict import json_object
 
-__all__ = ["CLAIM_SCOPES", "LEVELS", "NO_CLAIMS", "ClaimsAsked", "claims_asked", "claims_kept"]
+__all__ = ["CLAIM_SCOPES", "LEVELS", "NO_CLAIMS", "ClaimsAsked", "claims_asked", "claims_of"]
 
 CLAIM_SCOPES: Final[Mapping[str, str]] = {
     **dict.fromkeys(("name", "preferred_username", "locale", "updated_at"), "profile"),
@@ -43,11 +43,6 @@ class ClaimsAsked:
         """Return the scopes that would have asked for the same: what a person is asked to let be told."""
         return frozenset(CLAIM_SCOPES[name] for name in self.userinfo | self.id_token)
 
-    def kept(self) -> dict[str, list[str]]:
-        """Return what a grant remembers, as JSON values; {} for nothing."""
-        named = {"userinfo": sorted(self.userinfo), "id_token": sorted(self.id_token)}
-        return {member: names for member, names in named.items() if names}
-
 
 NO_CLAIMS: Final = ClaimsAsked()
 """What a request without the parameter asks for."""
@@ -58,9 +53,14 @@ def claims_asked(text: str) -> ClaimsAsked | None:
 
     Members and claims that are not known are passed over (Core section 5.5). Bounded to 4,096 characters and 64 claims.
     """
-    asked = json_object(text.encode()) if len(text) <= _LONGEST else None
+    asked = json_object(text.encode("utf-8", "replace")) if len(text) <= _LONGEST else None
+    return None if asked is None else claims_of(asked)
+
+
+def claims_of(asked: Mapping[str, Any] | None) -> ClaimsAsked | None:
+    """Return what the parameter's JSON object asks for, as ``claims_asked``; None stands for no parameter."""
     if asked is None:
-        return None
+        return NO_CLAIMS
     userinfo, id_token = (_member(asked.get(name, {})) for name in ("userinfo", "id_token"))
     if userinfo is None or id_token is None:
         return None
@@ -74,11 +74,6 @@ def claims_asked(text: str) -> ClaimsAsked | None:
         strong=levels is not None and "aal2" in levels and "aal1" not in levels,
         unmet=essential and levels is not None and levels.isdisjoint(LEVELS),
     )
-
-
-def claims_kept(value: object) -> Mapping[str, Iterable[str]]:
-    """Return what ``ClaimsAsked.kept`` gave, from where it was kept."""
-    return value if isinstance(value, Mapping) else {}
 
 
 def _member(value: object) -> dict[str, Any] | None:

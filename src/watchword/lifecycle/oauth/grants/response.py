@@ -31,5 +31,5 @@ async def family_response(
     if "refresh_token" in client.detail.get("grants", ()):
         answer["refresh_token"] = refreshed.token
     if "openid" in terms.scopes:
-        answer["id_token"] = tokens.id_token(family, access, nonce)
+        answer["id_token"] = await tokens.id_token(family, client, access, nonce)
     return answer
