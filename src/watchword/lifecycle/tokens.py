@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from watchword.bearer import OPAQUE, opaque_place
 from watchword.codec.secrets import new_id, new_secret
 from watchword.keyring import OwnKeys
 from watchword.lifecycle.oauth.openid.id_tokens import IdTokens, proofs_of
