@@ -24,6 +24,7 @@ from watchword.lifecycle.values import networks_of, rate_of
 from watchword.model.ports import Clock, Ephemeral, Guard, Meter, Passwords, Records, Scheme
 from watchword.model.verdict import Rate
 from watchword.policy import Compiled
+from watchword.possession import Possession
 from watchword.routes import Rule
 from watchword.schemes.api_key import ApiKey
 from watchword.schemes.basic import Basic, Guesses, PasswordCheck
@@ -61,6 +62,12 @@ class Parts:
     client_subject: str | None = None
     plaintext_passwords: bool = False
     guesses: Guesses | None = None
+    dpop_nonces: bool = False
+
+    def possession(self) -> Possession:
+        """Return the check of DPoP proofs that the token endpoint and APIs share."""
+        key = self.sealer.derive("dpop-nonce")
+        return Possession(self.ephemeral, key, clock=self.clock, nonces=self.dpop_nonces, issuer=self.issuer)
 
     def password_check(self) -> PasswordCheck:
         """Return the check of name and password that Basic and the login share."""
@@ -123,6 +130,8 @@ def _oauth2(parts: Parts, *, alone: bool = False) -> OAuth2:
         parts.revocations,
         alone=alone,
         introspections=parts.introspection,
+        ephemeral=parts.ephemeral,
+        possession=parts.possession(),
         token_url=f"{parts.issuer}/oauth/token",
         issuer=parts.issuer,
         audience=parts.audience,

@@ -1,4 +1,4 @@
-"""Judge Bearer tokens for every scheme that takes them: our own issuer's and outside ones' (RFC 6750, RFC 8725)."""
+"""Judge access tokens for every scheme that takes them: our own issuer's and outside ones' (RFC 6750, 8725, 9449)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias
 
 from watchword.codec.claims import bounds, factors, moment, refusal, scopes, unconfirmed
 from watchword.codec.jose import Header, Token, VerificationKey, open_token, peek
+from watchword.codec.secrets import digest
 from watchword.keyring import Issuer, OwnKeys
 from watchword.model.ports import Clock, Soon
 from watchword.model.reason import BAD_CLAIMS, BAD_TYPE, REVOKED, UNKNOWN_KEY, WRONG_ISSUER, Reason
@@ -17,10 +18,24 @@ from watchword.model.request import Request
 from watchword.model.verdict import NO_CONSTRAINTS, Challenge, Constraints, Principal, Rejection
 from watchword.verdicts import Revocations, Verdicts
 
-__all__ = ["ACCESS_TOKEN", "TTL", "BearerToken", "Outcome", "Trust", "bearer_token"]
+__all__ = [
+    "ACCESS_TOKEN",
+    "OPAQUE",
+    "TTL",
+    "BearerToken",
+    "BoundToken",
+    "Outcome",
+    "Trust",
+    "bearer_token",
+    "bound_token",
+    "opaque_place",
+]
 
 ACCESS_TOKEN: Final = "at+jwt"  # noqa: S105 - a media type
 """What ``typ`` names in an OAuth access token (RFC 9068 section 2.1)."""
+
+OPAQUE: Final = "at_"
+"""How access tokens of our own begin that say nothing themselves."""
 
 TTL: Final = 60.0
 """Seconds that a verdict is believed at most."""
@@ -37,6 +52,21 @@ class BearerToken:
 
     token: bytes = field(repr=False)
     header: Header | None
+
+
+@dataclass(slots=True)
+class BoundToken(BearerToken):
+    """Hold one that came as ``DPoP``, so that its bearer must prove possession of a key (RFC 9449 section 7.1).
+
+    ``jose`` is its header, where it is a JWS. ``header`` is None: who looks at Bearer tokens only finds nothing here.
+    """
+
+    jose: Header | None = None
+
+
+def opaque_place(token: str | bytes) -> str:
+    """Return where the claims of an opaque access token of our own are kept."""
+    return f"oauth-at:{digest(token).hex()}"
 
 
 def bearer_token(request: Request) -> BearerToken | Rejection | None:
@@ -56,6 +86,18 @@ def bearer_token(request: Request) -> BearerToken | Rejection | None:
         if isinstance(header, Reason):
             return Rejection(header)
     return BearerToken(token, header)
+
+
+def bound_token(request: Request) -> BoundToken | Rejection | None:
+    """Return the token of ``Authorization: DPoP`` (RFC 9449 section 7.1), None where there is none."""
+    value = request.fields.get(b"authorization")
+    if value is None or value[:5].lower() != b"dpop ":
+        return None
+    token = value[5:].strip(b" ")
+    header = peek(token)
+    if isinstance(header, Header):
+        return BoundToken(token, None, header)
+    return Rejection(header) if token.count(b".") in _DOTS else BoundToken(token, None)
 
 
 class Trust:
@@ -105,17 +147,22 @@ class Trust:
         request: Request,
         fits: Callable[[Header, Issuer | None], bool],
         judge: Callable[[Token, Issuer | None, VerificationKey | None], Outcome],
+        *,
+        confirmed: bool = False,
     ) -> Soon[Outcome]:
         """Open the token, find its issuer (None is us) and key, and let ``judge`` do the rest.
 
-        ``fits`` says whether that issuer's tokens may be of such a type. Raise Unavailable when keys cannot be had.
+        ``fits`` says whether that issuer's tokens may be of such a type. ``confirmed``: what the token is bound to is
+        looked at by the caller. Raise Unavailable when keys cannot be had.
         """
         assert found.header is not None  # noqa: S101 - the scheme has looked
         token = open_token(found.token, found.header)
         if isinstance(token, Reason):
             return Rejection(token)
-        if "cnf" in token.claims and (reason := unconfirmed(token.claims["cnf"], request.peer.certificate)) is not None:
-            return Rejection(reason)
+        if "cnf" in token.claims and not confirmed:
+            unbound = unconfirmed(token.claims["cnf"], request.peer.certificate)
+            if unbound is not None:
+                return Rejection(unbound)
         iss = token.claims.get("iss")
         if self._own is not None and iss == self._issuer:
             if not fits(token.header, None):
@@ -136,8 +183,12 @@ class Trust:
     ) -> Reason | None:
         """Return why signature or claims do not hold; ``required`` are the claims that must be there."""
         reason = UNKNOWN_KEY if key is None else token.refusal(key)
-        return reason or refusal(
-            token.claims,
+        return reason or self.claims_refusal(token.claims, issuer, required)
+
+    def claims_refusal(self, claims: Mapping[str, Any], issuer: Issuer | None, required: Set[str]) -> Reason | None:
+        """Return why claims that are known to be the issuer's (None is us) do not hold here and now."""
+        return refusal(
+            claims,
             issuer=issuer.iss if issuer else self._issuer,
             audience=issuer.audience if issuer and not self._alone else self._audience,
             now=self._clock(),
@@ -146,17 +197,38 @@ class Trust:
             confirmed=True,
         )
 
-    def proved(self, token: Token, lookup: bytes, issuer: Issuer | None, credential: str, actor: str | None) -> Outcome:
+    def proved(
+        self,
+        token: Token,
+        lookup: bytes,
+        issuer: Issuer | None,
+        credential: str,
+        actor: str | None,
+        *,
+        keep: bool = False,
+    ) -> Outcome:
         """Return whom a token of which nothing is refused proves, and remember it by ``lookup``."""
-        claims, now = token.claims, self._clock()
-        until = min(claims["exp"], now + TTL)
+        claims = token.claims
         if issuer is not None:
-            subject = issuer.subject_of(claims)
-            return self.accepted(claims, lookup, subject, credential, until, NO_CONSTRAINTS, actor)
+            until, subject = min(claims["exp"], self._clock() + TTL), issuer.subject_of(claims)
+            return self.accepted(claims, lookup, subject, credential, until, NO_CONSTRAINTS, actor, keep=keep)
+        end = self._own.ends_at(token.header.kid or "") if self._own is not None else float("inf")
+        return self.own(claims, lookup, credential, actor, end=end, keep=keep)
+
+    def own(
+        self,
+        claims: dict[str, Any],
+        lookup: bytes,
+        credential: str,
+        actor: str | None,
+        *,
+        end: float = float("inf"),
+        keep: bool = False,
+    ) -> Outcome:
+        """Return whom claims of our own prove, of which nothing is refused; believe it until ``end`` at the latest."""
         subject = claims["sub"] if claims["sub"].startswith(_SUBJECTS) else None
-        if self._own is not None:
-            until = min(until, self._own.ends_at(token.header.kid or ""))
-        return self.accepted(claims, lookup, subject, credential, until, bounds(claims), actor)
+        until = min(claims["exp"], self._clock() + TTL, end)
+        return self.accepted(claims, lookup, subject, credential, until, bounds(claims), actor, keep=keep)
 
     def accepted(
         self,
@@ -167,8 +239,13 @@ class Trust:
         until: float,
         bound: Constraints | None = NO_CONSTRAINTS,
         actor: str | None = None,
+        *,
+        keep: bool = False,
     ) -> Outcome:
-        """Return the principal that judged claims make, unless they were taken back; remember it until ``until``."""
+        """Return the principal that judged claims make, unless they were taken back; remember it until ``until``.
+
+        A bound token's is only remembered where ``keep`` says that every use of it is confirmed anew.
+        """
         granted, amr = scopes(claims), factors(claims)
         jti, issued_at, client = claims.get("jti", ""), claims.get("iat", 0), claims.get("client_id", "")
         authenticated_at = moment(claims.get("auth_time", issued_at))
@@ -180,7 +257,7 @@ class Trust:
             return Rejection(REVOKED, credential=credential)
         since, said = int(authenticated_at), MappingProxyType(claims)
         principal = Principal(subject, self._scheme, credential, granted, amr, since, said, actor, bound)
-        if "cnf" not in claims:  # the same token over another connection proves nothing
+        if keep or "cnf" not in claims:  # the same token over another connection proves nothing
             tags = (f"token:{jti}", f"subject:client:{client}") if client else (f"token:{jti}",)
             self.verdicts.put(lookup, principal, until, self._clock(), tags=tags)
         return principal

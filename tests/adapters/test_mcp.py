@@ -90,7 +90,7 @@ class Bench:
         ):
             result = await mcp.call_tool(tool, arguments)
             assert not result.is_error, result
-            return str(getattr(result.content[0], "text"))
+            return str(result.content[0].text)
 
 
 @asynccontextmanager
@@ -107,7 +107,7 @@ def run(play: Coroutine[Any, Any, None]) -> None:
 
 
 def parameters(response: httpx2.Response) -> dict[str, str]:
-    scheme, _, rest = response.headers["www-authenticate"].partition(" ")
+    scheme, _, rest = response.headers.get_list("www-authenticate")[0].partition(" ")  # DPoP is the other one
     assert scheme == "Bearer"
     return dict(part.split("=", 1) for part in rest.replace('"', "").split(", "))
 

@@ -46,7 +46,6 @@ def test_a_thumbprint_is_compared_whole(value: str) -> None:
         {},
         [],
         THUMBPRINT,
-        {"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"},
         {"x5t#S256": THUMBPRINT, "jkt": "x"},
         {"x5t#S256": [THUMBPRINT]},
         {"x5t": THUMBPRINT},
@@ -55,6 +54,17 @@ def test_a_thumbprint_is_compared_whole(value: str) -> None:
 )
 def test_a_confirmation_that_nobody_looks_at_is_not_passed_over(cnf: Any) -> None:
     assert unconfirmed(cnf, CERTIFICATE) is BAD_TYPE
+
+
+JKT = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"  # RFC 9449 section 6.1
+
+
+def test_rfc_9449_section_6_1_only_the_proved_key_confirms() -> None:
+    assert unconfirmed({"jkt": JKT}, None, JKT) is None
+    for proved in ("", JKT[:-1], JKT + "=", JKT.lower(), "x" * 43):
+        assert unconfirmed({"jkt": JKT}, CERTIFICATE, proved) is UNCONFIRMED
+    assert unconfirmed({"jkt": ""}, CERTIFICATE, "") is UNCONFIRMED
+    assert unconfirmed({"x5t#S256": THUMBPRINT}, None, THUMBPRINT) is UNCONFIRMED
 
 
 @given(st.binary(max_size=100), st.binary(max_size=100))

@@ -154,9 +154,10 @@ def test_an_id_token_is_no_access_token(place: Entry) -> None:
 
 
 def test_a_token_bound_to_a_key_is_no_bearer_token(place: Entry) -> None:
-    for cnf in ({"jkt": "x"}, {"x5t#S256": "x", "jkt": "x"}, {}, None):
+    for cnf in ({"kid": "x"}, {"x5t#S256": "x", "jkt": "x"}, {}, None):
         refused(place, place.token(cnf=cnf), why.BAD_TYPE)
-    refused(place, place.token(cnf={"x5t#S256": "x"}), why.UNCONFIRMED)
+    for member in ("jkt", "x5t#S256"):  # MUST 17
+        refused(place, place.token(cnf={member: "x"}), why.UNCONFIRMED)
 
 
 def test_a_token_bound_to_a_certificate_passes_over_its_connection_alone(place: Entry) -> None:

@@ -92,13 +92,11 @@ class Compiled:
         merged: dict[str, Challenge] = {}
         for scheme in self._schemes.values():
             unseen = request is not None and scheme.read(request) is None
-            challenge = scheme.challenge(None if unseen else rejection)
-            if challenge is None:
-                continue
-            if unseen or rejection is None or rejection.reason == NO_CREDENTIAL:
-                challenge = Challenge(challenge.scheme, _without_error(challenge.parameters))
-            key = challenge.scheme.lower()  # RFC 9110 section 11.1: case-insensitive
-            merged[key] = _united(merged[key], challenge) if key in merged else challenge
+            silent = unseen or rejection is None or rejection.reason == NO_CREDENTIAL
+            for challenge in _asked(scheme, None if unseen else rejection, request):
+                shown = Challenge(challenge.scheme, _without_error(challenge.parameters)) if silent else challenge
+                key = shown.scheme.lower()  # RFC 9110 section 11.1: case-insensitive
+                merged[key] = _united(merged[key], shown) if key in merged else shown
         return tuple(merged.values())
 
     def describe(self, scopes: Sequence[str] = ()) -> list[dict[str, list[str]]]:
@@ -179,6 +177,15 @@ def _spelled_out(policy: Policy) -> list[Policy]:
             return [policy]
         case Public():
             return []
+
+
+def _asked(scheme: Scheme[Any], rejection: Rejection | None, request: Request | None) -> tuple[Challenge, ...]:
+    """Return how a scheme asks: by several HTTP authentication schemes, if it has ``challenges``."""
+    several = getattr(scheme, "challenges", None)
+    if several is not None:
+        return tuple(several(rejection, request))
+    one = scheme.challenge(rejection)
+    return () if one is None else (one,)
 
 
 def _without_error(parameters: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final
 
 from watchword.bearer import ACCESS_TOKEN, BearerToken, Outcome, Trust, bearer_token
 from watchword.codec.claims import is_name, outside_name
@@ -52,7 +52,7 @@ class Jwt:
 
         ``leeway`` (seconds) excuses a clock ahead of ours in ``nbf`` and ``iat``; an expiry is never stretched.
         """
-        given = {"issuer": issuer, "audience": audience, "realm": realm}
+        given: dict[str, Any] = {"issuer": issuer, "audience": audience, "realm": realm}
         self._trust = Trust(self.name, own, issuers, verdicts, revocations, leeway=leeway, clock=clock, **given)
         self._proved = self._trust.verdicts.find
         self._clock = clock
