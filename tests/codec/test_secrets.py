@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from watchword.codec.secrets import (
     Sealer,
     SealingError,
+    _random,
     derived_secret,
     digest,
     new_id,
@@ -48,6 +49,13 @@ def test_none_comes_twice_and_every_character_comes() -> None:
     assert len(set(secrets)) == 3000
     assert set("".join(secret[:30] for secret in secrets)) == set(ALPHABET)
     assert len({new_id("") for _ in range(3000)}) == 3000
+
+
+def test_no_character_is_likelier_than_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("watchword.codec.secrets.os.urandom", lambda size: bytes(range(256)))
+    drawn = _random(248)
+    assert {drawn.count(letter) for letter in ALPHABET} == {4}  # and eight bytes of 256 stood for none
+    assert len(_random(249)) == 249
 
 
 def test_only_whole_secrets_of_the_prefix_are_well_formed() -> None:

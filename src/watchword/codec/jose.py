@@ -260,8 +260,11 @@ class SigningKey:
         return (signed + b"." + to_base64url(self._sign(signed, self._wrapped))).decode("ascii")
 
 
+_ENCODE: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+
 def _dump(value: Mapping[str, Any]) -> bytes:
-    return json.dumps(dict(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    return _ENCODE(dict(value)).encode()
 
 
 # --- tokens -----------------------------------------------------------------------------------------------------------

@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 __all__ = ["Sealer", "SealingError", "derived_secret", "digest", "new_id", "new_root_key", "new_secret", "well_formed"]
 
 _ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_UNEVEN: Final = bytes(range(256 - 256 % 62, 256))  # what is left over once every letter stands for as many bytes
+_LETTERS: Final = bytes(ord(_ALPHABET[code % 62]) for code in range(256))
 _RANDOM: Final = 30  # base62 characters: 178 bits
 _CHECK: Final = 6  # base62 characters hold a CRC-32
 _ID: Final = 20  # base62 characters: 119 bits, enough for a public name
@@ -64,7 +66,11 @@ def new_root_key() -> str:
 
 
 def _random(length: int) -> str:
-    return "".join(secrets.choice(_ALPHABET) for _ in range(length))
+    """Return characters of base62, each as likely as any other: bytes that would favour some are thrown away."""
+    text = b""
+    while len(text) < length:
+        text += os.urandom(length + 12).translate(_LETTERS, _UNEVEN)
+    return text[:length].decode("ascii")
 
 
 def _checksum(raw: bytes) -> str:

@@ -15,6 +15,7 @@ __all__ = ["FORM", "JSON", "decoded", "fields_of", "fields_with", "form_of", "fo
 JSON: Final = "application/json"
 FORM: Final = "application/x-www-form-urlencoded"
 
+_PLAIN: Final = FORM.encode()
 _MOST_FIELDS: Final = 64
 _LONGEST_PLACE: Final = 2048
 _MEDIA: Final = re.compile(rb"(application/[a-z.+-]+)[ \t]*(?:;[ \t]*charset=\"?utf-8\"?[ \t]*)?", re.IGNORECASE)
@@ -24,12 +25,17 @@ _STRAY_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 def media_type(request: Request) -> str:
     """Return the media type, lower-case; "" for none and for one with parameters other than charset=utf-8."""
-    match = _MEDIA.fullmatch(request.fields.get(b"content-type", b""))
+    said = request.fields.get(b"content-type", b"")
+    if said == _PLAIN:
+        return FORM
+    match = _MEDIA.fullmatch(said)
     return match[1].decode().lower() if match else ""
 
 
 def decoded(text: str) -> str | None:
     """Return a form-encoded text decoded, None when it is not UTF-8 or has a stray percent sign."""
+    if "%" not in text and "+" not in text:
+        return text
     if _STRAY_PERCENT.search(text):
         return None
     try:

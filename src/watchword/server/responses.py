@@ -41,6 +41,7 @@ SECURITY: Final[Headers] = (
     (b"content-security-policy", CSP),
 )
 _HSTS: Final = (b"strict-transport-security", b"max-age=63072000")
+_ENCODE: Final = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps would make an encoder each time
 _NO_STORE: Final = (b"cache-control", b"no-store")
 
 
@@ -66,7 +67,7 @@ class Sent:
 
 def json_answer(status: int, value: Mapping[str, Any], headers: Iterable[tuple[bytes, bytes]] = ()) -> Answer:
     """Return JSON that nobody may store; it names who calls, or holds what proves it."""
-    body = json.dumps(value, separators=(",", ":")).encode()
+    body = _ENCODE(value).encode()
     fields = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), _NO_STORE]
     return status, [*fields, *headers], body
 
