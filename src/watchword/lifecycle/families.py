@@ -176,6 +176,11 @@ class Families:
         # Ended since, or while the login that it proved was under way; of passwords that ended only the last are kept.
         if began.startswith(_PASSWORD) if login is None else login.refusal(now) is not None:
             return Rejection(REVOKED, "its login", credential=id)
+        consent = family.detail.get("consent")
+        if consent is not None:
+            given = await self._records.credential(consent)
+            if await standing(self._records, given, Kind.CONSENT, now) is not None:
+                return Rejection(REVOKED, "its consent", credential=id)
         return family
 
     async def holder(self, token: str) -> Credential | None:

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from tests.hostile import URIS
 from tests.server.oauth.test_authorize import HOSTILE
 from watchword.codec.oidc import challenge_of
-from watchword.lifecycle.oauth.asking import Ask, Refusal, fresh_enough, judged, registered
+from watchword.lifecycle.oauth.asking import Ask, Judge, Refusal, fresh_enough, registered
+from watchword.lifecycle.oauth.resources import Resources
+from watchword.lifecycle.oauth.rules import OAuthRules
 from watchword.model.credential import Credential, Kind
 
 KNOWN = ("https://app.example/cb", "http://127.0.0.1/native", "http://[::1]:8080/v6", "com.example.app:/cb")
@@ -22,6 +24,7 @@ CLIENT = Credential(
     scopes=frozenset({"a", "b"}),
     detail={"client_id": "cli_x", "grants": ["authorization_code"], "redirect_uris": list(KNOWN), "first_party": True},
 )
+JUDGE = Judge(Resources("https://api.example"), OAuthRules())
 FIELDS = {
     "client_id": "cli_x",
     "redirect_uri": KNOWN[0],
@@ -42,7 +45,7 @@ def test_registered_redirect_uris() -> None:
 def test_cve_2026_7504_no_answer_goes_to_a_hostile_place(extra: dict[str, str]) -> None:
     assert len(set(URIS)) > 150
     for uri in URIS:
-        found = judged({**FIELDS, **extra, "redirect_uri": uri}, CLIENT, "https://api.example", 10.0)
+        found = JUDGE.judge({**FIELDS, **extra, "redirect_uri": uri}, CLIENT, 10.0)
         assert found == Refusal("invalid_redirect_uri", "the redirect URI is not one of this client's"), uri
 
 
@@ -55,14 +58,14 @@ def test_nothing_else_is_registered(uri: str) -> None:
     st.dictionaries(st.sampled_from([*FIELDS, "scope", "state", "nonce", "prompt", "max_age"]), st.text(max_size=50))
 )
 def test_no_request_breaks_and_none_leads_elsewhere(change: dict[str, str]) -> None:
-    found = judged({**FIELDS, **change}, CLIENT, "https://api.example", 10.0)
+    found = JUDGE.judge({**FIELDS, **change}, CLIENT, 10.0)
     assert found.redirect_uri in ("", KNOWN[0])
     if isinstance(found, Ask):
         assert found.redirect_uri
 
 
 def test_without_a_scope_the_client_gets_its_own() -> None:
-    found = judged(FIELDS, CLIENT, "https://api.example", 10.0)
+    found = JUDGE.judge(FIELDS, CLIENT, 10.0)
     assert isinstance(found, Ask)
     assert found.scopes == {"a", "b"}
 
@@ -70,7 +73,7 @@ def test_without_a_scope_the_client_gets_its_own() -> None:
 def test_an_expired_client_is_none() -> None:
     from dataclasses import replace
 
-    found = judged(FIELDS, replace(CLIENT, expires_at=5), "https://api.example", 10.0)
+    found = JUDGE.judge(FIELDS, replace(CLIENT, expires_at=5), 10.0)
     assert isinstance(found, Refusal)
     assert found.redirect_uri == ""
 
@@ -92,6 +95,6 @@ def test_an_expired_client_is_none() -> None:
     ],
 )
 def test_freshness(ask: dict[str, str], at: float, asked_at: float | None, fresh: bool) -> None:
-    found = judged({**FIELDS, **ask}, CLIENT, "https://api.example", 10.0)
+    found = JUDGE.judge({**FIELDS, **ask}, CLIENT, 10.0)
     assert isinstance(found, Ask)
     assert fresh_enough(found, at, 100.0, asked_at) is fresh

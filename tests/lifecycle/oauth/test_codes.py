@@ -13,7 +13,7 @@ from tests.lifecycle.oauth.test_asking import FIELDS, KNOWN, VERIFIER
 from watchword.app import Watchword
 from watchword.codec.passwords.hashing import Cost
 from watchword.lifecycle.families import Families
-from watchword.lifecycle.oauth.asking import Ask, judged
+from watchword.lifecycle.oauth.asking import Ask
 from watchword.lifecycle.oauth.codes import Granted
 from watchword.model.credential import Credential, Kind, State
 from watchword.model.verdict import Principal, Rejection
@@ -40,7 +40,7 @@ async def granted(house: Watchword) -> tuple[str, Credential]:
     (client,) = await house.store.credentials(kind=Kind.OAUTH_CLIENT)
     session = await house.lifecycle.issue(Kind.SESSION, "user:alice", by="t", scopes=("a",))
     who = Principal("user:alice", "session", session.credential.id, frozenset({"a"}), ("pwd",), 1)
-    ask = judged({**FIELDS, "client_id": client.id}, client, "x", house.clock())
+    ask = house.oauth.judge.judge({**FIELDS, "client_id": client.id}, client, house.clock())
     assert isinstance(ask, Ask)
     return await house.oauth.codes.grant(ask, who), client
 

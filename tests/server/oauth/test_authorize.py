@@ -254,8 +254,6 @@ def test_rfc9470_5_two_factors_where_nothing_less_will_do(server: Live, stranger
         ({"code_challenge": "short"}, "invalid_request"),
         ({"scope": "admin"}, "invalid_scope"),
         ({"scope": 'a"b'}, "invalid_scope"),
-        ({"request": "eyJ"}, "request_not_supported"),
-        ({"request_uri": "https://evil.example/r"}, "request_uri_not_supported"),
         ({"registration": "{}"}, "registration_not_supported"),
         ({"prompt": "none login"}, "invalid_request"),
         ({"prompt": "dance"}, "invalid_request"),
@@ -268,6 +266,7 @@ def test_rfc6749_4_1_2_1_errors_go_back_with_state_and_iss(
     server: Live, browser: httpx2.Client, app: App, change: dict[str, str | None], error: str
 ) -> None:
     answer = answer_of(browser.get(app.place(**change)))
+    assert answer.pop("error_description")
     assert answer == {"error": error, "state": "af0ifjsldkj", "iss": server.watchword.issuer}
 
 
@@ -367,13 +366,6 @@ def test_unknown_clients_are_told_on_our_page(server: Live, browser: httpx2.Clie
     gone = App(server)
     server.do(server.watchword.lifecycle.revoke(gone.id, reason="test", by="test"))
     assert browser.get(gone.place()).status_code == 400
-
-
-def test_others_than_the_operators_own_are_refused(server: Live, browser: httpx2.Client) -> None:
-    third = App(server, first_party=False)
-    answer = browser.get(third.place())
-    assert (answer.status_code, answer.headers.get("location")) == (400, None)
-    assert "may not ask" in answer.text
 
 
 def test_a_client_without_the_grant(server: Live, browser: httpx2.Client) -> None:

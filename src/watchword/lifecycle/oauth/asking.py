@@ -5,11 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
+from watchword.codec.strict import json_object
+from watchword.lifecycle.oauth.authorization.details import ERROR as BAD_DETAILS
+from watchword.lifecycle.oauth.authorization.details import Details, details_of
+from watchword.lifecycle.oauth.authorization.profile import FAPI2, client_fault
+from watchword.lifecycle.oauth.resources import Resources
+from watchword.lifecycle.oauth.rules import OAuthRules
 from watchword.model.credential import Credential, Kind
+from watchword.model.verdict import Principal
 
-__all__ = ["OPENID_SCOPES", "Ask", "Refusal", "fresh_enough", "judged", "registered"]
+__all__ = ["OPENID_SCOPES", "Ask", "Judge", "Refusal", "fresh_enough", "registered"]
 
 OPENID_SCOPES: Final = frozenset({"openid", "profile", "email", "offline_access"})
 """Scopes of the protocol itself (OpenID Connect Core 1.0 sections 5.4 and 11): they open nothing of an API."""
@@ -19,6 +26,9 @@ _SCOPE: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]
 _LOOPBACK: Final = re.compile(r"http://(127\.0\.0\.1|\[::1\])(?::([0-9]{1,5}))?((?:/.*)?)")
 _PROMPTS: Final = frozenset({"none", "login", "consent", "select_account"})
 _LONGEST: Final = 512
+_LONGEST_CLAIMS: Final = 4_096
+_LONGEST_HINT: Final = 8_192
+_MOST_RESOURCES: Final = 10
 
 _UNSUPPORTED: Final = {
     "request": "request_not_supported",
@@ -32,6 +42,9 @@ class Ask:
     """Hold an authorization request that may be answered. ``max_age`` is in seconds.
 
     ``strong`` says that of ``acr_values`` only "aal2" would do: a login by two factors (RFC 9470 section 4).
+    ``resources`` are known and the client's (RFC 8707); ``details`` are ``authorization_details`` (RFC 9396);
+    ``claims`` is the parameter of OpenID Connect Core 1.0 section 5.5; ``jkt`` the key that the code is for (RFC 9449
+    section 10).
     """
 
     client: Credential
@@ -43,6 +56,17 @@ class Ask:
     prompt: frozenset[str] = frozenset()
     max_age: int | None = None
     strong: bool = False
+    resources: tuple[str, ...] = ()
+    details: Details = ()
+    claims: Mapping[str, Any] | None = None
+    jkt: str = ""
+    id_token_hint: str = ""
+    login_hint: str = ""
+    locales: tuple[str, ...] = ()
+
+    def possible(self, who: Principal) -> frozenset[str]:
+        """Return the scopes that were asked for and that this person can give."""
+        return self.scopes & (who.scopes | OPENID_SCOPES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,40 +95,101 @@ def registered(uri: str, known: tuple[str, ...]) -> bool:
     return any(each[1] == asked[1] and each[3] == asked[3] for each in held)
 
 
-def judged(fields: Mapping[str, str], client: Credential | None, audience: str, now: float) -> Ask | Refusal:
-    """Judge an authorization request (RFC 6749 section 4.1.1, OpenID Connect Core 1.0 section 3.1.2.1). Pure.
+class Judge:
+    """Judge requests by what the operator decided. ``Resources`` judges what they are for."""
 
-    Who asks and where the answer goes is settled before anything else: no error of before that redirects. Fields
-    without a value count as absent.
-    """
-    given = {name: value for name, value in fields.items() if value}
-    uri, state = given.get("redirect_uri", ""), given.get("state")
-    if client is None or client.refusal(now) is not None or client.kind is not Kind.OAUTH_CLIENT:
-        return Refusal("invalid_client", "there is no such client")
-    if not registered(uri, tuple(client.detail.get("redirect_uris", ()))):
-        return Refusal("invalid_redirect_uri", "the redirect URI is not one of this client's")
-    if not client.detail.get("first_party", False):
-        return Refusal("unauthorized_client", "only applications of this operator are let in so far")
-    if state is not None and not (len(state) <= _LONGEST and state.isascii() and state.isprintable()):
-        return Refusal("invalid_request", "state", uri)
-    error = _fault(given, client, audience)
-    if error is not None:
-        return Refusal(*error, uri, state)
-    scopes = frozenset(given.get("scope", "").split()) or client.scopes
-    prompt = frozenset(given.get("prompt", "").split())
-    max_age = int(given["max_age"]) if "max_age" in given else None
-    levels = set(given.get("acr_values", "").split())
-    strong = "aal2" in levels and "aal1" not in levels
-    return Ask(client, uri, scopes, given["code_challenge"], state, given.get("nonce", ""), prompt, max_age, strong)
+    def __init__(self, resources: Resources, rules: OAuthRules) -> None:
+        self._resources = resources
+        self._rules = rules
+
+    def judge(
+        self,
+        fields: Mapping[str, str],
+        client: Credential | None,
+        now: float,
+        *,
+        pushed: bool = False,
+        signed: bool = False,
+    ) -> Ask | Refusal:
+        """Return the request, or why it is refused.
+
+        Who asks and where the answer goes is settled before anything else: no error of before that redirects. Fields
+        without a value count as absent. ``pushed``: it came from the client itself (RFC 9126); ``signed``: in a request
+        object (RFC 9101).
+        """
+        given = {name: value for name, value in fields.items() if value}
+        uri, state = given.get("redirect_uri", ""), given.get("state")
+        if client is None or client.refusal(now) is not None or client.kind is not Kind.OAUTH_CLIENT:
+            return Refusal("invalid_client", "there is no such client")
+        if not registered(uri, tuple(client.detail.get("redirect_uris", ()))):
+            return Refusal("invalid_redirect_uri", "the redirect URI is not one of this client's")
+        if state is not None and not _short(state):
+            return Refusal("invalid_request", "state", uri)
+        details = self._details(given, client)
+        error = (
+            self._unwanted(client, pushed=pushed, signed=signed)
+            or _fault(given, client)
+            or _fault_of_login(given)
+            or self._fault_of_target(given, client)
+            or ((BAD_DETAILS, "authorization_details") if details is None else None)
+        )
+        if error is not None:
+            return Refusal(*error, uri, state)
+        return _ask(given, client, details or ())
+
+    def _unwanted(self, client: Credential, *, pushed: bool, signed: bool) -> tuple[str, str] | None:
+        """Return why requests may not come this way, or not from this client."""
+        rules, detail = self._rules, client.detail
+        if "authorization_code" not in detail.get("grants", ()):
+            return "unauthorized_client", "grant"
+        fault = client_fault(client) if rules.profile == FAPI2 else ""
+        if fault:
+            return "unauthorized_client", fault
+        if not pushed and (rules.require_par or rules.profile == FAPI2 or detail.get("require_par") is True):
+            return "invalid_request", "the request must be pushed first"
+        if not signed and detail.get("require_signed_request_object") is True:
+            return "invalid_request", "the request must be a signed request object"
+        return None
+
+    def _fault_of_target(self, given: Mapping[str, str], client: Credential) -> tuple[str, str] | None:
+        asked = tuple(given.get("resource", "").split())
+        if len(asked) > _MOST_RESOURCES or not self._resources.allowed(asked, client):
+            return "invalid_target", "resource"
+        return None
+
+    def _details(self, given: Mapping[str, str], client: Credential) -> Details | None:
+        text = given.get("authorization_details", "")
+        mine = set(client.detail.get("authorization_details_types", ()))
+        return details_of(text, mine & self._rules.details.keys()) if text else ()
 
 
-def _fault(given: Mapping[str, str], client: Credential, audience: str) -> tuple[str, str] | None:
+def _ask(given: Mapping[str, str], client: Credential, details: Details) -> Ask:
+    levels, hint = set(given.get("acr_values", "").split()), given.get("login_hint", "")
+    return Ask(
+        client=client,
+        redirect_uri=given["redirect_uri"],
+        scopes=frozenset(given.get("scope", "").split()) or client.scopes,
+        challenge=given["code_challenge"],
+        state=given.get("state"),
+        nonce=given.get("nonce", ""),
+        prompt=frozenset(given.get("prompt", "").split()),
+        max_age=int(given["max_age"]) if "max_age" in given else None,
+        strong="aal2" in levels and "aal1" not in levels,
+        resources=tuple(dict.fromkeys(given.get("resource", "").split())),
+        details=details,
+        claims=json_object(given["claims"].encode("utf-8", "replace")) if "claims" in given else None,
+        jkt=given.get("dpop_jkt", ""),
+        id_token_hint=given.get("id_token_hint", ""),
+        login_hint=hint if len(hint) <= _LONGEST and hint.isprintable() else "",
+        locales=tuple(given.get("ui_locales", "").split()[:16]),
+    )
+
+
+def _fault(given: Mapping[str, str], client: Credential) -> tuple[str, str] | None:
     """Return error and detail of what is wrong besides the client and its redirect URI."""
     for name, error in _UNSUPPORTED.items():
         if name in given:
             return error, name
-    if "authorization_code" not in client.detail.get("grants", ()):
-        return "unauthorized_client", "grant"
     kind = given.get("response_type")
     if kind != "code":
         return ("invalid_request" if kind is None else "unsupported_response_type"), "response_type"
@@ -112,23 +197,32 @@ def _fault(given: Mapping[str, str], client: Credential, audience: str) -> tuple
         return "invalid_request", "response_mode"
     if given.get("code_challenge_method") != "S256" or not _CHALLENGE.fullmatch(given.get("code_challenge", "")):
         return "invalid_request", "code_challenge with the method S256 is needed"
-    if given.get("resource", audience) != audience:
-        return "invalid_target", "resource"
+    if "dpop_jkt" in given and not _CHALLENGE.fullmatch(given["dpop_jkt"]):
+        return "invalid_request", "dpop_jkt"
     scope = given.get("scope")
     if scope is not None and (not _SCOPE.fullmatch(scope) or not set(scope.split()) <= client.scopes | OPENID_SCOPES):
         return "invalid_scope", "scope"
-    return _fault_of_login(given)
+    return None
 
 
 def _fault_of_login(given: Mapping[str, str]) -> tuple[str, str] | None:
     nonce, prompt, max_age = given.get("nonce", ""), set(given.get("prompt", "").split()), given.get("max_age", "0")
-    if len(nonce) > _LONGEST or not (nonce.isascii() and nonce.isprintable()):
+    if not _short(nonce):
         return "invalid_request", "nonce"
     if not prompt <= _PROMPTS or ("none" in prompt and len(prompt) > 1):
         return "invalid_request", "prompt"
     if not (max_age.isascii() and max_age.isdigit() and len(max_age) <= 10):
         return "invalid_request", "max_age"
+    if len(given.get("id_token_hint", "")) > _LONGEST_HINT:
+        return "invalid_request", "id_token_hint"
+    claims = given.get("claims", "{}")
+    if len(claims) > _LONGEST_CLAIMS or json_object(claims.encode("utf-8", "replace")) is None:
+        return "invalid_request", "claims"
     return None
+
+
+def _short(text: str) -> bool:
+    return len(text) <= _LONGEST and text.isascii() and text.isprintable()
 
 
 def fresh_enough(ask: Ask, authenticated_at: float, now: float, asked_at: float | None) -> bool:

@@ -11,19 +11,20 @@ import json
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from watchword.codec.oidc import challenge_of
 from watchword.codec.secrets import digest, new_id, new_secret, well_formed
 from watchword.lifecycle.families import Families, Refreshed
-from watchword.lifecycle.oauth.asking import OPENID_SCOPES, Ask
+from watchword.lifecycle.oauth.asking import Ask
+from watchword.lifecycle.oauth.authorization.details import Details
 from watchword.lifecycle.oauth.terms import family_cnf
 from watchword.lifecycle.values import networks_of, rate_of
 from watchword.lifecycle.verbs import Lifecycle
 from watchword.model.credential import Credential, Kind
 from watchword.model.ports import Clock, Ephemeral, Records
-from watchword.model.reason import MALFORMED_CREDENTIAL, REFUSED_GRANT, REPLAYED, REVOKED
+from watchword.model.reason import MALFORMED_CREDENTIAL, REFUSED_GRANT, REPLAYED, REVOKED, UNCONFIRMED
 from watchword.model.records import Swap
 from watchword.model.verdict import Constraints, Principal, Rejection
 from watchword.standing import standing
@@ -42,10 +43,13 @@ _BY: Final = "service:watchword"
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """Hold what a code gave."""
+    """Hold what a code gave: a family, and what of the authorization request counts beyond it."""
 
     refreshed: Refreshed
     nonce: str = ""
+    resources: tuple[str, ...] = ()
+    details: Details = ()
+    claims: Mapping[str, Any] | None = None
 
 
 class Codes:
@@ -66,10 +70,13 @@ class Codes:
         self._families = families
         self._clock = clock
 
-    async def grant(self, ask: Ask, who: Principal) -> str:
+    async def grant(
+        self, ask: Ask, who: Principal, *, scopes: frozenset[str] | None = None, consent: Credential | None = None
+    ) -> str:
         """Return a code for the client: what the person may do, as far as the client may and asked for it.
 
-        Once the credential that their session was begun with is revoked, nothing is refreshed.
+        ``scopes`` are those of them that the person agreed to (None: all), ``consent`` is where they did: what it gave
+        ends with it. Once the credential that their session was begun with is revoked, nothing is refreshed.
         """
         code, now = new_secret(_CODE), self._clock()
         session = await self._records.credential(who.credential)
@@ -80,7 +87,12 @@ class Codes:
             "redirect_uri": ask.redirect_uri,
             "challenge": ask.challenge,
             "nonce": ask.nonce,
-            "scopes": sorted(ask.scopes & (who.scopes | OPENID_SCOPES)),
+            "scopes": sorted(ask.possible(who) if scopes is None else ask.possible(who) & scopes),
+            "resources": list(ask.resources),
+            "details": [dict(each) for each in ask.details],
+            "claims": ask.claims and dict(ask.claims),
+            "jkt": ask.jkt,
+            "consent": None if consent is None else consent.id,
             "family": family,
             "subject": who.subject,
             "session": who.credential,
@@ -121,11 +133,23 @@ class Codes:
         fits = _VERIFIER.fullmatch(verifier) and hmac.compare_digest(challenge_of(verifier), value["challenge"])
         if not fits:
             return Rejection(REFUSED_GRANT, "code_verifier", credential=client.id)
-        session = await self._records.credential(value["session"])
-        refused = await standing(self._records, session, Kind.SESSION, self._clock())
-        if refused is not None:
-            return Rejection(refused.reason, "the login of this code", credential=client.id)
+        if value["jkt"] and (cnf or {}).get("jkt") != value["jkt"]:  # RFC 9449 section 10
+            return Rejection(UNCONFIRMED, "dpop_jkt", credential=client.id)
+        fallen = await self._fallen(value)
+        if fallen is not None:
+            return replace(fallen, credential=client.id)
         return await self._given(code, value, client, cnf)
+
+    async def _fallen(self, value: Mapping[str, Any]) -> Rejection | None:
+        """Return which of what the code stands on does not stand any more: the login, the consent."""
+        for name, kind in (("session", Kind.SESSION), ("consent", Kind.CONSENT)):
+            if value[name] is not None:
+                refused = await standing(
+                    self._records, await self._records.credential(value[name]), kind, self._clock()
+                )
+                if refused is not None:
+                    return Rejection(refused.reason, f"the {name} of this code")
+        return None
 
     async def _given(
         self, code: str, value: Mapping[str, Any], client: Credential, cnf: Mapping[str, str] | None
@@ -141,6 +165,7 @@ class Codes:
             constraints=Constraints(tuple(map(_network, networks_of(value["networks"]))), limit),
         )
         more: dict[str, Any] = {"client": value["client"], "proved": value["proved"], "session": value["session"]}
+        more |= {name: value[name] for name in ("resources", "details", "claims", "consent") if value[name]}
         lasting = family_cnf(client, cnf)
         if lasting is not None:
             more["cnf"] = lasting
@@ -148,19 +173,20 @@ class Codes:
         # Who replayed the code meanwhile found no family yet, and left word.
         if await self._ephemeral.get(_place("replayed", code)) is not None:
             await self._void(value["family"])
-        if not await self._still_there(value["session"]):
-            await self._lifecycle.revoke(value["family"], reason="its login ended meanwhile", by=_BY)
-            return Rejection(REVOKED, "the login of this code", credential=value["client"])
-        return Granted(refreshed, value["nonce"])
+        for name in ("session", "consent"):
+            if value[name] is not None and not await self._still_there(value[name]):
+                await self._lifecycle.revoke(value["family"], reason=f"its {name} ended meanwhile", by=_BY)
+                return Rejection(REVOKED, f"the {name} of this code", credential=value["client"])
+        return Granted(refreshed, value["nonce"], tuple(value["resources"]), tuple(value["details"]), value["claims"])
 
-    async def _still_there(self, session: str) -> bool:
-        """Return whether the session outlived the beginning of its family.
+    async def _still_there(self, id: str) -> bool:
+        """Return whether the session, or the consent, outlived the beginning of its family.
 
-        Whoever ends a person's logins lists them first. The family is there now: ended later, they find it or lose to
-        this write and look again; ended before, the session says so.
+        Whoever ends one lists the families first. This one is there now: ended later, they find it or lose to this
+        write and look again; ended before, the record says so.
         """
         for _ in range(_TRIES):
-            record = await self._records.credential(session)
+            record = await self._records.credential(id)
             if record is None or record.revoked_at is not None:
                 return False
             if await self._records.write(Swap(record.changed())):

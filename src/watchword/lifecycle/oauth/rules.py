@@ -2,22 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
 
-__all__ = ["OAuthRules", "Resource"]
+from watchword.lifecycle.oauth.described.rules import DescribedRules
+
+__all__ = ["OAuthRules", "Resource", "Words"]
+
+Words: TypeAlias = Mapping[str, str]
+"""What people read, by language: "en" is always there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """Name an API that tokens may be for (RFC 8707): an absolute URI, compared character by character."""
+    """Name an API that tokens may be for (RFC 8707): an absolute URI, compared character by character.
+
+    A token for an API that lists ``scopes`` carries no others; without any it may carry all.
+    """
 
     uri: str
     name: str = ""
     scopes: frozenset[str] = frozenset()
+    documentation: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class OAuthRules:
-    """Hold the operator's decisions. ``resources`` are the APIs besides our own ``audience``."""
+    """Hold the operator's decisions. ``resources`` are the APIs besides our own ``audience``.
+
+    ``profile`` is "" or "fapi2"; ``require_par`` says that every authorization request must be pushed (RFC 9126).
+    ``scopes`` says in words what a scope lets an application do, ``details`` the same of each type of
+    ``authorization_details`` (RFC 9396); only those types are known.
+    ``described`` is what clients may have that describe themselves.
+    """
 
     resources: tuple[Resource, ...] = ()
+    profile: str = ""
+    require_par: bool = False
+    scopes: Mapping[str, Words] = field(default_factory=dict)
+    details: Mapping[str, Words] = field(default_factory=dict)
+    described: DescribedRules = field(default_factory=DescribedRules)

@@ -9,6 +9,12 @@ from watchword.codec.secrets import Sealer
 from watchword.keyring import OwnKeys
 from watchword.lifecycle.families import Families
 from watchword.lifecycle.oauth.approvals import Approvals
+from watchword.lifecycle.oauth.asking import OPENID_SCOPES, Judge
+from watchword.lifecycle.oauth.authorization.arrivals import Arrivals
+from watchword.lifecycle.oauth.authorization.consents import Consents
+from watchword.lifecycle.oauth.authorization.pushed import Pushed
+from watchword.lifecycle.oauth.authorization.request_objects import RequestObjects
+from watchword.lifecycle.oauth.client_keys import ClientKeys
 from watchword.lifecycle.oauth.clients import Clients
 from watchword.lifecycle.oauth.codes import Codes
 from watchword.lifecycle.oauth.devices import Devices
@@ -69,8 +75,14 @@ class AuthorizationServer:
         self.issuer = house.issuer
         self.fetch = fetch
         self.clients = Clients(store, clock=clock)
-        self.resources = Resources(house.audience, rules.resources)
+        self.client_keys = ClientKeys(fetch, clock=clock)
+        self.resources = Resources(house.audience, rules.resources, issuer=house.issuer, everywhere=OPENID_SCOPES)
+        tokens.carried = self.resources.scopes
+        self.judge = Judge(self.resources, rules)
         self.codes = Codes(store, store, house.lifecycle, families, clock=clock)
+        self.consents = Consents(store, house.lifecycle, clock=clock)
+        self.pushed = Pushed(store, clock)
+        self.arrivals = Arrivals(self.pushed, RequestObjects(self.client_keys, house.issuer, clock), rules)
         approvals = Approvals(store, house.lifecycle, families, clock=clock)
         self.devices = Devices(store, approvals, house.sealer.derive("device"), clock=clock)
         self.inspection = Inspection(
@@ -85,9 +97,9 @@ class AuthorizationServer:
         )
         self.grants = Grants(
             [
-                AuthorizationCode(self.codes, tokens),
+                AuthorizationCode(self.codes, tokens, self.resources),
                 ClientCredentials(tokens),
-                RefreshToken(families, tokens),
+                RefreshToken(families, tokens, self.resources),
                 DeviceCode(self.devices, tokens),
             ],
             self.resources,

@@ -1,10 +1,12 @@
-"""The authorization endpoint (RFC 6749 section 3.1): parse, send to the login, answer what was decided below."""
+"""The authorization endpoint (RFC 6749 section 3.1): parse, send to the login, ask for consent, answer."""
 
 from __future__ import annotations
 
 import hmac
-from typing import Any, Final
-from urllib.parse import urlencode, urlsplit
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlencode
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
@@ -12,40 +14,69 @@ from starlette.routing import Route
 
 from watchword.adapters.asgi import request_of
 from watchword.app import Watchword
-from watchword.codec.oidc import with_query
-from watchword.lifecycle.oauth.asking import Ask, Refusal, fresh_enough, judged
-from watchword.model.reason import BODY_TOO_LARGE, MALFORMED_REQUEST, REFUSED_GRANT
+from watchword.lifecycle.oauth.asking import Ask, Refusal, fresh_enough
+from watchword.lifecycle.oauth.authorization.arrivals import Arrival
+from watchword.lifecycle.oauth.authorization.hints import hinted
+from watchword.lifecycle.oauth.authorization.pushed import PATIENCE
+from watchword.lifecycle.people.accounts import LOCALES
+from watchword.model.credential import Credential
+from watchword.model.reason import BODY_TOO_LARGE, MALFORMED_REQUEST
 from watchword.model.request import Request
 from watchword.model.verdict import Deny, Principal, Rejection
-from watchword.server.forms import fields_of, form_of
+from watchword.server.forms import fields_with, form_with
 from watchword.server.login.entrance import read_request
 from watchword.server.login.freshness import step_up_place
+from watchword.server.oauth.answering import Answering
+from watchword.server.oauth.consent import ConsentPages
+from watchword.server.pages.language import SPOKEN
 from watchword.server.pages.rendering import Pages
 from watchword.server.responses import problem_response, redirect
 
-__all__ = ["Authorize"]
+__all__ = ["LISTS", "Authorize", "joined"]
+
+LISTS: Final = ("resource",)
+"""Parameters that may come several times (RFC 8707 section 2)."""
 
 _PLACE: Final = "/oauth/authorize"
-_LONGEST: Final = 1_800  # characters of a request that goes through the login and back
-_SCHEME: Final = "oauth-client"
-_PATIENCE: Final = 3_600  # seconds that a person may take at the login
+_LONGEST: Final = 16_384  # bytes of a request
+_LONGEST_WAY: Final = 1_800  # characters of a request that goes through the login and back; pushed ones are short
 _RESUMED: Final = "resumed"
 _LATER: Final = frozenset({429, 503})
 
 
+def joined(fields: Mapping[str, str], several: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """Return the fields with what came several times in one, spaces between: no URI has any."""
+    return {**fields, **{name: " ".join(filter(None, values)) for name, values in several.items()}}
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Hold a request that may be answered: what came, what of it counts, when it sent the person to the login."""
+
+    fields: Mapping[str, str]
+    arrival: Arrival
+    ask: Ask
+    came_at: float | None
+
+    def refusal(self, error: str, detail: str = "") -> Refusal:
+        return Refusal(error, detail, self.ask.redirect_uri, self.ask.state)
+
+
 class Authorize:
-    """Hold ``/oauth/authorize``: the code flow with PKCE, for applications of the operator's own."""
+    """Hold ``/oauth/authorize``: the code flow with PKCE."""
 
     def __init__(self, watchword: Watchword, pages: Pages) -> None:
         self._watchword = watchword
-        self._pages = pages
+        self._oauth = watchword.oauth
+        self._answering = Answering(watchword, pages)
+        self._consent = ConsentPages(watchword, pages, self._answering)
         self._front = watchword.route("public")
         self._session = watchword.route("session")
         self._key = watchword.sealer.derive("oauth-authorize")
 
     def routes(self) -> list[Route]:
-        """Return the endpoint."""
-        return [Route(_PLACE, self.authorize, methods=["GET", "POST"])]
+        """Return the endpoints."""
+        return [Route(_PLACE, self.authorize, methods=["GET", "POST"]), *self._consent.routes()]
 
     async def authorize(self, http: HttpRequest) -> Response:
         """Answer an authorization request; a posted one becomes one to get, which carries the session's cookie."""
@@ -55,104 +86,124 @@ class Authorize:
         screened = await self._watchword.gate.screen(request, self._front)
         if screened is not None:
             return problem_response(screened)
-        fields = fields_of(request.query)
-        if fields is None:
-            return self._page(request, Rejection(MALFORMED_REQUEST, "authorization request"), "invalid_request")
-        mark = fields.pop(_RESUMED, "")
-        asked_at = self._asked_at(mark, fields)
-        client = await self._watchword.oauth.clients.find(fields.get("client_id", ""))
-        ask = judged(fields, client, self._watchword.audience, self._watchword.clock())
+        read = fields_with(request.query, LISTS) if len(request.query) <= _LONGEST else None
+        if read is None:
+            return self._malformed(request)
+        fields = joined(*read)
+        came_at = self._came_at(fields.pop(_RESUMED, ""), fields)
+        client = await self._oauth.clients.find(fields.get("client_id", ""))
+        arrival = await self._oauth.arrivals.open(fields, client, came_at)
+        if isinstance(arrival, Refusal):
+            return self._answering.refused(request, arrival, by_page=False)
+        ask = self._judge(arrival, client)
         if isinstance(ask, Refusal):
-            return self._refused(request, ask, asked_at is not None)
-        return await self._judged(request, fields, ask, asked_at)
+            return self._answering.refused(request, ask, by_page=came_at is not None)
+        return await self._judged(request, _Asked(fields, arrival, ask, came_at))
+
+    def _judge(self, arrival: Arrival, client: Credential | None) -> Ask | Refusal:
+        now = self._watchword.clock()
+        return self._oauth.judge.judge(arrival.fields, client, now, pushed=arrival.pushed, signed=arrival.signed)
 
     async def _posted(self, http: HttpRequest) -> Response:
         request, unusable = await read_request(http, self._watchword)
-        form = unusable or await self._watchword.gate.screen(request, self._front) or form_of(request)
+        form = unusable or await self._watchword.gate.screen(request, self._front) or form_with(request, LISTS)
         if isinstance(form, Deny):
             return problem_response(form)
         if isinstance(form, Rejection):
             if form.reason is BODY_TOO_LARGE:
                 return problem_response(self._watchword.gate.refuse(request, form))
-            return self._page(request, form, "invalid_request")
-        return redirect(f"{_PLACE}?{urlencode(form)}")
+            return self._malformed(request)
+        query = urlencode(joined(*form))
+        return redirect(f"{_PLACE}?{query}") if len(query) <= _LONGEST else self._malformed(request)
 
-    async def _judged(self, request: Request, fields: dict[str, str], ask: Ask, asked_at: float | None) -> Response:
+    def _malformed(self, request: Request) -> Response:
+        return self._answering.page(request, Rejection(MALFORMED_REQUEST, "authorization request"), "invalid_request")
+
+    # --- the person ---------------------------------------------------------------------------------------------------
+
+    async def _judged(self, request: Request, asked: _Asked) -> Response:
+        ask, came = asked.ask, asked.came_at is not None
         decision = await self._watchword.gate.decide(request, self._session)
         if isinstance(decision, Deny) and decision.rejection.reason.status != 401:
             error = "temporarily_unavailable" if decision.rejection.reason.status in _LATER else "access_denied"
-            return self._onward(ask.redirect_uri, {"error": error}, ask.state, asked_at is not None)
+            return self._answering.onward(ask.redirect_uri, {"error": error}, ask.state, by_page=came)
         who = None if isinstance(decision, Deny) else decision.principal
-        if who is None or not fresh_enough(ask, who.authenticated_at, self._watchword.clock(), asked_at):
+        if who is None or not fresh_enough(ask, who.authenticated_at, self._watchword.clock(), asked.came_at):
             if "none" in ask.prompt:
-                refusal = Refusal("login_required", "prompt=none", ask.redirect_uri, ask.state)
-                return self._refused(request, refusal, False)
-            return self._to_login(request, fields, ask)
+                return self._answering.refused(request, asked.refusal("login_required", "prompt=none"), by_page=False)
+            return self._to_login(request, asked)
+        other = self._not_meant(ask, who)
+        if other is not None:
+            if came or "none" in ask.prompt or other == "invalid_request":
+                return self._answering.refused(request, asked.refusal(other, "id_token_hint"), by_page=came)
+            return self._to_login(request, asked)
         if ask.strong and "mfa" not in who.factors:
-            if asked_at is None and "none" not in ask.prompt:
-                return self._to_login(request, fields, ask, ("mfa",))
-            refusal = Refusal("unmet_authentication_requirements", "acr_values", ask.redirect_uri, ask.state)
-            return self._refused(request, refusal, asked_at is not None)
-        return await self._granted(request, ask, who, asked_at is not None)
+            if not came and "none" not in ask.prompt:
+                return self._to_login(request, asked, ("mfa",))
+            refusal = asked.refusal("unmet_authentication_requirements", "acr_values")
+            return self._answering.refused(request, refusal, by_page=came)
+        return await self._agreed(request, asked, who)
 
-    async def _granted(self, request: Request, ask: Ask, who: Principal, resumed: bool) -> Response:
-        code = await self._watchword.oauth.codes.grant(ask, who)
-        return self._onward(ask.redirect_uri, {"code": code}, ask.state, resumed)
+    def _not_meant(self, ask: Ask, who: Principal) -> str | None:
+        """Return the error where ``id_token_hint`` means somebody else, or is none of ours."""
+        if not ask.id_token_hint:
+            return None
+        meant = hinted(ask.id_token_hint, self._watchword.keys, str(ask.client.detail["client_id"]))
+        if meant is None:
+            return "invalid_request"
+        return None if meant == who.subject else "login_required"
 
-    def _to_login(self, request: Request, fields: dict[str, str], ask: Ask, factors: tuple[str, ...] = ()) -> Response:
+    async def _agreed(self, request: Request, asked: _Asked, who: Principal) -> Response:
+        """Grant what the person agreed to before, or needs not to; else ask them."""
+        ask, came = asked.ask, asked.came_at is not None
+        consent = await self._consent.decided(ask, who)
+        if isinstance(consent, Refusal):
+            if "none" in ask.prompt:
+                return self._answering.refused(request, consent, by_page=False)
+            await self._speak(ask, who)
+            way = self._way_back(asked)
+            elsewhere = "/login?" + urlencode({"next": way}) if len(way) <= _LONGEST_WAY else ""
+            return self._consent.shown(asked.arrival, ask, who, elsewhere)
+        scopes = ask.possible(who) if consent is None else ask.possible(who) & consent.scopes
+        return await self._consent.granted(request, asked.arrival, ask, who, consent, scopes, by_page=came)
+
+    async def _speak(self, ask: Ask, who: Principal) -> None:
+        """Ask in the language that the person has chosen, or that the application wants for them (``ui_locales``)."""
+        owner = await self._watchword.store.subject(who.subject)
+        wanted = [each.partition("-")[0].lower() for each in ask.locales]
+        chosen = [owner.detail.get("locale") if owner else None, *wanted]
+        found = next((each for each in chosen if each in LOCALES), None)
+        if found is not None:
+            SPOKEN.set(found)
+
+    # --- to the login and back ----------------------------------------------------------------------------------------
+
+    def _to_login(self, request: Request, asked: _Asked, factors: tuple[str, ...] = ()) -> Response:
         """Send the person to log in, or to prove ``factors`` besides, and back here, with a mark of when they left."""
-        back = f"{_PLACE}?{urlencode({**fields, _RESUMED: self._mark(fields)})}"
-        if len(back) > _LONGEST:
-            refusal = Refusal("invalid_request", "too long", ask.redirect_uri, ask.state)
-            return self._refused(request, refusal, False)
-        return redirect(step_up_place(back, factors) if factors else "/login?" + urlencode({"next": back}))
+        way = self._way_back(asked)
+        if len(way) > _LONGEST_WAY:
+            refusal = asked.refusal("invalid_request", "too long: push it first")
+            return self._answering.refused(request, refusal, by_page=False)
+        if factors:
+            return redirect(step_up_place(way, factors))
+        hint = {"login_hint": asked.ask.login_hint} if asked.ask.login_hint else {}
+        return redirect("/login?" + urlencode({"next": way, **hint}))
 
-    def _mark(self, fields: dict[str, str]) -> str:
+    def _way_back(self, asked: _Asked) -> str:
+        fields = dict(asked.fields)
+        if asked.arrival.request_uri:  # the rest is pushed and counts for nothing
+            fields = {name: fields[name] for name in ("client_id", "request_uri")}
         now = str(int(self._watchword.clock()))  # sessions know whole seconds
-        return f"{now}-{self._mac(now, fields)}"
+        return f"{_PLACE}?{urlencode({**fields, _RESUMED: f'{now}-{self._mac(now, fields)}'})}"
 
-    def _mac(self, text: str, fields: dict[str, str]) -> str:
+    def _mac(self, text: str, fields: Mapping[str, str]) -> str:
         asked = urlencode(sorted(fields.items()))
         return hmac.digest(self._key, f"{text}?{asked}".encode(), "sha256").hex()[:32]
 
-    def _asked_at(self, mark: str, fields: dict[str, str]) -> float | None:
+    def _came_at(self, mark: str, fields: Mapping[str, str]) -> float | None:
         """Return when this very request sent the person to the login; None where it has not, or too long ago."""
         text, _, mac = mark.partition("-")
         if not mac.isascii() or not hmac.compare_digest(mac, self._mac(text, fields)):
             return None
-        asked_at = float(text)
-        return asked_at if self._watchword.clock() - asked_at < _PATIENCE else None
-
-    # --- answers ------------------------------------------------------------------------------------------------------
-
-    def _onward(self, uri: str, fields: dict[str, str], state: str | None, resumed: bool) -> Response:
-        """Send the answer to the client, with who gives it (RFC 9207 section 2).
-
-        After a login it goes by a page: browsers hold the redirects that follow a form to the form's own policy, which
-        lets it end here alone.
-        """
-        more = {} if state is None else {"state": state}
-        place = with_query(uri, {**fields, **more, "iss": self._watchword.issuer})
-        if resumed:
-            return self._pages.page("onward.html", place=place, host=urlsplit(uri).hostname or uri)
-        return redirect(place)
-
-    def _refused(self, request: Request, refusal: Refusal, resumed: bool) -> Response:
-        rejection = Rejection(REFUSED_GRANT, f"{refusal.error}: {refusal.detail}", scheme=_SCHEME)
-        if not refusal.redirect_uri:
-            return self._page(request, rejection, refusal.error)
-        self._watchword.gate.refuse(request, rejection)
-        return self._onward(refusal.redirect_uri, {"error": refusal.error}, refusal.state, resumed)
-
-    def _page(self, request: Request, rejection: Rejection, error: str) -> Response:
-        deny = self._watchword.gate.refuse(request, rejection)
-        values: dict[str, Any] = {"message": _MESSAGES.get(error, _MESSAGES["invalid_request"])}
-        return self._pages.page("refused.html", 400, deny.headers, reference=deny.reference, **values)
-
-
-_MESSAGES: Final = {
-    "invalid_client": "The application that sent you here is not known.",
-    "invalid_redirect_uri": "The application asked to be answered at a place that is not its own.",
-    "unauthorized_client": "The application may not ask for this.",
-    "invalid_request": "The application's request is malformed.",
-}
+        came_at = float(text)
+        return came_at if self._watchword.clock() - came_at < PATIENCE else None

@@ -32,7 +32,7 @@ def in_house(work: Callable[[Watchword, Consents], Coroutine[Any, Any, None]], u
         try:
             await house.lifecycle.add_subject("user:alice", by="t")
             await house.lifecycle.add_subject("user:bob", by="t")
-            await work(house, Consents(house.store, house.lifecycle, house.watch.hurry, house.clock))
+            await work(house, Consents(house.store, house.lifecycle, clock=house.clock))
         finally:
             await house.stop()
 

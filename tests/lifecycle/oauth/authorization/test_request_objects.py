@@ -8,16 +8,19 @@ from typing import Any
 
 import pytest
 
-from watchword.codec.jose import Header, SigningKey, VerificationKey
+from watchword.codec.jose import SigningKey
 from watchword.codec.strict import to_base64url
 from watchword.lifecycle.oauth.authorization.request_objects import RequestObjects
+from watchword.lifecycle.oauth.client_keys import ClientKeys
 from watchword.model.credential import Credential, Kind
 from watchword.model.reason import Reason
 
 NOW = 1_000_000.0
 ISSUER = "https://login.example"
 KEY, OTHER = SigningKey.generate("ES256", "k1"), SigningKey.generate("ES256", "k1")
-CLIENT = Credential("cli_x", Kind.OAUTH_CLIENT, "service:app", 1, detail={"client_id": "cli_x"})
+CLIENT = Credential(
+    "cli_x", Kind.OAUTH_CLIENT, "service:app", 1, detail={"client_id": "cli_x", "jwks": {"keys": [KEY.public_jwk()]}}
+)
 CLAIMS: dict[str, Any] = {
     "iss": "cli_x",
     "aud": ISSUER,
@@ -33,14 +36,8 @@ CLAIMS: dict[str, Any] = {
 }
 
 
-class Keys:
-    async def key(self, client: Credential, header: Header) -> VerificationKey | None:
-        assert client is CLIENT
-        return KEY.verification if header.kid == "k1" else None
-
-
 def opened(text: str) -> dict[str, str] | Reason:
-    return asyncio.run(RequestObjects(Keys(), ISSUER, lambda: NOW).open(text, CLIENT))
+    return asyncio.run(RequestObjects(ClientKeys(None), ISSUER, lambda: NOW).open(text, CLIENT))
 
 
 def signed(key: SigningKey = KEY, typ: str = "oauth-authz-req+jwt", **change: Any) -> str:

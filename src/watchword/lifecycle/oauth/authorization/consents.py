@@ -5,7 +5,7 @@ given -> given for more -> withdrawn, and with it every token that the client ev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -68,10 +68,9 @@ def covers(consent: Credential | None, wish: Wish) -> bool:
 class Consents:
     """Give, find, list and withdraw."""
 
-    def __init__(self, records: Records, lifecycle: Lifecycle, told: Callable[[], None], clock: Clock) -> None:
+    def __init__(self, records: Records, lifecycle: Lifecycle, *, clock: Clock) -> None:
         self._records = records
         self._lifecycle = lifecycle
-        self._told = told
         self._clock = clock
 
     async def of(self, subject: str, client_id: str) -> Credential | None:
@@ -96,7 +95,6 @@ class Consents:
             event = act(now, "consent", by, subject, given, f"{client_id}: {' '.join(sorted(wish.scopes))}")
             change = Add(given) if before is None else Swap(given)
             if await self._records.write(change, event):
-                self._told()
                 if before is None:
                     await make_room(self._records, subject, Kind.CONSENT, now, keep=given.id)
                 return given

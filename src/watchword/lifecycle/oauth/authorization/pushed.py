@@ -24,10 +24,10 @@ _HANDLE: Final = "par_"
 
 @dataclass(frozen=True, slots=True)
 class Pushing:
-    """Hold one pushed request: its parameters, as they were judged, and when it was pushed (Unix seconds)."""
+    """Hold one pushed request: its parameters, as they were judged; ``signed`` where they were a request object."""
 
     fields: Mapping[str, str]
-    at: float
+    signed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +37,10 @@ class Pushed:
     ephemeral: Ephemeral
     clock: Clock
 
-    async def push(self, client_id: str, fields: Mapping[str, str]) -> str:
+    async def push(self, client_id: str, fields: Mapping[str, str], *, signed: bool = False) -> str:
         """Keep a judged request and return its ``request_uri``."""
         handle, now = new_secret(_HANDLE), self.clock()
-        value = json.dumps({"client": client_id, "at": now, "fields": dict(fields)})
+        value = json.dumps({"client": client_id, "at": now, "fields": dict(fields), "signed": signed})
         await self.ephemeral.put(_place(handle), value.encode(), now + LIFE + PATIENCE)
         return _URN + handle
 
@@ -55,7 +55,7 @@ class Pushed:
         if not value or value["client"] != client_id:
             return None
         came = self.clock() if came_at is None else came_at
-        return Pushing(value["fields"], value["at"]) if came < value["at"] + LIFE else None
+        return Pushing(value["fields"], value["signed"]) if came < value["at"] + LIFE else None
 
     async def take(self, request_uri: str) -> bool:
         """Spend it: True for exactly one of any number of answers (RFC 9126 section 4)."""

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from watchword.codec.claims import audience_refusal, moment, time_refusal
-from watchword.codec.jose import Header, VerificationKey, open_token, peek
+from watchword.codec.jose import open_token, peek
+from watchword.lifecycle.oauth.client_keys import ClientKeys
 from watchword.model.credential import Credential
 from watchword.model.ports import Clock
 from watchword.model.reason import BAD_CLAIMS, BAD_TYPE, UNKNOWN_KEY, WRONG_ISSUER, Reason
 
-__all__ = ["ERROR", "ClientKeys", "RequestObjects"]
+__all__ = ["ERROR", "RequestObjects"]
 
 ERROR: Final = "invalid_request_object"
 """What a request is answered whose object does not hold (RFC 9101 section 7)."""
@@ -23,14 +24,6 @@ _LONGEST_LIFE: Final = 3_600  # seconds from now to ``exp``
 _LEEWAY: Final = 30.0  # seconds that the client's clock may be ahead
 _OF_THE_JWT: Final = frozenset({"iss", "aud", "exp", "iat", "nbf", "jti"})
 _ASYMMETRIC: Final = frozenset({"EdDSA", "Ed25519", "ES256", "RS256", "PS256"})
-
-
-class ClientKeys(Protocol):
-    """Find the keys that a client signs with."""
-
-    async def key(self, client: Credential, header: Header) -> VerificationKey | None:
-        """Return the client's key that the header names, None for none."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

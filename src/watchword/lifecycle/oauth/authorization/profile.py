@@ -1,0 +1,44 @@
+"""Hold everybody to the FAPI 2.0 Security Profile, as one preset: ``profile = "fapi2"``. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from watchword.model.credential import Credential
+
+__all__ = ["ALGORITHMS", "FAPI2", "METHODS", "client_fault", "narrowed_metadata"]
+
+FAPI2: Final = "fapi2"
+
+METHODS: Final = frozenset({"private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth"})
+"""How a client proves itself (FAPI 2.0 Security Profile section 5.3.2.1, item 6)."""
+
+ALGORITHMS: Final = frozenset({"EdDSA", "Ed25519", "ES256", "PS256"})
+"""What is signed with, by anybody (section 5.4.1). RS256 is not."""
+
+_LISTS: Final = (
+    "token_endpoint_auth_methods_supported",
+    "introspection_endpoint_auth_methods_supported",
+    "revocation_endpoint_auth_methods_supported",
+)
+
+
+def client_fault(client: Credential) -> str:
+    """Return what keeps a client out, in words, "" for nothing: it must prove itself with a key."""
+    detail = client.detail
+    if detail.get("public") is True or detail.get("auth_method") not in METHODS:
+        return "the profile wants a client that proves itself with a key: private_key_jwt or a certificate"
+    return ""
+
+
+def narrowed_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the server's metadata (RFC 8414) with what the profile forbids left out."""
+    found = dict(metadata)
+    for name in _LISTS:
+        if name in found:
+            found[name] = [each for each in found[name] if each in METHODS]
+    for name, value in metadata.items():
+        if name.endswith("_signing_alg_values_supported") and isinstance(value, list) and "id_token" not in name:
+            found[name] = [each for each in value if each in ALGORITHMS]
+    return {**found, "require_pushed_authorization_requests": True}
