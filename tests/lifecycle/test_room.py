@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from inspect import isawaitable
+from typing import Any
 
 import pytest
 
@@ -172,3 +174,29 @@ def test_many_make_room_at_once(url: str) -> None:  # noqa: F811
             assert len(await held(store, "user:a", Kind.SESSION)) == MOST[Kind.SESSION]
 
     asyncio.run(play())
+
+
+def test_a_session_that_applications_are_told_of_goes_in_two_steps(url: str) -> None:  # noqa: F811
+    """Dropped at once, nobody would know whom to tell that it is over."""
+
+    async def play() -> None:
+        async with open_store(url) as store:
+            (oldest, *_) = await _earlier(store, "user:a", Kind.SESSION, MOST[Kind.SESSION] + 1)
+            record = await store.credential(oldest)
+            assert record is not None
+            await store.write(Swap(record.changed(detail={**record.detail, "apps": {"cli_a": True}})))
+            assert await make_room(store, "user:a", Kind.SESSION, NOW, keep="")
+            ended = await store.credential(oldest)
+            assert ended is not None
+            assert ended.revoked_at is not None
+            assert [entry.key for entry in await entries(store)] == [oldest]
+            assert await make_room(store, "user:a", Kind.SESSION, NOW, keep="")
+            assert await store.credential(oldest) is None
+
+    asyncio.run(play())
+
+
+async def entries(store: Any) -> Any:
+    """Return what the feed says."""
+    found = store.entries(0)
+    return await found if isawaitable(found) else found

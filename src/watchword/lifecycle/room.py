@@ -8,7 +8,7 @@ from typing import Final
 from watchword.lifecycle.verbs import REMEMBERED
 from watchword.model.credential import Credential, Kind
 from watchword.model.ports import Records, Unavailable
-from watchword.model.records import Change, Drop, Event, Publish, Topic
+from watchword.model.records import Change, Drop, Event, Publish, Swap, Topic
 
 __all__ = ["MOST", "make_room"]
 
@@ -25,6 +25,7 @@ MOST: Final[Mapping[Kind, int]] = {
 
 _BEGUN: Final = (Kind.SESSION, Kind.REFRESH)  # by logins: another can be begun, so these go even while they are usable
 _BY: Final = "service:watchword"
+_APPS: Final = "apps"  # of a session's detail: who is told of its end
 _PAGE: Final = 500
 _AT_ONCE: Final = 500  # records; what is left of more goes next time
 
@@ -44,7 +45,7 @@ async def make_room(records: Records, subject: str, kind: Kind, now: float, *, k
             return False
         changes: list[Change] = []
         for each in sorted(spare, key=lambda each: _worth(each, now))[:surplus]:
-            changes.append(Drop(each))
+            changes.append(_gone(each, now))
             if each.refusal(now) is None:
                 changes.append(Publish(Topic.CREDENTIAL, each.id, int(now), int(now) + REMEMBERED))
                 changes.append(_event(each, now))
@@ -66,6 +67,13 @@ async def _held(records: Records, subject: str, kind: Kind) -> list[Credential]:
 def _worth(record: Credential, now: float) -> tuple[bool, float]:
     """Return what the most dispensable one has the least of."""
     return record.refusal(now) is None, record.revoked_at or record.last_used_at or record.created_at
+
+
+def _gone(record: Credential, now: float) -> Change:
+    """Drop it; a session that applications have still to be told of is ended now, and dropped another time."""
+    if record.refusal(now) is None and record.detail.get(_APPS):
+        return Swap(record.changed(revoked_at=int(now), revoked_by=_BY, revoke_reason=f"more than {MOST[record.kind]}"))
+    return Drop(record)
 
 
 def _event(record: Credential, now: float) -> Event:

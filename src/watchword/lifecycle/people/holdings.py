@@ -12,10 +12,29 @@ from watchword.model.credential import Credential, Kind
 from watchword.model.ports import Records
 from watchword.model.records import Change, Event, Publish, Swap, Topic
 
-__all__ = ["LOGINS", "act", "address_lookup", "address_of", "ended", "ending", "held", "newest", "second_factor"]
+__all__ = [
+    "APPS",
+    "LOGINS",
+    "ORIGIN",
+    "act",
+    "address_lookup",
+    "address_of",
+    "ended",
+    "ending",
+    "held",
+    "newest",
+    "origin_of",
+    "second_factor",
+]
 
 LOGINS: Final = (Kind.SESSION, Kind.REFRESH)
 """What a login begins."""
+
+APPS: Final = "apps"
+"""The name in a session's detail of the applications that were let in through it: whether each got an id_token."""
+
+ORIGIN: Final = "origin"
+"""The name in a session's detail of the session whose place it took, or whose that took."""
 
 _PAGE: Final = 500
 
@@ -48,6 +67,11 @@ def ending(record: Credential, *, now: float, by: str, why: str, **more: object)
     gone = record.changed(revoked_at=record.revoked_at or int(now), revoked_by=by, revoke_reason=why, **more)
     void = Publish(Topic.CREDENTIAL, record.id, int(now), int(now) + REMEMBERED)
     return [Swap(gone), void, act(now, "revoke", by, record.subject, record, why)]
+
+
+def origin_of(session: Credential) -> str:
+    """Return the id of the session that this one goes on from: itself, unless it took another's place."""
+    return str(session.detail.get(ORIGIN) or session.id)
 
 
 def newest(records: Collection[Credential]) -> Credential | None:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.people.account.desk import Desk
-from watchword.lifecycle.people.holdings import act, ending, held
+from watchword.lifecycle.people.holdings import APPS, ORIGIN, act, ending, held
 from watchword.lifecycle.values import subject_of
 from watchword.model.credential import Credential, Kind
 from watchword.model.records import Change, Event, Publish, Subject, Swap, Topic
@@ -16,6 +16,8 @@ __all__ = ["Takeout"]
 _FOREVER: Final = 253_402_300_799  # the last second of the year 9999
 _PAGE: Final = 1000
 _TRIES: Final = 8
+# What stays of a detail: what tells a refresh token's second use, and whom to tell that a session is over.
+_KEPT: Final = frozenset({"proof", "generation", APPS, ORIGIN})
 # What may be shown of each kind's detail. What is not named here stays: a new kind's secrets do not slip out.
 _SHOWN: Final[dict[Kind, tuple[str, ...]]] = {
     Kind.API_KEY: ("name", "test", "hint"),
@@ -87,7 +89,7 @@ class Takeout:
         for record in await held(self._desk.records, subject):
             if late and record.revoked_at is not None:
                 continue
-            kept = {name: value for name, value in record.detail.items() if name in ("proof", "generation")}
+            kept = {name: value for name, value in record.detail.items() if name in _KEPT}
             why = "the account was deleted"
             changes += ending(record, now=now, by=by, why=why, detail=kept, lookup=None, secret=b"")
         return changes

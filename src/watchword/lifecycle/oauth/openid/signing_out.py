@@ -1,0 +1,68 @@
+"""End a session together with what applications were given in it, but for what was asked for to last (offline_access).
+
+A session goes on where another took its place, after a step-up or a new login: its ``origin`` is the first of them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from watchword.lifecycle.errors import LifecycleError
+from watchword.lifecycle.people.holdings import ending, held, origin_of
+from watchword.model.credential import Credential, Kind
+from watchword.model.ports import Clock, Records
+from watchword.model.records import Change
+
+__all__ = ["OFFLINE", "SigningOut"]
+
+OFFLINE: Final = "offline_access"
+"""The scope of refresh tokens that outlive the session (OpenID Connect Core 1.0 section 11)."""
+
+_TRIES: Final = 8
+
+
+class SigningOut:
+    """End sessions and what hangs on them. ``told`` is called after each write."""
+
+    def __init__(self, records: Records, *, told: Callable[[], None] = lambda: None, clock: Clock = time.time) -> None:
+        self._records = records
+        self._told = told
+        self._clock = clock
+
+    async def end(self, id: str, *, by: str, why: str) -> bool:
+        """End a session and its families in one write; False where it was over already. Raise LifecycleError."""
+        for _ in range(_TRIES):
+            session, now = await self._records.credential(id), self._clock()
+            if session is None or session.kind is not Kind.SESSION or session.revoked_at is not None:
+                return False
+            changes = [*ending(session, now=now, by=by, why=why), *await self._endings(session, by, why, now)]
+            if await self._write(*changes):
+                return True
+        raise LifecycleError(f"{id} keeps changing", "try again")
+
+    async def end_families(self, session: Credential, *, by: str) -> None:
+        """End the families of a session that ended in another way. Raise LifecycleError."""
+        for _ in range(_TRIES):
+            changes = await self._endings(session, by, f"{session.id} ended", self._clock())
+            if not changes or await self._write(*changes):
+                return
+        raise LifecycleError(f"the families of {session.id} keep changing", "try again")
+
+    async def families(self, session: Credential) -> list[Credential]:
+        """Return every family that applications got in a session, ended ones included."""
+        found, origin = await held(self._records, session.subject, Kind.REFRESH), origin_of(session)
+        return [each for each in found if each.detail.get("session") == origin]
+
+    async def _endings(self, session: Credential, by: str, why: str, now: float) -> list[Change]:
+        changes: list[Change] = []
+        for family in await self.families(session):
+            if OFFLINE not in family.scopes and family.refusal(now) is None:
+                changes += ending(family, now=now, by=by, why=why)
+        return changes
+
+    async def _write(self, *changes: Change) -> bool:
+        done = await self._records.write(*changes)
+        self._told()
+        return done
