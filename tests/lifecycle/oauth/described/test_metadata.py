@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.hostile import URIS
 from tests.tokens import ED, ES
 from watchword.lifecycle.oauth.asking import registered
-from watchword.lifecycle.oauth.metadata import (
+from watchword.lifecycle.oauth.described.metadata import (
     ClientMetadata,
     MetadataRefused,
     Permitted,
@@ -159,7 +159,7 @@ def test_redirect_uris_that_are_refused(more: dict[str, Any], wrong: str) -> Non
         },
         {"require_signed_request_object": True},
         {"dpop_bound_access_tokens": "true"},
-        {"id_token_signed_response_alg": "RS256"},
+        {"id_token_signed_response_alg": "PS512"},
         {"id_token_signed_response_alg": "none"},
         {"request_object_signing_alg": "none"},
         {"token_endpoint_auth_signing_alg": "HS256"},

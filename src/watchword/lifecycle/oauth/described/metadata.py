@@ -17,7 +17,16 @@ from urllib.parse import urlsplit
 from watchword.codec.oauth.redirect_uri import kind_of, redirect_fault
 from watchword.lifecycle.oauth.asking import OPENID_SCOPES
 
-__all__ = ["MOST_BYTES", "ClientMetadata", "MetadataRefused", "Permitted", "hosts_of", "members_of", "metadata_of"]
+__all__ = [
+    "DETAIL_KEYS",
+    "MOST_BYTES",
+    "ClientMetadata",
+    "MetadataRefused",
+    "Permitted",
+    "hosts_of",
+    "members_of",
+    "metadata_of",
+]
 
 MOST_BYTES: Final = 8_192
 """Of one document of metadata."""
@@ -54,7 +63,6 @@ _SIGNED: Final = ("EdDSA", "Ed25519", "ES256", "RS256")
 _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "application_type": ("web", "native"),
     "subject_type": ("public", "pairwise"),
-    "id_token_signed_response_alg": ("EdDSA", "Ed25519"),
     "token_endpoint_auth_signing_alg": _SIGNED,
     "request_object_signing_alg": _SIGNED,
 }
@@ -68,16 +76,26 @@ _NOT_HAD: Final = frozenset(
 )
 _PRIVATE: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})  # members of a JWK (RFC 7518 section 6)
 _TLS_NAMES: Final = tuple(name for name in _TEXTS if name.startswith("tls_client_auth_"))
-_SAME: Final = (*_TEXTS, *_URLS, *_CALLED, *_KEPT_CHOICES, "application_type", "contacts", "redirect_uris")
+_ID_TOKENS: Final = "id_token_signed_response_alg"
+_SAME: Final = (_ID_TOKENS, *_TEXTS, *_URLS, *_CALLED, *_KEPT_CHOICES, "application_type", "contacts", "redirect_uris")
+_LISTS: Final = ("authorization_details_types", "post_logout_redirect_uris", "jwks")
+
+DETAIL_KEYS: Final = frozenset({*_SAME, *_LISTS, *_FLAGS.values(), "grants", "auth_method", "public"})
+"""What of a client's detail it says itself, and says anew when it changes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Permitted:
-    """Say what clients that describe themselves may have. What else they ask for, they do not get."""
+    """Say what clients that describe themselves may have. What else they ask for, they do not get.
+
+    ``id_tokens`` are the algorithms of id_tokens; the first is a client's that asks for none (RS256 by OpenID Connect
+    Registration 1.0 section 2).
+    """
 
     grants: frozenset[str]
     scopes: frozenset[str]
     methods: frozenset[str]
+    id_tokens: tuple[str, ...] = ("RS256", "ES256", "EdDSA")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +138,9 @@ def _judged(given: dict[str, Any], permitted: Permitted, source: str) -> ClientM
     detail["grants"] = _grants(given, permitted)
     detail["auth_method"] = method = _method(given, permitted, source)
     detail["public"] = method == "none"
+    detail[_ID_TOKENS] = algorithm = given.get(_ID_TOKENS, permitted.id_tokens[0])
+    if algorithm not in permitted.id_tokens:
+        raise _Fault(f"{_ID_TOKENS} must be one of: {', '.join(permitted.id_tokens)}")
     uris = _redirects(given, "redirect_uris")
     detail["application_type"] = native = given.get("application_type") or _type_of(uris)
     detail["redirect_uris"] = uris
@@ -305,8 +326,6 @@ def members_of(detail: Mapping[str, Any], scopes: frozenset[str]) -> dict[str, A
         "response_types": ["code"] if "authorization_code" in grants else [],
         "token_endpoint_auth_method": detail["auth_method"],
         "scope": " ".join(sorted(scopes)),
-        "id_token_signed_response_alg": "EdDSA",
     }
-    lists = ("authorization_details_types", "post_logout_redirect_uris", "jwks")
-    members |= {name: detail[name] for name in (*_SAME, *lists) if name in detail}
+    members |= {name: detail[name] for name in (*_SAME, *_LISTS) if name in detail}
     return members | {name: detail[key] for name, key in _FLAGS.items() if key in detail}
