@@ -32,7 +32,7 @@ from watchword.server.login.passkey import PasskeyLogin
 from watchword.server.login.step_up import StepUpLogin
 from watchword.server.oauth.authentication import ClientDesk
 from watchword.server.oauth.authorize import Authorize
-from watchword.server.oauth.cross_origin import CrossOrigin
+from watchword.server.oauth.cross_origin import CrossOrigin, from_a_script
 from watchword.server.oauth.devices.endpoint import DeviceEndpoint
 from watchword.server.oauth.discovery import Discovery
 from watchword.server.oauth.introspect import Introspect
@@ -76,7 +76,7 @@ def every_scheme(watchword: Watchword) -> str:
 
 
 class ServerApp:
-    """Hold the endpoints. ``GET /whoami`` and ``/check`` are answered without Starlette."""
+    """Hold the endpoints. ``/whoami``, ``/check`` and the two that services ask most go past Starlette's router."""
 
     def __init__(self, watchword: Watchword, settings: Settings, send_mail: SendMail | None = None) -> None:
         self._watchword = watchword
@@ -90,6 +90,7 @@ class ServerApp:
         entrance = Entrance(watchword, attempts, pages)
         login = Login(entrance, pages)
         desk = ClientDesk(watchword, attempts, settings)
+        token, introspect = TokenEndpoint(watchword, desk), Introspect(watchword, desk)
         routes = [
             *login.routes(),
             *SecondFactor(entrance).routes(),
@@ -98,9 +99,9 @@ class ServerApp:
             *Enrolment(entrance).routes(),
             *Outside(entrance, login, settings, pages).routes(),
             *Authorize(watchword, pages).routes(),
-            *TokenEndpoint(watchword, desk).routes(),
+            *token.routes(),
             *DeviceEndpoint(watchword, desk, attempts).routes(),
-            *Introspect(watchword, desk).routes(),
+            *introspect.routes(),
             *Revoke(watchword, desk).routes(),
             *Userinfo(watchword).routes(),
             *Discovery(watchword).routes(),
@@ -111,6 +112,10 @@ class ServerApp:
         router = Spoken(Router(routes, redirect_slashes=False))
         self._rest = CrossOrigin(ExceptionMiddleware(router, {HTTPException: _http_error}))
         self._hot: dict[str, Callable[[Scope, Receive], Awaitable[Answer]]] = {"/whoami": self._whoami}
+        self._posted: dict[str, Callable[[HttpRequest], Awaitable[Response]]] = {
+            "/oauth/token": token.token,
+            "/oauth/introspect": introspect.introspect,
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection event of ASGI."""
@@ -134,12 +139,16 @@ class ServerApp:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         sent = Sent(send, tls=peer_of(scope, self._watchword.proxies).tls)
         try:
-            hot = self._hot.get(scope["path"])
-            if hot is None:
+            hot, posted = self._hot.get(scope["path"]), self._posted.get(scope["path"])
+            if hot is not None:
+                status, headers, body = await hot(scope, receive)
+            elif posted is not None and scope["method"] == "POST" and not from_a_script(scope):
+                response = await posted(HttpRequest(scope, receive))
+                status, headers, body = response.status_code, response.raw_headers, bytes(response.body)
+            else:
                 scope["app"] = self  # makes the router raise its refusals, for _http_error to word
                 await self._rest(scope, receive, sent)
                 return
-            status, headers, body = await hot(scope, receive)
         except Exception as error:
             if sent.begun:  # half an answer cannot be mended: the server ends the connection
                 broken(error)

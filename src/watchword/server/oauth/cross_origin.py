@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from watchword.adapters.asgi import App, Receive, Scope, Send
 
-__all__ = ["CrossOrigin"]
+__all__ = ["CrossOrigin", "from_a_script"]
 
 _GET: Final = b"GET, HEAD"
 _POST: Final = b"POST"
@@ -64,6 +64,11 @@ class CrossOrigin:
             await send(message)
 
         await self._app(scope, receive, opened)
+
+
+def from_a_script(scope: Scope) -> bool:
+    """Return whether a browser says that a script of some site asks."""
+    return any(name == b"origin" for name, _ in scope["headers"])
 
 
 def _methods(path: str) -> bytes:
