@@ -1,14 +1,20 @@
-"""Judge the client credentials client by RFC 6749 and against a server on loopback."""
+"""Judge OAuth2Auth by RFC 6749, RFC 6750, RFC 9449 and RFC 9470, over loopback and in memory."""
+
+from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
 
 from tests.client.callers import Caller
+from tests.client.oauth2.world import ISSUER, World, opened, reply, sending
 from tests.client.server import CLIENT, CLIENT_SECRET, Server
 from watchword.client import AuthenticationFailed, OAuth2Auth
+from watchword.client.transport import Reply, Sending
 
 
 def client(server: Server, secret: str = CLIENT_SECRET, **options: str) -> OAuth2Auth:
@@ -75,3 +81,177 @@ def test_a_netrc_file_does_not_replace_the_client(
 
 def test_the_secret_stays_out_of_the_repr(server: Server) -> None:
     assert CLIENT_SECRET not in repr(client(server))
+
+
+# --- what answers ask for ---------------------------------------------------------------------------------------------
+
+
+def person(world: World, scope: str | None = "a", **options: Any) -> OAuth2Auth:
+    return OAuth2Auth(None, "cli", None, scope, flow=world.flow(), issuer=ISSUER, **options)
+
+
+def machine(scope: str | None = "a", **options: Any) -> OAuth2Auth:
+    return OAuth2Auth.client_credentials("cli", "s", scope, issuer=ISSUER, **options)
+
+
+def test_the_server_is_found_by_its_issuer_once() -> None:
+    world = World(lifetime=0.0)
+    auth = machine()
+    assert [world.play(auth) for _ in range(3)] == [[200]] * 3
+    assert [call.method for call in world.asked] == ["GET", "POST", "POST", "POST"]
+
+
+def test_a_token_is_refreshed_before_it_ends_and_after_a_401() -> None:
+    world = World()
+    auth = person(world)
+    world.play(auth)
+    world.revoked.add("t1")
+    assert world.play(auth) == [401, 200]
+    assert world.grants() == {"authorization_code": 1, "refresh_token": 1}
+
+
+def test_a_refresh_token_that_is_over_is_followed_by_a_login() -> None:
+    world = World(lifetime=0.0)
+    auth = person(world)
+    world.play(auth)
+    world.refreshable.clear()
+    assert world.play(auth) == [200]
+    assert len(world.shown) == 2
+
+
+@pytest.mark.parametrize("error", ["invalid_client", "invalid_request", "unauthorized_client"])
+def test_a_client_that_is_refused_troubles_nobody(error: str) -> None:
+    world = World(lifetime=0.0)
+    auth = person(world)
+    world.play(auth)
+    world.token_answers = [reply(400, {"error": error})]
+    with pytest.raises(AuthenticationFailed, match=error):
+        world.play(auth)
+    assert len(world.shown) == 1
+    assert world.play(auth) == [200]  # the refresh token is still there
+
+
+def test_a_busy_server_lets_the_token_live_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    start = time.monotonic()
+    world = World()
+    auth = person(world)
+    world.play(auth)
+    monkeypatch.setattr("watchword.client.oauth2.auth.time.monotonic", lambda: start + 3590)
+    world.token_answers = [Reply(503)]
+    assert world.play(auth) == [200]
+    assert world.play(auth) == [200]
+    assert world.grants()["refresh_token"] == 1
+    monkeypatch.setattr("watchword.client.oauth2.auth.time.monotonic", lambda: start + 3596)
+    assert world.play(auth) == [200]
+    assert world.seen[-1]["Authorization"] == "Bearer t2"
+
+
+def test_a_403_for_want_of_scope_asks_for_it_once() -> None:
+    world = World(needs="b")
+    auth = person(world)
+    assert world.play(auth) == [403, 200]
+    assert world.live == {"t1": "a", "t2": "a b"}
+    assert world.play(auth) == [200]
+    assert len(world.shown) == 2
+
+
+def test_a_machine_steps_up_too() -> None:
+    world = World(needs="b")
+    assert world.play(machine()) == [403, 200]
+    assert world.live["t2"] == "a b"
+
+
+def test_a_scope_that_is_not_granted_is_not_asked_for_again_and_again() -> None:
+    world = World(needs="b", granted="a")
+    auth = person(world)
+    assert world.play(auth) == [403, 403]
+    assert world.play(auth) == [403]
+    assert len(world.shown) == 2
+
+
+def test_a_step_up_that_is_refused_leaves_the_token() -> None:
+    world = World()
+    auth = person(world)
+    world.play(auth)
+    world.needs, world.answer = "b", {"error": "access_denied", "code": ""}
+    with pytest.raises(AuthenticationFailed, match="access_denied"):
+        world.play(auth)
+    assert world.play(auth) == [403]
+    world.needs = ""
+    assert world.play(auth) == [200]
+    assert (world.seen[-1]["Authorization"], len(world.shown)) == ("Bearer t1", 2)
+
+
+def test_a_body_that_can_be_read_once_is_sent_once() -> None:
+    world = World(needs="b")
+    auth = person(world)
+    assert world.play(auth, sending(body=None)) == [403]
+    world.needs = ""
+    world.revoked.add("t1")
+    assert world.play(auth, sending(body=None)) == [401]
+    assert world.play(auth, sending(body=None)) == [200]
+
+
+def test_rfc_9470_a_stronger_login_is_asked_for() -> None:
+    world = World(needs_login=True)
+    assert world.play(person(world)) == [401, 200]
+    assert "acr_values=aal2" in world.shown[1]
+
+
+def test_must_17_a_bound_token_goes_by_its_own_scheme() -> None:
+    world = World(kind="DPoP", nonce="n1", api_nonce="n2")
+    auth = person(world, dpop=True)
+    assert world.play(auth) == [401, 200]
+    assert world.play(auth) == [200]  # the nonce is known
+    proofs = [opened(fields["DPoP"])[1] for fields in world.seen]
+    assert [proof.get("nonce") for proof in proofs] == [None, "n2", "n2"]
+    assert all(proof["ath"] for proof in proofs)
+    assert world.number == 1
+
+
+def test_an_api_that_never_has_enough_nonces_is_asked_twice() -> None:
+    class Insatiable(World):
+        def request(self, request: Sending, fields: Mapping[str, str]) -> Reply:
+            self.seen.append(fields)
+            return Reply(401, True, challenge='DPoP error="use_dpop_nonce"', nonce=f"n{len(self.seen)}")
+
+    world = Insatiable(kind="DPoP")
+    assert world.play(person(world, dpop=True)) == [401, 401]
+
+
+def test_a_token_that_is_not_bound_is_refused_where_it_should_be() -> None:
+    world = World()
+    with pytest.raises(AuthenticationFailed, match="not bound"):
+        world.play(person(world, dpop=True))
+    world = World(kind="DPoP")
+    with pytest.raises(AuthenticationFailed, match="dpop=True"):
+        world.play(person(world))
+
+
+def test_a_refresh_token_that_is_not_rotated_is_kept() -> None:
+    world = World()
+    auth = person(world)
+    world.play(auth)
+    world.revoked.add("t1")
+    world.token_answers = [reply(200, {"access_token": "t9", "token_type": "Bearer"})]
+    world.live["t9"] = "a"
+    assert world.play(auth) == [401, 200]
+    world.revoked.add("t9")
+    assert world.play(auth) == [401, 200]
+    assert len(world.shown) == 1
+
+
+@pytest.mark.parametrize(
+    ("make", "wrong"),
+    [
+        (lambda: OAuth2Auth(None, "cli", "s"), "say issuer, or token_url"),
+        (lambda: OAuth2Auth.code("cli", issuer="http://auth.example"), "an issuer is an https URL"),
+        (lambda: OAuth2Auth("x", "cli", "s"), "absolute http or https URL"),
+        (lambda: OAuth2Auth("https://a.example/t", "cli", "s", private_key="x"), "one way"),
+        (lambda: OAuth2Auth("https://a.example/t", "cli", flow=World().flow()), "needs the issuer"),
+        (lambda: OAuth2Auth.device(""), "has an id"),
+    ],
+)
+def test_arguments_that_make_no_sense(make: Callable[[], OAuth2Auth], wrong: str) -> None:
+    with pytest.raises(ValueError, match=wrong):
+        make()

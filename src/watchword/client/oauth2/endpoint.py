@@ -41,17 +41,18 @@ class Desk:
 
     def post(self, server: Server, url: str, form: Mapping[str, str], *, bound: bool = True) -> Renewal[Reply]:
         """Send a form as the client; once more where a nonce is asked for. ``bound`` adds the proof."""
-        reply = yield self._call(server, url, form, bound)
+        proven = bound and self.key is not None
+        reply = yield self._call(server, url, form, proven)
         assert isinstance(reply, Reply)  # noqa: S101 - drivers answer each call
         fresh = self.learn(origin_of(url), reply)
-        if bound and fresh and reply.status >= 400 and json_object(reply).get("error") == "use_dpop_nonce":
-            reply = yield self._call(server, url, form, bound)
+        if proven and fresh and reply.status >= 400 and json_object(reply).get("error") == "use_dpop_nonce":
+            reply = yield self._call(server, url, form, proven)
             assert isinstance(reply, Reply)  # noqa: S101
             self.learn(origin_of(url), reply)
         return reply
 
-    def _call(self, server: Server, url: str, form: Mapping[str, str], bound: bool) -> Call:
+    def _call(self, server: Server, url: str, form: Mapping[str, str], proven: bool) -> Call:
         headers, more = self.client.proved(server)
-        proof = self.proof("POST", url) if bound else {}
+        proof = self.proof("POST", url) if proven else {}
         content = urlencode({**form, **more}).encode()
         return Call("POST", url, {**FORM, **headers, **proof}, content)

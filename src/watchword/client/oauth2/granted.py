@@ -53,7 +53,7 @@ def _plain(text: object) -> bool:
 
 def to_keep(granted: Granted, purpose: str, key: str, *, monotonic: float, now: float) -> str:
     """Write a grant down; ``purpose`` says what it was for, ``key`` is the text of its DPoP key, "" for none."""
-    ends = None if granted.ends_at == float("inf") else round(now + granted.ends_at - monotonic)
+    ends = None if granted.ends_at == float("inf") else int(now + granted.ends_at - monotonic)
     return json.dumps(
         {
             "purpose": purpose,
