@@ -83,7 +83,8 @@ class Approvals:
             constraints=Constraints(tuple(ip_network(text) for text in networks_of(approved["networks"])), limit),
         )
         name, lasting = client.detail["client_id"], family_cnf(client, cnf)
-        detail = {"client": name, "proved": approved["proved"], "session": approved["session"], **(more or {})}
+        # Not its ``session``: a device stays signed in when who approved it signs out of their own browser.
+        detail = {"client": name, "proved": approved["proved"], "approved_in": approved["session"], **(more or {})}
         if lasting is not None:
             detail["cnf"] = dict(lasting)
         refreshed = await self._families.start(who, by=name, id=new_id("fam_"), more=detail)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from watchword.codec.oauth.claims_request import NO_CLAIMS, ClaimsAsked, claims_asked, claims_of
 from watchword.codec.strict import json_object
 from watchword.lifecycle.oauth.authorization.details import ERROR as BAD_DETAILS
 from watchword.lifecycle.oauth.authorization.details import Details, details_of
@@ -63,6 +64,11 @@ class Ask:
     id_token_hint: str = ""
     login_hint: str = ""
     locales: tuple[str, ...] = ()
+
+    @property
+    def named(self) -> ClaimsAsked:
+        """Return what ``claims`` asks for."""
+        return claims_of(self.claims) or NO_CLAIMS
 
     def possible(self, who: Principal) -> frozenset[str]:
         """Return the scopes that were asked for and that this person can give."""
@@ -165,16 +171,19 @@ class Judge:
 
 def _ask(given: Mapping[str, str], client: Credential, details: Details) -> Ask:
     levels, hint = set(given.get("acr_values", "").split()), given.get("login_hint", "")
+    named = claims_asked(given.get("claims", "{}")) or NO_CLAIMS
+    scopes = frozenset(given.get("scope", "").split()) or client.scopes
     return Ask(
         client=client,
         redirect_uri=given["redirect_uri"],
-        scopes=frozenset(given.get("scope", "").split()) or client.scopes,
+        # Who asks for a claim by its name asks people for what covers it: they are told in its words.
+        scopes=scopes | named.scopes if "openid" in scopes else scopes,
         challenge=given["code_challenge"],
         state=given.get("state"),
         nonce=given.get("nonce", ""),
         prompt=frozenset(given.get("prompt", "").split()),
         max_age=int(given["max_age"]) if "max_age" in given else None,
-        strong="aal2" in levels and "aal1" not in levels,
+        strong=named.strong or ("aal2" in levels and "aal1" not in levels),
         resources=tuple(dict.fromkeys(given.get("resource", "").split())),
         details=details,
         claims=json_object(given["claims"].encode("utf-8", "replace")) if "claims" in given else None,
@@ -215,10 +224,10 @@ def _fault_of_login(given: Mapping[str, str]) -> tuple[str, str] | None:
         return "invalid_request", "max_age"
     if len(given.get("id_token_hint", "")) > _LONGEST_HINT:
         return "invalid_request", "id_token_hint"
-    claims = given.get("claims", "{}")
-    if len(claims) > _LONGEST_CLAIMS or json_object(claims.encode("utf-8", "replace")) is None:
+    asked = claims_asked(given.get("claims", "{}"))
+    if asked is None:
         return "invalid_request", "claims"
-    return None
+    return ("unmet_authentication_requirements", "acr is essential") if asked.unmet else None
 
 
 def _short(text: str) -> bool:

@@ -20,6 +20,7 @@ from watchword.lifecycle.families import Families, Refreshed
 from watchword.lifecycle.oauth.asking import Ask
 from watchword.lifecycle.oauth.authorization.details import Details
 from watchword.lifecycle.oauth.terms import family_cnf
+from watchword.lifecycle.people.holdings import APPS, origin_of
 from watchword.lifecycle.values import networks_of, rate_of
 from watchword.lifecycle.verbs import Lifecycle
 from watchword.model.credential import Credential, Kind
@@ -96,6 +97,7 @@ class Codes:
             "family": family,
             "subject": who.subject,
             "session": who.credential,
+            "origin": who.credential if session is None else origin_of(session),
             "login": begun.get("login", ""),
             "proved": dict(begun.get("proved", {})),
             "factors": list(who.factors),
@@ -164,7 +166,7 @@ class Codes:
             authenticated_at=value["authenticated_at"],
             constraints=Constraints(tuple(map(_network, networks_of(value["networks"]))), limit),
         )
-        more: dict[str, Any] = {"client": value["client"], "proved": value["proved"], "session": value["session"]}
+        more: dict[str, Any] = {"client": value["client"], "proved": value["proved"], "session": value["origin"]}
         more |= {name: value[name] for name in ("resources", "details", "claims", "consent") if value[name]}
         lasting = family_cnf(client, cnf)
         if lasting is not None:
@@ -174,22 +176,26 @@ class Codes:
         if await self._ephemeral.get(_place("replayed", code)) is not None:
             await self._void(value["family"])
         for name in ("session", "consent"):
-            if value[name] is not None and not await self._still_there(value[name]):
+            app = {value["client"]: "openid" in value["scopes"]} if name == "session" else {}
+            if value[name] is not None and not await self._still_there(value[name], app):
                 await self._lifecycle.revoke(value["family"], reason=f"its {name} ended meanwhile", by=_BY)
                 return Rejection(REVOKED, f"the {name} of this code", credential=value["client"])
         return Granted(refreshed, value["nonce"], tuple(value["resources"]), tuple(value["details"]), value["claims"])
 
-    async def _still_there(self, id: str) -> bool:
+    async def _still_there(self, id: str, app: Mapping[str, bool]) -> bool:
         """Return whether the session, or the consent, outlived the beginning of its family.
 
         Whoever ends one lists the families first. This one is there now: ended later, they find it or lose to this
-        write and look again; ended before, the record says so.
+        write and look again; ended before, the record says so. The session notes the ``app`` that it let in, so that
+        it is told when that ends.
         """
         for _ in range(_TRIES):
             record = await self._records.credential(id)
             if record is None or record.revoked_at is not None:
                 return False
-            if await self._records.write(Swap(record.changed())):
+            known = record.detail.get(APPS, {})
+            noted = {APPS: {**known, **{id: known.get(id) or openid for id, openid in app.items()}}} if app else {}
+            if await self._records.write(Swap(record.changed(detail={**record.detail, **noted}))):
                 return True
         return False
 

@@ -16,7 +16,6 @@ from watchword.adapters.asgi import request_of
 from watchword.app import Watchword
 from watchword.lifecycle.oauth.asking import Ask, Refusal, fresh_enough
 from watchword.lifecycle.oauth.authorization.arrivals import Arrival
-from watchword.lifecycle.oauth.authorization.hints import hinted
 from watchword.lifecycle.oauth.authorization.pushed import PATIENCE
 from watchword.lifecycle.people.accounts import LOCALES
 from watchword.model.credential import Credential
@@ -145,13 +144,18 @@ class Authorize:
         return await self._agreed(request, asked, who)
 
     def _not_meant(self, ask: Ask, who: Principal) -> str | None:
-        """Return the error where ``id_token_hint`` means somebody else, or is none of ours."""
-        if not ask.id_token_hint:
-            return None
-        meant = hinted(ask.id_token_hint, self._watchword.keys, str(ask.client.detail["client_id"]))
-        if meant is None:
-            return "invalid_request"
-        return None if meant == who.subject else "login_required"
+        """Return the error where ``id_token_hint``, or ``sub`` by value in ``claims``, means somebody else.
+
+        A hint that is no id_token of ours for this client means nobody.
+        """
+        openid = self._watchword.tokens.openid
+        name, wanted = openid.subjects.of(ask.client, who.subject), ask.named.subjects
+        if ask.id_token_hint:
+            hint = openid.hinted(ask.id_token_hint)
+            if hint is None or hint.client_id != ask.client.detail["client_id"]:
+                return "invalid_request"
+            wanted = frozenset({hint.subject}) if wanted is None else wanted & {hint.subject}
+        return None if wanted is None or name in wanted else "login_required"
 
     async def _agreed(self, request: Request, asked: _Asked, who: Principal) -> Response:
         """Grant what the person agreed to before, or needs not to; else ask them."""
