@@ -36,6 +36,8 @@ from watchword.server.oauth.cross_origin import CrossOrigin, from_a_script
 from watchword.server.oauth.devices.endpoint import DeviceEndpoint
 from watchword.server.oauth.discovery import Discovery
 from watchword.server.oauth.introspect import Introspect
+from watchword.server.oauth.par import PushedRequests
+from watchword.server.oauth.resources import ProtectedResources
 from watchword.server.oauth.revoke import Revoke
 from watchword.server.oauth.token import TokenEndpoint
 from watchword.server.oauth.userinfo import Userinfo
@@ -99,12 +101,14 @@ class ServerApp:
             *Enrolment(entrance).routes(),
             *Outside(entrance, login, settings, pages).routes(),
             *Authorize(watchword, pages).routes(),
+            *PushedRequests(watchword, desk).routes(),
             *token.routes(),
             *DeviceEndpoint(watchword, desk, attempts).routes(),
             *introspect.routes(),
             *Revoke(watchword, desk).routes(),
             *Userinfo(watchword).routes(),
             *Discovery(watchword).routes(),
+            *ProtectedResources(watchword).routes(),
             *account_endpoints(watchword, settings, attempts, pages, self.post),
             *pages.routes(),
         ]

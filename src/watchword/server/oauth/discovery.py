@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from inspect import isawaitable
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from watchword.lifecycle.oauth.asking import OPENID_SCOPES
 from watchword.model.reason import OVERLOADED
 from watchword.server.responses import json_response, problem_response, refusal
 
-__all__ = ["Discovery"]
+__all__ = ["Discovery", "public"]
 
 _FRESH: Final = (b"cache-control", b"public, max-age=300")
 _STUCK: Final = 10_000  # events that wait for the audit log
@@ -32,13 +33,13 @@ _CAPABILITIES: Final[dict[str, Any]] = {
     "subject_types_supported": ["public"],
     "id_token_signing_alg_values_supported": ["EdDSA"],
     "acr_values_supported": ["aal1", "aal2"],
-    "prompt_values_supported": ["none", "login", "select_account"],
+    "prompt_values_supported": ["none", "login", "consent", "select_account"],
     "claims_supported": [
         *("iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "amr", "acr", "at_hash"),
         *("name", "preferred_username", "locale", "email", "email_verified"),
     ],
     "claims_parameter_supported": False,
-    "request_parameter_supported": False,
+    "request_parameter_supported": True,
     "request_uri_parameter_supported": False,
 }
 
@@ -54,7 +55,6 @@ class Discovery:
         return [
             Route("/.well-known/openid-configuration", self.authorization_server),
             Route("/.well-known/oauth-authorization-server", self.authorization_server),
-            Route("/.well-known/oauth-protected-resource", self.protected_resource),
             Route("/oauth/jwks", self.jwks),
             Route("/healthz", self.healthz),
             Route("/readyz", self.readyz),
@@ -63,13 +63,14 @@ class Discovery:
     async def authorization_server(self, request: Request) -> Response:
         """Return the metadata of RFC 8414 section 2 and OpenID Connect Discovery 1.0 section 3: only what exists."""
         issuer = self._watchword.issuer
-        return _public(
+        return public(
             {
                 "issuer": issuer,
                 "authorization_endpoint": f"{issuer}/oauth/authorize",
                 "token_endpoint": f"{issuer}/oauth/token",
                 "userinfo_endpoint": f"{issuer}/oauth/userinfo",
                 "device_authorization_endpoint": f"{issuer}/oauth/device",
+                "pushed_authorization_request_endpoint": f"{issuer}/oauth/par",
                 "introspection_endpoint": f"{issuer}/oauth/introspect",
                 "revocation_endpoint": f"{issuer}/oauth/revoke",
                 "jwks_uri": f"{issuer}/oauth/jwks",
@@ -78,19 +79,9 @@ class Discovery:
             }
         )
 
-    async def protected_resource(self, request: Request) -> Response:
-        """Return the metadata of RFC 9728 section 2."""
-        return _public(
-            {
-                "resource": self._watchword.audience,
-                "authorization_servers": [self._watchword.issuer],
-                "bearer_methods_supported": ["header"],
-            }
-        )
-
     async def jwks(self, request: Request) -> Response:
         """Return the public keys (RFC 7517 section 5)."""
-        return _public(self._watchword.keys.jwks(), b"application/jwk-set+json")
+        return public(self._watchword.keys.jwks(), b"application/jwk-set+json")
 
     async def healthz(self, request: Request) -> Response:
         """Say that the process answers."""
@@ -114,7 +105,8 @@ def _unready() -> Response:
     return problem_response(refusal(OVERLOADED, ((b"retry-after", b"1"),)))
 
 
-def _public(value: dict[str, Any], kind: bytes = b"application/json") -> Response:
+def public(value: Mapping[str, Any], kind: bytes = b"application/json") -> Response:
+    """Return JSON that anybody may read, also from pages of other sites, and keep for some minutes."""
     body = json.dumps(value, separators=(",", ":")).encode()
     response = Response(body)
     response.raw_headers = [
