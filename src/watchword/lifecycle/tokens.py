@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,7 @@ from watchword.model.credential import Credential
 from watchword.model.ports import Clock, Ephemeral
 from watchword.verdicts import Revocations
 
-__all__ = ["AccessToken", "Terms", "Tokens"]
+__all__ = ["OPAQUE", "AccessToken", "Terms", "Tokens", "opaque_place"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Terms:
 
     ``audience`` names the APIs (RFC 8707), none means our own; ``cnf`` what it is bound to (RFC 7800); ``act`` who acts
     (RFC 8693 section 4.1); ``details`` its ``authorization_details`` (RFC 9396); ``ends_at`` (Unix seconds) its end at
-    the latest.
+    the latest; ``more`` what it says besides.
     """
 
     scopes: frozenset[str]
@@ -51,6 +51,7 @@ class Terms:
     act: Mapping[str, Any] | None = None
     details: tuple[Mapping[str, Any], ...] = ()
     ends_at: float | None = None
+    more: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Tokens:
@@ -82,6 +83,8 @@ class Tokens:
         self._lifetime = lifetime
         self._revocations = Revocations() if revocations is None else revocations
         self._clock = clock
+        self.carried: Callable[[frozenset[str], tuple[str, ...]], frozenset[str]] = lambda scopes, audience: scopes
+        """Return which scopes a token for these APIs carries (none: our own)."""
 
     def for_family(self, family: Credential) -> AccessToken:
         """Sign a ``JWT`` for the person of a refresh family."""
@@ -106,6 +109,8 @@ class Tokens:
         self, source: Credential, client: Credential, terms: Terms, claims: dict[str, Any], end: float | None
     ) -> AccessToken:
         """Sign an ``at+jwt``, or keep the same claims under a token that says nothing, as the client is set up."""
+        scopes = self.carried(terms.scopes, terms.audience)
+        claims |= terms.more
         if terms.audience:
             claims["aud"] = terms.audience[0] if len(terms.audience) == 1 else list(terms.audience)
         if terms.cnf:
@@ -116,14 +121,14 @@ class Tokens:
             claims["authorization_details"] = [dict(each) for each in terms.details]
         ends = [each for each in (end, terms.ends_at) if each is not None]
         lifetime = client.detail.get("access_lifetime") or self._lifetime
-        claims, lifetime = self._claims(source, terms.scopes, claims, min(ends, default=None), lifetime)
+        claims, lifetime = self._claims(source, scopes, claims, min(ends, default=None), lifetime)
         bound = "jkt" in claims.get("cnf", ())
         # What a pairwise client could read in a token is the very name that it must not know (Core section 8).
         if client.detail.get("token_format") != "opaque" and client.detail.get("subject_type") != PAIRWISE:
-            return AccessToken(self._keys.signing_key().sign(claims, "at+jwt"), lifetime, terms.scopes, bound)
+            return AccessToken(self._keys.signing_key().sign(claims, "at+jwt"), lifetime, scopes, bound)
         text = new_secret(OPAQUE)
         await self._ephemeral.put(opaque_place(text), json.dumps(claims).encode(), claims["exp"])
-        return AccessToken(text, lifetime, terms.scopes, bound)
+        return AccessToken(text, lifetime, scopes, bound)
 
     def _claims(
         self, source: Credential, scopes: frozenset[str], more: dict[str, Any], end: float | None, lifetime: int

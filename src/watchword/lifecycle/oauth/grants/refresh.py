@@ -5,7 +5,10 @@ from __future__ import annotations
 from watchword.guards.networks import Networks
 from watchword.lifecycle.families import Families
 from watchword.lifecycle.oauth.asking import OPENID_SCOPES
+from watchword.lifecycle.oauth.authorization.details import ERROR as BAD_DETAILS
+from watchword.lifecycle.oauth.authorization.details import narrowed
 from watchword.lifecycle.oauth.grants.response import family_response
+from watchword.lifecycle.oauth.resources import Resources
 from watchword.lifecycle.oauth.terms import Asking, Given, Refused, refused
 from watchword.lifecycle.tokens import Terms, Tokens
 from watchword.model.reason import MALFORMED_REQUEST, REFUSED_GRANT
@@ -21,8 +24,9 @@ class RefreshToken:
     name = "refresh_token"
     anybodys = True
 
-    def __init__(self, families: Families, tokens: Tokens) -> None:
+    def __init__(self, families: Families, tokens: Tokens, resources: Resources) -> None:
         self._families = families
+        self._resources = resources
         self._tokens = tokens
         self._networks = Networks()
 
@@ -41,9 +45,15 @@ class RefreshToken:
         wanted = frozenset(asking.form.get("scope", "").split()) or family.scopes
         if not wanted <= family.scopes:
             return refused(REFUSED_GRANT, "scope", "invalid_scope")
+        audience = self._resources.narrowed(asking.resources, family.detail.get("resources", ()), client)
+        if audience is None:
+            return refused(REFUSED_GRANT, "resource", "invalid_target")
+        details = narrowed(asking.form.get("authorization_details", ""), family.detail.get("details", ()))
+        if details is None:
+            return refused(REFUSED_GRANT, "authorization_details", BAD_DETAILS)
         found = await self._families.redeem(token, client=name, certificate=sender.certificate, jkt=sender.jkt)
         if isinstance(found, Rejection):
             return Refused(found, "invalid_grant")
         allowed = client.scopes | OPENID_SCOPES  # what the client may was perhaps narrowed since
-        terms = Terms(wanted & allowed, asking.resources, asking.cnf)
+        terms = Terms(wanted & allowed, audience, asking.cnf, details=details)
         return await family_response(self._tokens, found, client, terms)
