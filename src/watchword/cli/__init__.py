@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar
 
 import typer
 
-from watchword.cli import audit, call, credentials, explain, init, issue, serve, subjects
+from watchword.cli import audit, call, clients, credentials, explain, init, issue, serve, subjects
 from watchword.cli.plumbing.faults import stop_for
 from watchword.cli.plumbing.shell import INTERRUPTED, WRONG_USAGE, Asked, Stop, VerbGroup, report
 
@@ -21,7 +21,7 @@ __all__ = ["app", "main"]
 class _Root(VerbGroup):
     chapters: ClassVar[Mapping[str, Sequence[str]]] = {
         "Set up and run": ("init", "serve", "demo", "migrate"),
-        "Who may call": ("user", "service"),
+        "Who may call": ("user", "service", "client"),
         "Credentials, all kinds alike": ("issue", "list", "show", "rotate", "revoke"),
         "Look": ("explain", "audit"),
         "Call": ("call",),
@@ -72,6 +72,7 @@ serve.register(app)
 if find_spec("watchword.cli.demo") is not None:
     import_module("watchword.cli.demo").register(app)
 subjects.register(app)
+clients.register(app)
 issue.register(app)
 credentials.register(app)
 explain.register(app)

@@ -143,7 +143,7 @@ async def test_a_change_holds_for_whichever_secret_is_shown(opened: House) -> No
     for secret in (first, second):
         record = await opened.watchword.store.credential_by(client_lookup(id, secret))
         assert record is not None
-        assert (record.scopes, record.detail["client_name"], record.detail["client_id"]) == ({"a"}, "New", id)
+        assert (record.scopes, record.detail["client_name"], record.detail["client_id"]) == (frozenset({"a"}), "New", id)
 
 
 @played

@@ -11,6 +11,7 @@ from ipaddress import ip_address
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
+from watchword.codec.oauth.protected_resource import checked_resource
 from watchword.keyring import checked_url
 from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.values import redirect_of
@@ -115,14 +116,10 @@ def _url(value: Any) -> str:
 
 
 def _resource(value: Any) -> str:
-    text = _text(value)
     try:
-        parts = urlsplit(text)
-    except ValueError:
-        parts = urlsplit("")
-    if not parts.scheme or not (parts.netloc or parts.path) or "#" in text or not text.isascii() or " " in text:
-        raise LifecycleError(f"{text[:80]!r} is not an absolute URI without a fragment", "RFC 8707 section 2")
-    return text
+        return checked_resource(_text(value))
+    except ValueError as error:
+        raise LifecycleError(str(error)) from None
 
 
 def _address(value: Any) -> str:
@@ -149,15 +146,17 @@ def _keys(value: Any) -> dict[str, Any]:
 
 
 def _exchange(value: Any) -> dict[str, Any]:
-    """Return what an exchange of tokens may be: ``impersonate``, ``resources``, ``audiences`` (RFC 8693)."""
-    known = {"impersonate", "resources", "audiences"}
+    """Return what an exchange of tokens may be (RFC 8693).
+
+    ``impersonate``: the result need not say who acts. ``audiences``: the issuers of authorization servers elsewhere
+    that assertions may be had for, each with the client's id there.
+    """
+    known = {"impersonate", "audiences"}
     if not isinstance(value, Mapping) or not value.keys() <= known:
         raise LifecycleError("it must be an object", f"with {', '.join(sorted(known))}")
     found: dict[str, Any] = {}
     if "impersonate" in value:
         found["impersonate"] = _flag(value["impersonate"])
-    if "resources" in value:
-        found["resources"] = _texts(_resource)(value["resources"])
     if "audiences" in value:
         places = value["audiences"]
         if not isinstance(places, Mapping) or len(places) > _MOST_TEXTS:
@@ -200,6 +199,7 @@ FIELDS: Final[Mapping[str, Check]] = {
     "backchannel_logout_uri": _url,
     "backchannel_logout_session_required": _flag,
     "authorization_details_types": _texts(_text),
+    "introspects": _texts(_resource),
     "exchange": _exchange,
 }
 """What may be said of a client, and what makes a value of it, or raises LifecycleError."""
