@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from benchmarks.authorization import measure_authorization
 from benchmarks.decisions import Workers, measure_decisions
 from benchmarks.figures import Figure, decision_figures
 from benchmarks.forward_auth import measure_check
@@ -21,7 +22,7 @@ def main() -> int:
     """Measure, show, and return the exit code."""
     parser = argparse.ArgumentParser(prog="benchmarks", description="Measure Watchword beside its peers.")
     parser.add_argument("--quick", action="store_true", help="two rounds, for development; docs/ is left alone")
-    parser.add_argument("--only", choices=("decisions", "check", "start"), help="measure these figures alone")
+    parser.add_argument("--only", choices=("decisions", "check", "oauth", "start"), help="measure these figures alone")
     asked = parser.parse_args()
     rounds = QUICK if asked.quick else ROUNDS
     figures: list[Figure] = []
@@ -38,6 +39,9 @@ def main() -> int:
     if asked.only in (None, "check"):
         say("/check over HTTP")
         figures += measure_check(rounds, SECONDS)
+    if asked.only in (None, "oauth"):
+        say("the token and introspection endpoints over HTTP")
+        figures += measure_authorization(rounds, SECONDS)
     if asked.only in (None, "start"):
         say("starts")
         figures += measure_starts(rounds)

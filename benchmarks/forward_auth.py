@@ -15,7 +15,7 @@ from benchmarks.decisions import ROOT
 from benchmarks.figures import Figure
 from benchmarks.starting import BIN, PYTHON, free_port, init, serving
 
-__all__ = ["measure_check"]
+__all__ = ["load", "measure_check", "wait_for", "watchword"]
 
 CONNECTIONS = 32
 BOUND = 0.85
@@ -49,10 +49,10 @@ def measure_check(rounds: int, seconds: float) -> list[Figure]:
             for name, process in processes.items():
                 if cores:
                     os.sched_setaffinity(process.pid, {cores[-1]})
-                _wait(ports[name])
+                wait_for(ports[name])
             for number in range(rounds + 1):
                 for name, port in ports.items():
-                    rate = _load(port, seconds if number else seconds / 2, cores[0] if cores else 0, request)
+                    rate = load(port, seconds if number else seconds / 2, cores[0] if cores else 0, request)
                     if number:  # the first round warms up
                         rates[name].append(rate)
         finally:
@@ -70,23 +70,26 @@ def _seed(site: Path) -> str:
     file = site / "watchword.toml"
     text = file.read_text().replace("[server]\n", '[server]\ntrusted_proxies = ["127.0.0.0/8"]\n', 1)
     file.write_text(text + ROUTE)
-    _watchword(site, "service", "add", "shop")
-    issued = _watchword(site, "--json", "issue", "api-key", "--for", "service:shop", "--scope", "orders:read")
+    watchword(site, "service", "add", "shop")
+    issued = watchword(site, "--json", "issue", "api-key", "--for", "service:shop", "--scope", "orders:read")
     secret: str = json.loads(issued)["secret"]
     return secret
 
 
-def _watchword(site: Path, *words: str) -> bytes:
+def watchword(site: Path, *words: str) -> bytes:
+    """Run a command of ours and return what it prints."""
     command: list[str | Path] = [BIN, "--config", "watchword.toml", *words]
     return subprocess.run(command, cwd=site, check=True, capture_output=True).stdout
 
 
-def _load(port: int, seconds: float, core: int, request: bytes) -> float:
+def load(port: int, seconds: float, core: int, request: bytes) -> float:
+    """Return requests a second."""
     command: list[str | Path] = [PYTHON, "-m", "benchmarks.load", str(port), str(CONNECTIONS), str(seconds), str(core)]
-    return float(subprocess.run(command, cwd=ROOT, input=request, capture_output=True, check=True).stdout)
+    return float(subprocess.run(command, cwd=ROOT, input=request, stdout=subprocess.PIPE, check=True).stdout)
 
 
-def _wait(port: int) -> None:
+def wait_for(port: int) -> None:
+    """Wait until somebody listens there."""
     deadline = time.monotonic() + 30
     while True:
         try:
