@@ -176,10 +176,13 @@ class Watchword:
             issuers=dict(issuers or {}),
             introspection=tuple(introspection),
             client_subject=client_subject,
+            dpop_nonces=self.oauth.rules.dpop_nonces,
             plaintext_passwords=plaintext_passwords,
             guesses=_guesses(self.meter, account_limit, logins_limit),
         )
         self.schemes = schemes_of(self.parts, schemes)
+        mtls: Any = self.schemes["mtls"]
+        self.oauth.proofs.vouched = mtls.vouched
         self._urls = UrlCredentials()
         self._burning = Burning(self.store, self.lifecycle, self.families, self.keys, clock=clock)
         self._address = AddressLimit(self.meter, rate_of(address_limit)) if address_limit else None
@@ -244,7 +247,8 @@ class Watchword:
 
     def _oauth_house(self) -> House:
         given = (self.store, self.lifecycle, self.families, self.tokens, self.issuer, self.audience, self.clock)
-        return House(*given, self.sealer, self.keys, self.verdicts, self.revocations)
+        more = (self.verdicts, self.revocations, self.meter, self.watch.hurry)
+        return House(*given, self.sealer, self.keys, *more)
 
     def _parts(self, **given: Any) -> Parts:
         return Parts(

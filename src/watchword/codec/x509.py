@@ -25,7 +25,16 @@ from watchword.model.ports import Unavailable
 from watchword.model.reason import EXPIRED, MALFORMED_CREDENTIAL, NOT_YET_VALID, REVOKED, UNTRUSTED_CERTIFICATE
 from watchword.model.verdict import Rejection
 
-__all__ = ["ChainVerifier", "ClientCertificate", "RevocationLists", "der_of", "parse_certificate", "serial_of"]
+__all__ = [
+    "ChainVerifier",
+    "ClientCertificate",
+    "RevocationLists",
+    "addresses_of",
+    "der_of",
+    "has_subject",
+    "parse_certificate",
+    "serial_of",
+]
 
 _MOST: Final = 65_536  # bytes of one certificate; those in use take one to four thousand
 _DETAIL: Final = 200  # characters of a library's message that the audit keeps
@@ -102,6 +111,27 @@ def der_of(pem: bytes) -> bytes:
 def serial_of(der: bytes) -> int:
     """Return the serial number of a certificate in DER. Raise ValueError when it cannot be read."""
     return x509.load_der_x509_certificate(der).serial_number
+
+
+def has_subject(certificate: ClientCertificate, name: str) -> bool:
+    """Return whether a distinguished name as text (RFC 4514) is the certificate's subject: part by part, as it is.
+
+    How a part is encoded (UTF8String, PrintableString) makes no other name; another order does.
+    """
+    try:
+        wanted = x509.Name.from_rfc4514_string(name)
+    except _UNREADABLE:
+        return False
+    return bool(name) and wanted == certificate.parsed.subject
+
+
+def addresses_of(certificate: ClientCertificate) -> tuple[str, ...]:
+    """Return the IP addresses that the certificate is for, as text (RFC 5280 section 4.2.1.6)."""
+    try:
+        names = certificate.parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return ()
+    return tuple(str(address) for address in names.get_values_for_type(x509.IPAddress))
 
 
 def _clean(text: str | bytes) -> bool:

@@ -11,7 +11,7 @@ from hashlib import sha256
 
 from watchword.codec.subject_rule import OWN_RULE, SubjectRule, subject_of
 from watchword.codec.x509 import ChainVerifier, ClientCertificate, RevocationLists, parse_certificate
-from watchword.model.credential import Kind
+from watchword.model.credential import Credential, Kind
 from watchword.model.ports import Clock, Records, Soon
 from watchword.model.reason import SUBJECT_DISABLED, SUBJECT_MISMATCH, UNKNOWN_CREDENTIAL, UNTRUSTED_CERTIFICATE
 from watchword.model.request import Request
@@ -70,8 +70,13 @@ class Mtls:
         principal = self._verdicts.get(key, self._clock())
         return principal if principal is not None else self._check(credential, key)
 
-    async def _check(self, der: bytes, key: bytes) -> Principal | Rejection:
-        now, mark = self._clock(), self._verdicts.mark
+    async def vouched(self, der: bytes) -> ClientCertificate | Rejection:
+        """Return what a certificate says that a trusted CA vouches for and nobody took back, whomever it names."""
+        found = await self._vouched(der, self._clock())
+        return found if isinstance(found, Rejection) else found[0]
+
+    async def _vouched(self, der: bytes, now: float) -> tuple[ClientCertificate, float, Credential | None] | Rejection:
+        """Return also how long that may be believed and, for a CA of ours, the certificate's record."""
         certificate = parse_certificate(der)
         if isinstance(certificate, Rejection):
             return certificate
@@ -86,20 +91,30 @@ class Mtls:
             if listed is not None:
                 return listed
             end = min(end, self._crl.ends_at(issuer))
-        if self._rule is None:
-            principal = await self._own(certificate, now)
-        else:
+        if self._rule is not None:
+            return certificate, end, None
+        record = await self._records.credential_by(certificate.fingerprint)
+        refused = await standing(self._records, record, Kind.CLIENT_CERT, now)
+        return refused or (certificate, end, record)
+
+    async def _check(self, der: bytes, key: bytes) -> Principal | Rejection:
+        now, mark = self._clock(), self._verdicts.mark
+        found = await self._vouched(der, now)
+        if isinstance(found, Rejection):
+            return found
+        certificate, end, record = found
+        if record is not None:
+            principal = self._own(certificate, record, now)
+        elif self._rule is not None:
             principal = await self._outside(certificate, self._rule, now)
+        else:
+            principal = Rejection(UNKNOWN_CREDENTIAL)
         if isinstance(principal, Principal):
             end = min(end, principal.constraints.expires_at or end)
             self._verdicts.put(key, principal, end, now, since=mark)
         return principal
 
-    async def _own(self, certificate: ClientCertificate, now: float) -> Principal | Rejection:
-        record = await self._records.credential_by(certificate.fingerprint)
-        refused = await standing(self._records, record, Kind.CLIENT_CERT, now)
-        if refused is not None or record is None:
-            return refused or Rejection(UNKNOWN_CREDENTIAL)
+    def _own(self, certificate: ClientCertificate, record: Credential, now: float) -> Principal | Rejection:
         if subject_of(certificate, OWN_RULE) != record.subject:
             return Rejection(SUBJECT_MISMATCH, credential=record.id)
         return principal_of(record, self.name, now, _FACTORS)

@@ -32,6 +32,7 @@ class OAuthRules:
     """Hold the operator's decisions. ``resources`` are the APIs besides our own ``audience``.
 
     ``profile`` is "" or "fapi2"; ``require_par`` says that every authorization request must be pushed (RFC 9126).
+    ``require_dpop``: every access token must be bound to a key (RFC 9449); ``dpop_nonces``: proofs must hold a nonce.
     ``scopes`` says in words what a scope lets an application do, ``details`` the same of each type of
     ``authorization_details`` (RFC 9396); only those types are known.
     ``described`` is what clients may have that describe themselves.
@@ -40,6 +41,8 @@ class OAuthRules:
     resources: tuple[Resource, ...] = ()
     profile: str = ""
     require_par: bool = False
+    require_dpop: bool = False
+    dpop_nonces: bool = False
     scopes: Mapping[str, Words] = field(default_factory=dict)
     details: Mapping[str, Words] = field(default_factory=dict)
     described: DescribedRules = field(default_factory=DescribedRules)

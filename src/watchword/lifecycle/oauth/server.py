@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,11 +13,13 @@ from watchword.lifecycle.oauth.approvals import Approvals
 from watchword.lifecycle.oauth.asking import OPENID_SCOPES, Judge
 from watchword.lifecycle.oauth.authorization.arrivals import Arrivals
 from watchword.lifecycle.oauth.authorization.consents import Consents
+from watchword.lifecycle.oauth.authorization.profile import FAPI2
 from watchword.lifecycle.oauth.authorization.pushed import Pushed
 from watchword.lifecycle.oauth.authorization.request_objects import RequestObjects
 from watchword.lifecycle.oauth.client_keys import ClientKeys
 from watchword.lifecycle.oauth.clients import Clients
 from watchword.lifecycle.oauth.codes import Codes
+from watchword.lifecycle.oauth.described.documents import Documents
 from watchword.lifecycle.oauth.devices import Devices
 from watchword.lifecycle.oauth.grants import Grants
 from watchword.lifecycle.oauth.grants.client_credentials import ClientCredentials
@@ -24,18 +27,21 @@ from watchword.lifecycle.oauth.grants.code import AuthorizationCode
 from watchword.lifecycle.oauth.grants.device import DeviceCode
 from watchword.lifecycle.oauth.grants.refresh import RefreshToken
 from watchword.lifecycle.oauth.inspection import Inspection
+from watchword.lifecycle.oauth.openid.logouts import Logouts
+from watchword.lifecycle.oauth.openid.signing_out import SigningOut
+from watchword.lifecycle.oauth.proofs import ClientProofs
 from watchword.lifecycle.oauth.resources import Resources
 from watchword.lifecycle.oauth.rules import OAuthRules
 from watchword.lifecycle.tokens import Tokens
 from watchword.lifecycle.verbs import Lifecycle
-from watchword.model.ports import Clock, Ephemeral, Fetch, Records
+from watchword.model.ports import Clock, Ephemeral, Feed, Fetch, Meter, Records
 from watchword.verdicts import Revocations, Verdicts
 
 __all__ = ["AuthorizationServer", "House"]
 
 
-class Store(Records, Ephemeral, Protocol):
-    """Keep what lasts and what does not."""
+class Store(Records, Ephemeral, Feed, Protocol):
+    """Keep what lasts and what does not, and say what was taken back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,8 @@ class House:
     keys: OwnKeys
     verdicts: Verdicts
     revocations: Revocations
+    meter: Meter
+    told: Callable[[], None]
 
 
 class AuthorizationServer:
@@ -74,8 +82,7 @@ class AuthorizationServer:
         self.rules = rules
         self.issuer = house.issuer
         self.fetch = fetch
-        self.clients = Clients(store, clock=clock)
-        self.client_keys = ClientKeys(fetch, clock=clock)
+        self._know_clients(house, fetch)
         self.resources = Resources(house.audience, rules.resources, issuer=house.issuer, everywhere=OPENID_SCOPES)
         tokens.carried = self.resources.scopes
         self.judge = Judge(self.resources, rules)
@@ -84,17 +91,43 @@ class AuthorizationServer:
         self.pushed = Pushed(store, clock)
         self.arrivals = Arrivals(self.pushed, RequestObjects(self.client_keys, house.issuer, clock), rules)
         approvals = Approvals(store, house.lifecycle, families, clock=clock)
-        self.devices = Devices(store, approvals, house.sealer.derive("device"), clock=clock)
+        self.devices = Devices(store, approvals, self.resources, house.sealer.derive("device"), clock=clock)
+        self.signing_out = SigningOut(store, told=house.told, clock=clock)
+        self.logouts = Logouts(store, self.clients, tokens.openid, self.signing_out, fetch=fetch, clock=clock)
+        self._inspect(house)
+        self._grant(tokens, families, bind=bind)
+
+    def _know_clients(self, house: House, fetch: Fetch | None) -> None:
+        """Say who clients are, and how they prove it."""
+        store, rules, clock = house.store, self.rules, house.clock
+        self.documents = Documents(store, house.lifecycle, house.meter, rules, fetch, told=house.told, clock=clock)
+        self.clients = Clients(store, self.documents, clock=clock)
+        self.client_keys = ClientKeys(fetch, clock=clock)
+        self.proofs = ClientProofs(
+            store,
+            store,
+            self.clients,
+            self.client_keys,
+            issuer=house.issuer,
+            strict=rules.profile == FAPI2,
+            clock=clock,
+        )
+
+    def _inspect(self, house: House) -> None:
+        """Say what a token is worth, and take it back."""
         self.inspection = Inspection(
             house.keys,
-            store,
-            families,
+            house.store,
+            house.families,
             house.lifecycle,
             house.verdicts,
             house.revocations,
             issuer=house.issuer,
-            clock=clock,
+            clock=house.clock,
         )
+
+    def _grant(self, tokens: Tokens, families: Families, *, bind: bool) -> None:
+        """Answer each grant."""
         self.grants = Grants(
             [
                 AuthorizationCode(self.codes, tokens, self.resources),
@@ -104,4 +137,6 @@ class AuthorizationServer:
             ],
             self.resources,
             bind=bind,
+            require_dpop=self.rules.require_dpop,
+            require_bound=self.rules.profile == FAPI2,
         )

@@ -51,6 +51,8 @@ class OAuthTable(Table):
 
     profile: Literal["", "fapi2"] = ""
     require_par: bool = False
+    require_dpop: bool = False
+    dpop_nonces: bool = False
     scopes: Worded = Field(default_factory=dict)
     authorization_details: Worded = Field(default_factory=dict)
 
@@ -61,6 +63,8 @@ def rules_of(table: OAuthTable, resources: tuple[ResourceEntry, ...]) -> OAuthRu
         resources=tuple(each.resource() for each in resources),
         profile=table.profile,
         require_par=table.require_par,
+        require_dpop=table.require_dpop,
+        dpop_nonces=table.dpop_nonces,
         scopes={name: text.words() for name, text in table.scopes.items()},
         details={name: text.words() for name, text in table.authorization_details.items()},
     )

@@ -7,9 +7,9 @@ from typing import Final
 
 from watchword.codec.claims import certificate_confirmation
 from watchword.lifecycle.oauth.resources import Resources
-from watchword.lifecycle.oauth.terms import NO_SENDER, Asking, Given, Grant, Sender, refused
+from watchword.lifecycle.oauth.terms import NO_SENDER, Asking, Given, Grant, Refused, Sender, refused
 from watchword.model.credential import Credential
-from watchword.model.reason import MALFORMED_REQUEST, REFUSED_GRANT
+from watchword.model.reason import BAD_PROOF, MALFORMED_REQUEST, REFUSED_GRANT, UNCONFIRMED
 from watchword.model.request import Request
 
 __all__ = ["Grants"]
@@ -20,11 +20,24 @@ _LIST: Final = ("resource", "audience")
 class Grants:
     """Hold every grant by its ``grant_type``."""
 
-    def __init__(self, grants: Iterable[Grant], resources: Resources, *, bind: bool = False) -> None:
-        """Bind tokens to the certificate on the client's connection, where there is one, with ``bind``."""
+    def __init__(
+        self,
+        grants: Iterable[Grant],
+        resources: Resources,
+        *,
+        bind: bool = False,
+        require_dpop: bool = False,
+        require_bound: bool = False,
+    ) -> None:
+        """Bind tokens to the certificate on the client's connection, where there is one, with ``bind``.
+
+        ``require_dpop``: every token must be bound to a key; ``require_bound``: to a key or to a certificate.
+        """
         self._grants = {grant.name: grant for grant in grants}
         self._resources = resources
-        self._bind = bind
+        self._bind = bind or require_bound
+        self._require_dpop = require_dpop
+        self._require_bound = require_bound
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -56,6 +69,9 @@ class Grants:
         if not self._resources.allowed(asked["resource"], client):
             return refused(REFUSED_GRANT, "resource", "invalid_target")  # RFC 8707 section 2.2
         cnf = self._cnf(client, sender)
+        unbound = self._unbound(client, cnf)
+        if unbound is not None:
+            return unbound
         return await grant.answer(Asking(request, form, client, sender, cnf, asked["resource"], asked["audience"]))
 
     def _cnf(self, client: Credential, sender: Sender) -> Mapping[str, str] | None:
@@ -64,3 +80,14 @@ class Grants:
             return {"jkt": sender.jkt}
         bind = self._bind or client.detail.get("tls_client_certificate_bound_access_tokens") is True
         return certificate_confirmation(sender.certificate) if bind and sender.certificate else None
+
+    def _unbound(self, client: Credential, cnf: Mapping[str, str] | None) -> Refused | None:
+        """Return why a client may not have tokens that are bound to ``cnf`` alone."""
+        detail = client.detail
+        needs_key = self._require_dpop or detail.get("dpop_bound_access_tokens") is True  # RFC 9449 section 5.2
+        if needs_key and "jkt" not in (cnf or ()):
+            return refused(BAD_PROOF, "no DPoP proof", "invalid_dpop_proof")
+        needs_any = self._require_bound or detail.get("tls_client_certificate_bound_access_tokens") is True
+        if needs_any and cnf is None:  # RFC 8705 section 3.4
+            return refused(UNCONFIRMED, "no client certificate and no DPoP proof", "invalid_request")
+        return None
