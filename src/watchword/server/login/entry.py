@@ -61,7 +61,8 @@ class Login:
             request, refused = await self._entrance.looked(http)
             if refused is not None:
                 return problem_response(refused)
-            return self._entrance.login_page(request, next=local_path(http.query_params.get("next", "")) or "")
+            place, hint = local_path(http.query_params.get("next", "")) or "", http.query_params.get("login_hint", "")
+            return self._entrance.login_page(request, next=place, username=hint[:128] if hint.isprintable() else "")
         request, refused = await self._entrance.read(http)
         if refused is not None:
             return problem_response(refused)

@@ -28,6 +28,8 @@ async def family_response(
     family = refreshed.family
     access = await tokens.for_app(family, client, terms)
     answer = response_of(access)
+    if terms.details:
+        answer["authorization_details"] = [dict(each) for each in terms.details]  # RFC 9396 section 7
     if "refresh_token" in client.detail.get("grants", ()):
         answer["refresh_token"] = refreshed.token
     if "openid" in terms.scopes:
