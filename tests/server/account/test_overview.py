@@ -20,6 +20,7 @@ def test_what_there_is(tmp_path: Path) -> None:
             "password": True,
             "sessions": 1,
             "factors": [],
+            "apps": 0,
             "keys": 0,
             "scopes": ["orders:read"],
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.routing import Route as Endpoint
 
 from watchword.app import Watchword
+from watchword.server.account.apps import AppPages
 from watchword.server.account.factors import FactorPages
 from watchword.server.account.keys import KeyPages
 from watchword.server.account.leaving import LeavingPages
@@ -40,6 +41,7 @@ def account_endpoints(
         *Overview(watchword, visits, own).routes(),
         *SessionPages(watchword, visits, own).routes(),
         *FactorPages(watchword, visits, own).routes(),
+        *AppPages(watchword, visits, own).routes(),
         *KeyPages(watchword, visits, own).routes(),
         *DevicePage(watchword, visits, own).routes(),
     ]

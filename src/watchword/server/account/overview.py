@@ -28,7 +28,7 @@ class Overview:
         return [Endpoint("/account", self.account, methods=["GET"])]
 
     async def account(self, http: HttpRequest) -> Response:
-        """Tell who one is, and how many sessions, factors and keys there are."""
+        """Tell who one is, and how many sessions, factors, applications and keys there are."""
         visit = await self._own.visit(http, "account.html", fresh=False)
         if isinstance(visit, Response):
             return visit
@@ -41,6 +41,7 @@ class Overview:
             "password": await watchword.accounts.has_password(subject),
             "sessions": len(await watchword.sessions.listed(subject)),
             "factors": sorted({each.kind.value for each in await watchword.factors.enrolled(subject)}),
+            "apps": len(await watchword.oauth.consents.listed(subject)),
             "keys": len(keys),
             "scopes": sorted(visit.who.scopes),
         }
