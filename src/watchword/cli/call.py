@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import typer
 
+from watchword.cli.plumbing.logins import forget
 from watchword.cli.plumbing.output import clean, colour, note, print_json, warn
 from watchword.cli.plumbing.profiles import Proof, auth_of, profile_named
 from watchword.cli.plumbing.shell import BROKEN, REFUSED, Asked, Stop, VerbCommand, asked
@@ -33,12 +34,16 @@ def register(app: typer.Typer) -> None:
     $ watchword call https://api.example/orders --cert cert.pem --key key.pem
     $ watchword call http://127.0.0.1:8000/me --login http://127.0.0.1:8000 alice
     $ watchword call /orders --as billing --dry-run
+    $ watchword call /orders --as me           # logs you in where the profile says so, once
+    $ watchword call --as me --forget
     """)(call)  # fmt: skip
 
 
 def call(
     ctx: typer.Context,
-    words: Annotated[list[str], typer.Argument(metavar="[METHOD] URL", help="GET, or POST with --data; then where.")],
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="[METHOD] URL", help="GET, or POST with --data; then where.")
+    ] = None,
     profile: Annotated[
         str | None, typer.Option("--as", metavar="PROFILE", help="Who calls, from profiles.toml or the environment.")
     ] = None,
@@ -78,6 +83,9 @@ def call(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the request as it would be sent; send nothing.")
     ] = False,
+    forgetting: Annotated[
+        bool, typer.Option("--forget", help="With --as: delete the login that is kept, and revoke it.")
+    ] = False,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Status line and header fields on stderr.")] = False,
 ) -> None:
     """Send a request that proves who it is from.
@@ -100,8 +108,12 @@ def call(
         secret=f"@{secret_file}" if secret_file else secret, signing=signing, scope=scope,
         certificate=str(cert or ""), private_key=str(key or ""), ca=str(cacert or ""),
     )  # fmt: skip
-    method, url = _target(words, proof.url, data)
-    _Exchange(asked(ctx), proof, verbose).run(method, url, headers or [], data, dry_run)
+    exchange = _Exchange(asked(ctx), proof, verbose)
+    if forgetting:
+        exchange.forget(words or [])
+        return
+    method, url = _target(words or [], proof.url, data)
+    exchange.run(method, url, headers or [], data, dry_run)
 
 
 def _proof(profile: str | None, direct: dict[str, dict[str, str] | None]) -> Proof:
@@ -116,6 +128,8 @@ def _proof(profile: str | None, direct: dict[str, dict[str, str] | None]) -> Pro
 
 
 def _target(words: list[str], base: str, data: str | None) -> tuple[str, str]:
+    if not words:
+        raise Stop("URL is missing", "such as http://127.0.0.1:8000/whoami")
     if len(words) > 2:
         raise Stop(f"{len(words)} words where METHOD and URL are two", "quote what holds spaces; options begin with --")
     method, url = (words[0], words[1]) if len(words) == 2 else ("GET" if data is None else "POST", words[0])
@@ -162,6 +176,18 @@ class _Exchange:
                 self._print_request(request, auth)
             else:
                 self._send(client, request, auth)
+
+    def forget(self, words: list[str]) -> None:
+        """Delete the login that is kept for the profile."""
+        if not self.proof.name or words:
+            raise Stop("--forget goes with --as PROFILE, and with nothing else", "watchword call --as me --forget")
+        if self.proof.scheme != "oauth":
+            raise Stop(f"nothing is kept for {self.proof.name}", "only what oauth logs in is")
+        auth: Any = auth_of(self.proof, self.proof.url or None)
+        if forget(auth, self.proof.name, self._tls()):
+            note(f"forgot the login of {self.proof.name}")
+        else:
+            note(f"nothing was kept for {self.proof.name}")
 
     def _tls(self) -> Any:
         import ssl
@@ -228,10 +254,9 @@ class _Exchange:
         first = request if auth is None else next(auth.sync_auth_flow(request))
         shown = [first]
         if first is not request:
-            session = self.proof.scheme == "session"
-            request.headers["Cookie" if session else "Authorization"] = (
-                "session=(from the first answer)" if session else "Bearer (from the first answer)"
-            )
+            session, bound = self.proof.scheme == "session", self.proof.values.get("dpop") == "true"
+            kind = "session=" if session else "DPoP " if bound else "Bearer "
+            request.headers["Cookie" if session else "Authorization"] = f"{kind}(from the first answer)"
             shown.append(request)
         for each in shown:
             if self.asked.json:

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
-__all__ = ["Auth", "AuthenticationFailed", "Call", "Origin", "Reply", "Sending", "Step", "Steps", "origin_of"]
+__all__ = ["Auth", "AuthenticationFailed", "Call", "Origin", "Reply", "Sending", "Step", "Steps", "drive", "origin_of"]
 
 
 def _optional(name: str) -> Any:
@@ -42,6 +42,8 @@ else:
             "watchword.client needs httpx2, httpx or requests: install watchword[client]", name="watchword.client"
         )
     _HttpAuth = type("_HttpAuth", _installed, {})
+
+T = TypeVar("T")
 
 Origin: TypeAlias = tuple[str, str, int]
 """Name scheme, host and port (RFC 6454)."""
@@ -190,6 +192,24 @@ class Auth(_HttpAuth, ABC):  # type: ignore[misc]
             return
         finally:
             steps.close()
+
+
+def drive(client: Any, steps: Generator[Call | Future[None], Any, T]) -> T:
+    """Run calls and tickets of a flow, without a request of the caller's, by a client of httpx2 or httpx."""
+    try:
+        step = next(steps)
+        while True:
+            if isinstance(step, Future):
+                step.result()
+                step = steps.send(None)
+            else:
+                response = client.request(step.method, step.url, headers=dict(step.headers), content=step.content)
+                step = steps.send(_reply(response, None, response.read()))
+    except StopIteration as end:
+        value: T = end.value
+        return value
+    finally:
+        steps.close()
 
 
 def _nothing() -> Steps:

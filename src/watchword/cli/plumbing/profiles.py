@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from watchword.cli.plumbing.logins import check, needs_secret, oauth_of
 from watchword.cli.plumbing.shell import Stop, nearest
 from watchword.cli.plumbing.typed import prompted, secret_from
 
@@ -23,7 +24,22 @@ SCHEMES: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "api-key": (("secret",), ()),
     "basic": (("username",), ("secret",)),
     "hmac": (("key_id",), ("secret", "signing")),
-    "oauth": (("token_url", "client_id"), ("secret", "scope")),
+    "oauth": (
+        ("client_id",),
+        (
+            "secret",
+            "scope",
+            "flow",
+            "issuer",
+            "token_url",
+            "resource",
+            "dpop",
+            "signing_key",
+            "kid",
+            "redirect_uri",
+            "keep",
+        ),
+    ),
     "login": (("base_url", "username"), ("secret",)),
     "session": (("base_url", "username"), ("secret",)),
     "mtls": (("certificate", "private_key"), ()),
@@ -41,6 +57,7 @@ class Proof:
     scheme: str = ""
     values: Mapping[str, str] = field(default_factory=dict, repr=False)
     url: str = ""
+    name: str = ""  # the profile's
 
     def path(self, key: str) -> Path | None:
         """Return a file that a value names."""
@@ -70,7 +87,7 @@ def profile_named(name: str) -> Proof:
         hint = f"did you mean {near}?" if near else f"add [{name}] to {path}, or set {twins}SCHEME and what it needs"
         raise Stop(f"--as: there is no profile {name!r}", hint)
     place = f"{path}, [{name}]" if name in profiles else f"{twins}…"
-    return _checked(place, {**profiles.get(name, {}), **values})
+    return replace(_checked(place, {**profiles.get(name, {}), **values}), name=name)
 
 
 def _read(path: Path) -> dict[str, dict[str, Any]]:
@@ -98,7 +115,7 @@ def _checked(place: str, values: Mapping[str, Any]) -> Proof:
             raise Stop(
                 f"{place}: unknown key {key[:40]!r}", f"did you mean {near}?" if near else f"known: {', '.join(_KEYS)}"
             )
-        if not isinstance(value, str):
+        if not isinstance(value, str) and not (key == "dpop" and isinstance(value, bool)):
             raise Stop(f"{place}: {key} must be a text in quotes")
     scheme = values.get("scheme", "")
     if scheme not in SCHEMES:
@@ -108,18 +125,21 @@ def _checked(place: str, values: Mapping[str, Any]) -> Proof:
     missing = [key for key in SCHEMES[scheme][0] if not values.get(key)]
     if missing:
         raise Stop(f"{place}: {scheme} needs {' and '.join(missing)}")
-    rest = {key: value for key, value in values.items() if key not in ("scheme", "url")}
-    return Proof(scheme, rest, values.get("url", ""))
+    rest = {key: str(value).lower() if key == "dpop" else value for key, value in values.items()}
+    proof = Proof(scheme, {key: rest[key] for key in rest if key not in ("scheme", "url")}, values.get("url", ""))
+    if scheme == "oauth":
+        check(place, proof.values)
+    return proof
 
 
-def auth_of(proof: Proof, url: str) -> Auth | None:
-    """Return what proves the caller to the origin of ``url``; None where a certificate or nothing does."""
-    from watchword.client import ApiKeyAuth, BasicAuth, LoginAuth, OAuth2Auth, SessionAuth, SignatureAuth
+def auth_of(proof: Proof, url: str | None) -> Auth | None:
+    """Return what proves the caller to the origin of ``url`` (None: to any); None where a certificate or nothing does."""
+    from watchword.client import ApiKeyAuth, BasicAuth, LoginAuth, SessionAuth, SignatureAuth
 
     values = proof.values
     if proof.scheme in ("", "mtls"):
         return None
-    secret = _secret(proof)
+    secret = "" if proof.scheme == "oauth" and not needs_secret(values) else _secret(proof)
     try:
         match proof.scheme:
             case "api-key":
@@ -129,8 +149,7 @@ def auth_of(proof: Proof, url: str) -> Auth | None:
             case "hmac":
                 return SignatureAuth(values["key_id"], secret, values.get("signing") or "v1", origin=url)
             case "oauth":
-                token_url, client_id = values["token_url"], values["client_id"]
-                return OAuth2Auth(token_url, client_id, secret, values.get("scope") or None, origin=url)
+                return oauth_of(values, secret, url, proof.name)
             case "login":
                 return LoginAuth(values["base_url"], values["username"], secret)
             case _:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, Final, TypedDict, Unpack
 
 from watchword.client.flight import Renewal, RenewingAuth
-from watchword.client.oauth2.asking import Ask, ClientCredentials, Flow, pause, refreshed
+from watchword.client.oauth2.asking import Ask, ClientCredentials, Flow, accepted, pause, refreshed
 from watchword.client.oauth2.challenges import said_of
 from watchword.client.oauth2.code import AuthorizationCode, show_in_browser
 from watchword.client.oauth2.device import DeviceAuthorization, Prompt, show_on_stderr
@@ -90,7 +90,7 @@ class OAuth2Auth(RenewingAuth[Granted]):
         self._desk = Desk(client)
         self._dpop = dpop
         self._keep = keep
-        self._purpose = _purpose(issuer or token_url or origin, client_id, scope, resource, dpop, self._flow)
+        self._purpose = _purpose(issuer or token_url or self._origin, client_id, scope, resource, dpop, self._flow)
         self._refresh = ""
         self._spent = ""  # the access token that was refused: one that is kept may be that very one
         self._wanted: Ask | None = None  # what a step-up asks for, until it is granted
@@ -244,6 +244,23 @@ class OAuth2Auth(RenewingAuth[Granted]):
             return kept
         finally:
             keep.give_back()
+
+    def forgotten(self) -> Renewal[bool]:
+        """Delete what is kept, once the server was asked to revoke it (RFC 7009); return whether there was something.
+
+        Raises AuthenticationFailed, after the deletion, when the server does not do it.
+        """
+        keep = self._keep
+        found = None if keep is None else kept_of(keep.load(), self._purpose, monotonic=0.0, now=time.time())
+        there = keep is not None and keep.forget()
+        self._proof, self._refresh = None, ""
+        if found is not None and self._issuer is not None:
+            server = yield from server_found(self._issuer, mtls=self._desk.client.mtls)
+            token = found[0].refresh or found[0].access
+            if server.revocation_endpoint:
+                reply = yield from self._desk.post(server, server.revocation_endpoint, {"token": token}, bound=False)
+                accepted("the server does not revoke the token", reply)
+        return there
 
     def _kept(self, keep: Keep) -> Granted | None:
         """Take over what is kept; return the token when it can be used as it is."""

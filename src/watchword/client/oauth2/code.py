@@ -17,7 +17,7 @@ from watchword.client.tokens import json_object
 from watchword.client.transport import AuthenticationFailed, Reply
 from watchword.codec.oidc import challenge_of, with_query
 
-__all__ = ["AuthorizationCode", "Listener", "show_in_browser"]
+__all__ = ["AuthorizationCode", "Listener", "open_browser", "show_in_browser"]
 
 _ERRORS: Final = frozenset(
     {
@@ -48,12 +48,19 @@ def _listen(path: str, state: str, seconds: float, port: int) -> Listener:
 
 def show_in_browser(url: str) -> None:
     """Open the person's browser, and print the URL on stderr for where there is none."""
+    import sys
+
+    print(f"Log in here:\n  {url}", file=sys.stderr)  # noqa: T201 - a person has to read it
+    open_browser(url)
+
+
+def open_browser(url: str) -> None:
+    """Open the person's browser where there is a screen, or a browser that BROWSER names."""
     import os
     import sys
     import webbrowser
     from threading import Thread
 
-    print(f"Log in here:\n  {url}", file=sys.stderr)  # noqa: T201 - a person has to read it
     at_a_screen = sys.platform in {"win32", "darwin"} or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
     if at_a_screen or os.environ.get("BROWSER"):
         Thread(target=webbrowser.open, args=(url,), daemon=True).start()  # some browsers return when they are closed

@@ -1,0 +1,115 @@
+"""Log in at the real server by every library: browser, device, machine; bound tokens, refresh, resource discovery."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from typing import Any
+
+import pytest
+
+from tests.client.callers import Caller
+from tests.person import Person
+from tests.server.live import PASSWORD, Live, live
+from watchword.client import AuthenticationFailed, OAuth2Auth
+from watchword.client.oauth2 import AuthorizationCode, DeviceAuthorization, Prompt
+from watchword.model.credential import Kind
+
+REDIRECT = "http://127.0.0.1/callback"
+DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    with live(tmp_path_factory.mktemp("oauth2"), 'issuer = "{url}"\n') as running:
+        running.service("app")
+        running.user("alice", scopes=("orders:read", "orders:write"))
+        yield running
+
+
+@pytest.fixture
+def alice(house: Live) -> Iterator[Person]:
+    person = Person(house.url, "alice", PASSWORD)
+    yield person
+    person.close()
+
+
+def registered(house: Live, *grants: str, **more: Any) -> Any:
+    options = {"grants": list(grants), "redirect_uris": [REDIRECT], "public": True, "first_party": True, **more}
+    scopes = ("orders:read", "orders:write")
+    return house.issue(Kind.OAUTH_CLIENT, "service:app", scopes=scopes, options=options).material
+
+
+def browser(person: Person) -> AuthorizationCode:
+    """Return the code flow whose browser is the person's, in a thread of its own as a browser is."""
+
+    def show(url: str) -> None:
+        threading.Thread(target=person.visit, args=(url,), daemon=True).start()
+
+    return AuthorizationCode(show=show, seconds=15)
+
+
+@pytest.mark.parametrize("dpop", [False, True])
+@pytest.mark.parametrize("first_party", [True, False])
+def test_code(caller: Caller, house: Live, alice: Person, dpop: bool, first_party: bool) -> None:
+    client = registered(house, "authorization_code", "refresh_token", first_party=first_party)
+    auth = OAuth2Auth(None, client["client_id"], None, "orders:read", flow=browser(alice), issuer=house.url, dpop=dpop)
+    who = caller.send(auth, "GET", f"{house.url}/whoami").json()
+    assert (who["subject"], who["scheme"], who["scopes"]) == ("user:alice", "oauth2", ["orders:read"])
+    assert "You are logged in" in alice.pages[-1]
+    token = auth.current()
+    assert token is not None
+    assert (token.bound, bool(token.refresh)) == (dpop, True)
+    auth._proof = None
+    assert caller.send(auth, "GET", f"{house.url}/whoami").status_code == 200
+    assert auth.current() != token  # refreshed: nobody was asked again
+    assert sum("You are logged in" in page for page in alice.pages) == 1
+
+
+def test_a_person_who_declines(house: Live) -> None:
+    client = registered(house, "authorization_code", first_party=False)
+    person = Person(house.url, "alice", PASSWORD, decision="deny")
+    auth = OAuth2Auth(None, client["client_id"], None, "orders:read", flow=browser(person), issuer=house.url)
+    with pytest.raises(AuthenticationFailed, match="access_denied"):
+        Caller("httpx2").send(auth, "GET", f"{house.url}/whoami")
+    person.close()
+
+
+def test_the_api_says_where_to_log_in(house: Live, alice: Person) -> None:
+    client = registered(house, "authorization_code", "refresh_token")
+    auth = OAuth2Auth(None, client["client_id"], None, "orders:read", flow=browser(alice))
+    who = Caller("httpx2").send(auth, "GET", f"{house.url}/whoami").json()
+    assert who["subject"] == "user:alice"
+
+
+@pytest.mark.parametrize("dpop", [False, True])
+def test_device(house: Live, alice: Person, dpop: bool) -> None:
+    client = registered(house, DEVICE, "refresh_token")
+    slept: list[float] = []
+
+    def show(prompt: Prompt) -> None:
+        assert prompt.verification_uri == f"{house.url}/device"
+        alice.visit(prompt.verification_uri, user_code=prompt.user_code)
+
+    def sleep(seconds: float) -> Future[None]:
+        slept.append(seconds)
+        done: Future[None] = Future()
+        done.set_result(None)
+        return done
+
+    flow = DeviceAuthorization(show, sleep)
+    auth = OAuth2Auth(None, client["client_id"], None, "orders:read", flow=flow, issuer=house.url, dpop=dpop)
+    who = Caller("httpx2").send(auth, "GET", f"{house.url}/whoami").json()
+    assert (who["subject"], who["scopes"]) == ("user:alice", ["orders:read"])
+    assert slept[0] == 5
+
+
+@pytest.mark.parametrize("dpop", [False, True])
+def test_client_credentials(caller: Caller, house: Live, dpop: bool) -> None:
+    client = registered(house, "client_credentials", public=False)
+    auth = OAuth2Auth.client_credentials(
+        client["client_id"], client["client_secret"], "orders:read", issuer=house.url, dpop=dpop
+    )
+    who = caller.send(auth, "GET", f"{house.url}/whoami").json()
+    assert (who["subject"], who["scopes"]) == ("service:app", ["orders:read"])
