@@ -20,6 +20,9 @@ from watchword.codec.secrets import digest, new_secret, well_formed
 from watchword.lifecycle.families import Refreshed
 from watchword.lifecycle.oauth.approvals import Approvals
 from watchword.lifecycle.oauth.asking import OPENID_SCOPES
+from watchword.lifecycle.oauth.authorization.details import ERROR as BAD_DETAILS
+from watchword.lifecycle.oauth.authorization.details import Details, narrowed
+from watchword.lifecycle.oauth.resources import Resources
 from watchword.lifecycle.oauth.terms import Refused, refused
 from watchword.model.credential import Credential
 from watchword.model.ports import Clock, Ephemeral
@@ -65,7 +68,7 @@ class DeviceRequest:
     client: str
     scopes: frozenset[str]
     resources: tuple[str, ...] = ()
-    details: tuple[Mapping[str, Any], ...] = ()
+    details: Details = ()
     address: str = ""
     agent: str = ""
     asked_at: int = 0
@@ -101,11 +104,11 @@ class DeviceRequest:
 
 @dataclass(frozen=True, slots=True)
 class Redeemed:
-    """Hold what an approved request became."""
+    """Hold what an approved request became, and which APIs and single acts its first token is for."""
 
     refreshed: Refreshed
-    resources: tuple[str, ...] = ()
-    details: tuple[Mapping[str, Any], ...] = ()
+    audience: tuple[str, ...] = ()
+    details: Details = ()
 
 
 def user_code_of(text: str) -> str:
@@ -124,9 +127,12 @@ class Devices:
     User codes are kept as digests under ``key``: they are short, so a plain digest would tell them to who reads it.
     """
 
-    def __init__(self, ephemeral: Ephemeral, approvals: Approvals, key: bytes, *, clock: Clock = time.time) -> None:
+    def __init__(
+        self, ephemeral: Ephemeral, approvals: Approvals, resources: Resources, key: bytes, *, clock: Clock = time.time
+    ) -> None:
         self._ephemeral = ephemeral
         self._approvals = approvals
+        self._resources = resources
         self._key = key
         self._clock = clock
 
@@ -138,7 +144,7 @@ class Devices:
         scopes: frozenset[str],
         *,
         resources: tuple[str, ...] = (),
-        details: tuple[Mapping[str, Any], ...] = (),
+        details: Details = (),
         address: str = "",
         agent: str = "",
     ) -> Begun | Refused:
@@ -172,13 +178,14 @@ class Devices:
         client: Credential,
         cnf: Mapping[str, str] | None = None,
         resources: tuple[str, ...] = (),
+        details: str = "",
     ) -> Redeemed | Refused:
         """Return what was approved, to exactly one of any number of questions; else the error of section 3.5.
 
-        ``resources`` are fewer than were asked for at the beginning, where fewer are wanted.
+        ``resources`` and ``details`` (JSON) are fewer than were asked for at the beginning, where fewer are wanted.
         """
-        handle = digest(device_code).hex()
-        asked = await self._kept(f"device:{handle}") if well_formed(device_code, _DEVICE) else None
+        handle = digest(device_code).hex() if well_formed(device_code, _DEVICE) else ""
+        asked = await self._kept(f"device:{handle}") if handle else None
         if asked is None or asked["client"] != client.detail["client_id"]:
             return refused(REFUSED_GRANT, "device_code", "invalid_grant")
         if self._clock() >= asked["expires_at"]:
@@ -187,13 +194,15 @@ class Devices:
             return refused(REFUSED_GRANT, "device polls too often", "slow_down")
         if asked.get("denied"):
             return refused(REFUSED_GRANT, "the person said no", "access_denied")
-        if asked["resources"] and not set(resources) <= set(asked["resources"]):
-            return refused(REFUSED_GRANT, "resource", "invalid_target")
+        request = DeviceRequest.of(asked)
+        audience = self._resources.narrowed(resources, request.resources, client)
+        acts = narrowed(details, request.details)
+        if audience is None or acts is None:
+            return refused(REFUSED_GRANT, "more than was asked", "invalid_target" if audience is None else BAD_DETAILS)
         approved = await self._taken(f"device-approved:{handle}")
         if approved is None:
             return refused(REFUSED_GRANT, "nobody has approved yet", "authorization_pending")
         await self._taken(f"device:{handle}")
-        request = DeviceRequest.of(asked)
         more: dict[str, Any] = {"resources": list(request.resources)} if request.resources else {}
         if request.details:
             more["details"] = [dict(each) for each in request.details]
@@ -201,7 +210,7 @@ class Devices:
         begun = await self._approvals.begun(approved, client, scopes, cnf, {**more, **approved["more"]})
         if isinstance(begun, Rejection):
             return Refused(begun, "invalid_grant")
-        return Redeemed(begun, resources or request.resources, request.details)
+        return Redeemed(begun, audience, acts)
 
     async def _paced(self, handle: str, until: float) -> bool:
         """Return whether the device has waited as long as it was told to; who has not is to wait for longer."""

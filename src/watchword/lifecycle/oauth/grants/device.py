@@ -31,9 +31,10 @@ class DeviceCode:
         code = asking.form.get("device_code", "")
         if not code:
             return refused(MALFORMED_REQUEST, "device_code", "invalid_request")
-        given = await self._devices.redeem(code, asking.client, asking.cnf, asking.resources)
+        details = asking.form.get("authorization_details", "")
+        given = await self._devices.redeem(code, asking.client, asking.cnf, asking.resources, details)
         if isinstance(given, Refused):
             return given
         scopes = given.refreshed.family.scopes
-        terms = Terms(scopes, given.resources, asking.cnf, details=given.details)
+        terms = Terms(scopes, given.audience, asking.cnf, details=given.details)
         return await family_response(self._tokens, given.refreshed, asking.client, terms)

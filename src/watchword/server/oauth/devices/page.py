@@ -10,6 +10,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from watchword.app import Watchword
+from watchword.lifecycle.oauth.asking import OPENID_SCOPES
+from watchword.lifecycle.oauth.authorization.consents import Wish
 from watchword.lifecycle.oauth.devices import DeviceRequest, user_code_of
 from watchword.lifecycle.people.user_agent import device_of
 from watchword.model.credential import Credential
@@ -22,11 +24,15 @@ from watchword.server.login.attempts import network_of
 from watchword.server.login.entrance import read_request
 from watchword.server.oauth.devices.attempts import CodeAttempts
 from watchword.server.oauth.devices.endpoint import DEVICE_PAGE
+from watchword.server.oauth.words import app_face, detail_rows, resource_names, scope_rows
+from watchword.server.pages.language import SPOKEN
 from watchword.server.responses import problem_response, redirect
 
 __all__ = ["DevicePage"]
 
 _SESSION: Final = "ses_"
+_BOX: Final = "scope:"
+_ALWAYS: Final = frozenset({"openid"})  # who says yes is known
 _UNKNOWN: Final = "This code is not known, was used already, or is too old. Look at your device again."
 _TYPED: Final = "A code has eight letters, such as WDJB-MJHT."
 
@@ -36,6 +42,7 @@ class DevicePage:
 
     def __init__(self, watchword: Watchword, visits: Visits, own: Own) -> None:
         self._watchword = watchword
+        self._oauth = watchword.oauth
         self._devices = watchword.oauth.devices
         self._visits = visits
         self._own = own
@@ -58,7 +65,7 @@ class DevicePage:
         if not code:
             return self._asked(visit, visit.text("user_code")[:32], _TYPED)
         if decision in ("allow", "deny"):
-            return await self._decided(visit, code, decision == "allow")
+            return await self._decided(visit, code)
         return await self._opened(visit, code)
 
     async def _visit(self, http: HttpRequest) -> Visit | Response:
@@ -108,38 +115,59 @@ class DevicePage:
                     await self._attempts.wrong(visit.request, who)
         if isinstance(found, Rejection):
             return self._asked(visit, code, _UNKNOWN, found)
-        client = await self._watchword.oauth.clients.find(found.client)
+        client = await self._oauth.clients.find(found.client)
         if client is None:
             return self._asked(visit, code, _UNKNOWN)
         return self._visits.page(visit, page="device_confirm.html", **self._shown(visit, code, found, client))
 
     def _shown(self, visit: Visit, code: str, asked: DeviceRequest, client: Credential) -> dict[str, Any]:
-        address = visit.request.peer.address
+        language, rules, who = SPOKEN.get(), self._oauth.rules, _who(visit)
         return {
             "code": code,
-            "app": client.detail.get("client_name") or client.detail["client_id"],
-            "client": client,
-            "name": _who(visit).subject.partition(":")[2],
-            "scopes": sorted(asked.scopes),
-            "resources": asked.resources,
+            "app": app_face(client, ""),
+            "name": who.subject.partition(":")[2],
+            "scopes": scope_rows(rules, _possible(asked, who), language),
+            "resources": resource_names(rules, asked.resources),
+            "details": detail_rows(rules, asked.details, language),
             "address": asked.address,
-            "near": network_of(asked.address) == network_of(address),
+            "near": network_of(asked.address) == network_of(visit.request.peer.address),
             "device": device_of(asked.agent) or asked.agent[:64],
             "age": self._watchword.clock() - asked.asked_at,
         }
 
-    async def _decided(self, visit: Visit, code: str, allowed: bool) -> Response:
+    async def _decided(self, visit: Visit, code: str) -> Response:
         """Note the decision; whoever else decides, or decides again, finds nothing."""
         who = _who(visit)
         asked = await self._devices.opened(code, who)
-        client = None if asked is None else await self._watchword.oauth.clients.find(asked.client)
+        client = None if asked is None else await self._oauth.clients.find(asked.client)
         if asked is None or client is None:
             return self._asked(visit, code, _UNKNOWN)
-        done = await (self._devices.approve(code, who) if allowed else self._devices.deny(code, who))
+        possible = _possible(asked, who)
+        scopes = possible & ({each.removeprefix(_BOX) for each in visit.fields if each.startswith(_BOX)} | _ALWAYS)
+        allowed = visit.text("decision") == "allow" and bool(scopes or not possible)
+        if allowed:
+            more = await self._agreed(who, client, asked, scopes)
+            done = await self._devices.approve(code, who, scopes=scopes, more=more)
+        else:
+            done = await self._devices.deny(code, who)
         if isinstance(done, Rejection):
             return self._asked(visit, code, _UNKNOWN, done)
-        app = client.detail.get("client_name") or client.detail["client_id"]
-        return self._visits.page(visit, page="device_done.html", allowed=allowed, app=app)
+        return self._visits.page(visit, page="device_done.html", allowed=allowed, app=app_face(client, "")["name"])
+
+    async def _agreed(
+        self, who: Principal, client: Credential, asked: DeviceRequest, scopes: frozenset[str]
+    ) -> dict[str, Any]:
+        """Remember what was agreed to, as the account lists it; applications of the operator's own need no consent."""
+        if client.detail.get("first_party") is True:
+            return {}
+        wish, declined = Wish(scopes, asked.resources, asked.details), _possible(asked, who) - scopes
+        consent = await self._oauth.consents.give(who.subject, client, wish, declined=declined, by=who.subject)
+        return {"consent": consent.id}
+
+
+def _possible(asked: DeviceRequest, who: Principal) -> frozenset[str]:
+    """Return the scopes that were asked for and that this person can give."""
+    return asked.scopes & (who.scopes | OPENID_SCOPES)
 
 
 def _who(visit: Visit) -> Principal:
