@@ -87,12 +87,14 @@ def test_with_a_client_end_the_tokens_that_it_holds_for_people(
 
 
 def test_a_client_whose_rights_shrank_refreshes_less(http: httpx2.Client, server: Live) -> None:
-    from watchword.model.records import Swap
+    from watchword.model.records import Publish, Swap, Topic
 
     app = App(server)
     tokens = app.redeem(http, code_of(http, app)).json()
-    record = server.do(server.watchword.lifecycle.show(app.id))
-    assert server.do(server.watchword.store.write(Swap(record.changed(scopes=frozenset()))))
+    record, now = server.do(server.watchword.lifecycle.show(app.id)), int(time.time())
+    told = Publish(Topic.CHANGED, app.id, now, now + 600)
+    assert server.do(server.watchword.store.write(Swap(record.changed(scopes=frozenset())), told))
+    server.watchword.watch.due = 0.0
     assert app.refresh(http, tokens["refresh_token"]).json()["scope"] == "openid"
 
 

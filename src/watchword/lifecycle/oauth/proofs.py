@@ -41,8 +41,9 @@ from watchword.model.reason import (
     Reason,
 )
 from watchword.model.request import Request
-from watchword.model.verdict import Rejection
-from watchword.standing import standing
+from watchword.model.verdict import Principal, Rejection
+from watchword.standing import standing, until
+from watchword.verdicts import Verdicts
 
 __all__ = ["ASSERTION", "METHODS", "ClientProofs"]
 
@@ -64,6 +65,7 @@ _LIFE: Final = 300.0  # seconds in which an assertion is good, whatever its ``ex
 _LEEWAY: Final = 30.0
 _CLAIMS: Final = frozenset({"iss", "sub", "aud", "exp", "jti"})
 _STRAY: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_RECORD: Final = "oauth-client"
 _NOBODYS: Final = b"\1" * 64
 
 
@@ -87,6 +89,7 @@ class ClientProofs:
         keys: ClientKeys,
         *,
         issuer: str,
+        verdicts: Verdicts,
         strict: bool = False,
         clock: Clock = time.time,
     ) -> None:
@@ -100,6 +103,7 @@ class ClientProofs:
         self._clients = clients
         self._keys = keys
         self._issuer = issuer
+        self._verdicts = verdicts.part()
         self._strict = strict
         self._clock = clock
         self._decoy = SigningKey.generate("ES256").verification
@@ -118,11 +122,27 @@ class ClientProofs:
             return await self._signed(shown, url)
         if shown.way == "none":
             return await self._named(shown.client_id, request.peer.certificate)
-        record = await self._records.credential_by(client_lookup(shown.client_id, shown.proof))
-        refused = await standing(self._records, record, Kind.OAUTH_CLIENT, self._clock())
+        client = await self._by_secret(client_lookup(shown.client_id, shown.proof))
+        return client if isinstance(client, Rejection) or _may(client, shown.way) else _not_so(client)
+
+    # --- a secret -----------------------------------------------------------------------------------------------------
+
+    async def _by_secret(self, lookup: bytes) -> Credential | Rejection:
+        """Return the client that id and secret find, remembered for as long as any other proof."""
+        now = self._clock()
+        known = self._verdicts.get(lookup, now)
+        if known is not None:
+            found: Credential = known.claims[_RECORD]
+            return found
+        since = self._verdicts.mark
+        record = await self._records.credential_by(lookup)
+        refused = await standing(self._records, record, Kind.OAUTH_CLIENT, now)
         if refused is not None or record is None:
             return refused or Rejection(UNKNOWN_CREDENTIAL)
-        return record if _may(record, shown.way) else _not_so(record)
+        who = Principal(record.subject, _RECORD, record.id, claims={_RECORD: record})
+        tags = (f"subject:client:{record.detail['client_id']}",)  # what voids its tokens changes its record, too
+        self._verdicts.put(lookup, who, until(record, now), now, tags, since)
+        return record
 
     # --- nothing but a name, or a certificate beside it ---------------------------------------------------------------
 

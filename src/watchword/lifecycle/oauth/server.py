@@ -109,6 +109,7 @@ class AuthorizationServer:
             self.clients,
             self.client_keys,
             issuer=house.issuer,
+            verdicts=house.verdicts,
             strict=rules.profile == FAPI2,
             clock=clock,
         )
