@@ -20,7 +20,17 @@ CA_SUBJECT: Final = "service:watchword"
 
 PROFILES: Final = ("v1", "concat")
 _CERTIFICATE_DAYS: Final = 90
-_LOGIN: Final = ("factors", "proved", "authenticated_at", "login", "agent", "address")
+SECRET_METHODS: Final = frozenset({"client_secret_basic", "client_secret_post"})
+"""How a client authenticates that has a secret (RFC 7591 section 2)."""
+
+_CLIENT: Final[Mapping[str, Any]] = {
+    "grants": ["client_credentials"],
+    "redirect_uris": [],
+    "public": False,
+    "first_party": False,
+}
+_FIRST_RECORDS: Final = frozenset({"tokens_void_up_to"})  # what only the record of the client id says
+_LOGIN: Final = ("factors", "proved", "authenticated_at", "login", "agent", "address", "outside")
 _IDLE: Final = 3600  # seconds (NIST SP 800-63B-4 section 2.2.3)
 
 

@@ -36,7 +36,11 @@ from watchword.server.oauth.cross_origin import CrossOrigin, from_a_script
 from watchword.server.oauth.devices.endpoint import DeviceEndpoint
 from watchword.server.oauth.discovery import Discovery
 from watchword.server.oauth.introspect import Introspect
+from watchword.server.oauth.openid.logout import Logout
+from watchword.server.oauth.openid.telling import Telling
+from watchword.server.oauth.openid.userinfo import Userinfo
 from watchword.server.oauth.par import PushedRequests
+from watchword.server.oauth.register import Register
 from watchword.server.oauth.resources import ProtectedResources
 from watchword.server.oauth.revoke import Revoke
 from watchword.server.oauth.token import TokenEndpoint
@@ -83,6 +87,7 @@ class ServerApp:
     def __init__(self, watchword: Watchword, settings: Settings, send_mail: SendMail | None = None) -> None:
         self._watchword = watchword
         self.post: Post = Post(watchword, settings, send_mail)
+        self._telling = Telling(watchword.oauth.logouts)
         self._max_body = settings.server.max_body
         self._anyone: Route = watchword.route(every_scheme(watchword))
         check = Check(watchword, settings, self._anyone)
@@ -107,6 +112,7 @@ class ServerApp:
             *introspect.routes(),
             *Revoke(watchword, desk).routes(),
             *Userinfo(watchword).routes(),
+            *Logout(watchword, pages).routes(),
             *Discovery(watchword).routes(),
             *ProtectedResources(watchword).routes(),
             *account_endpoints(watchword, settings, attempts, pages, self.post),
@@ -188,8 +194,10 @@ class ServerApp:
                     logger.error("the server cannot start: %s", error)
                     await send({"type": "lifespan.startup.failed", "message": type(error).__name__})
                     return
+                self._telling.start()
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
+                await self._telling.stop()
                 await self.post.outbox.close()
                 await self._watchword.stop()
                 await send({"type": "lifespan.shutdown.complete"})

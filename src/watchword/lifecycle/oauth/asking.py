@@ -27,7 +27,6 @@ _SCOPE: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]
 _LOOPBACK: Final = re.compile(r"http://(127\.0\.0\.1|\[::1\])(?::([0-9]{1,5}))?((?:/.*)?)")
 _PROMPTS: Final = frozenset({"none", "login", "consent", "select_account"})
 _LONGEST: Final = 512
-_LONGEST_CLAIMS: Final = 4_096
 _LONGEST_HINT: Final = 8_192
 _MOST_RESOURCES: Final = 10
 

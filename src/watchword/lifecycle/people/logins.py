@@ -9,7 +9,7 @@ from typing import Any, Final
 from watchword.codec.secrets import digest, new_id, new_secret
 from watchword.lifecycle.families import Families, Refreshed
 from watchword.lifecycle.people.ceremonies import Proven
-from watchword.lifecycle.people.holdings import act, ending
+from watchword.lifecycle.people.holdings import APPS, ORIGIN, act, ending, origin_of
 from watchword.lifecycle.people.proving import TRIES
 from watchword.lifecycle.room import make_room
 from watchword.lifecycle.verbs import Issued, Lifecycle
@@ -32,10 +32,13 @@ class Visitor:
 
     agent: str = field(default="", repr=False)
     address: str = ""
+    outside: str = field(default="", repr=False)
+    """By what a login at a provider names the browser, when it has just come from one."""
 
     def detail(self) -> dict[str, str]:
         """Return what is kept of it."""
-        return {"agent": self.agent[:_AGENT], "address": self.address}
+        more = {"outside": self.outside} if self.outside else {}
+        return {"agent": self.agent[:_AGENT], "address": self.address, **more}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +53,19 @@ class Logins:
     told: Callable[[], None]
     clock: Clock
 
-    async def session(self, proven: Proven, visitor: Visitor) -> Issued:
-        """Begin a session; ``material["cookie"]`` is its secret. It ends with what began it, if not before."""
+    async def session(self, proven: Proven, visitor: Visitor, before: Credential | None = None) -> Issued:
+        """Begin a session; ``material["cookie"]`` is its secret. It ends with what began it, if not before.
+
+        It goes on from the session ``before`` of the same browser and person, which ends at that moment: applications
+        that were let in through that one are let in through this one, and told when it ends.
+        """
         who, now = proven.who, self.clock()
         login = await self.records.credential(who.credential)
         ends = now + self.lifetime if login is None else until(login, now, self.lifetime)
+        if before is not None:
+            following = await self._following(before, proven, visitor, int(ends))
+            if following is not None:
+                return following
         issued = await self.lifecycle.issue(
             Kind.SESSION,
             who.subject,
@@ -63,10 +74,36 @@ class Logins:
             networks=[str(network) for network in who.constraints.networks],
             limit=who.constraints.limit,
             expires_at=int(ends),
-            options={"idle": self.idle, "login": who.credential, **_proofs(proven), **visitor.detail()},
+            options={"idle": self.idle, "login": who.credential, **_seen(proven, visitor)},
         )
         await self._make_room(issued.credential)
         return issued
+
+    async def _following(self, before: Credential, proven: Proven, visitor: Visitor, ends: int) -> Issued | None:
+        who, secret = proven.who, new_secret(_PREFIX)
+        for _ in range(TRIES):
+            now, old = self.clock(), await self.records.credential(before.id)
+            refused = await standing(self.records, old, Kind.SESSION, now)
+            if refused is not None or old is None or old.subject != who.subject:
+                return None
+            new = Credential(
+                id=new_id("ses_"),
+                kind=Kind.SESSION,
+                subject=who.subject,
+                created_at=int(now),
+                scopes=who.scopes,
+                lookup=digest(secret),
+                networks=tuple(str(network) for network in who.constraints.networks),
+                limit=who.constraints.limit,
+                expires_at=ends,
+                replaces=old.id,
+                detail={"idle": self.idle, "login": who.credential, **_going_on(old), **_seen(proven, visitor)},
+            )
+            changes = ending(old, now=now, by=old.subject, why="logged in again", replaced_by=new.id)
+            if await self._write(*changes, Add(new), act(now, "issue", who.subject, who.subject, new)):
+                await self._make_room(new)
+                return Issued(new, {"cookie": secret})
+        return None
 
     async def family(self, proven: Proven, visitor: Visitor, certificate: bytes | None = None) -> Refreshed:
         """Begin a refresh family. ``certificate`` is the one on the caller's connection (DER)."""
@@ -95,7 +132,7 @@ class Logins:
             limit=old.limit,
             expires_at=old.expires_at,
             replaces=old.id,
-            detail={**old.detail, **_proofs(proven), **visitor.detail()},
+            detail={**old.detail, **_going_on(old), **_seen(proven, visitor)},
         )
         changes = ending(old, now=now, by=old.subject, why="stepped up", replaced_by=new.id)
         event = act(now, "step-up", old.subject, old.subject, new, f"from {old.id}")
@@ -125,6 +162,15 @@ class Logins:
         done = await self.records.write(*changes)
         self.told()
         return done
+
+
+def _going_on(old: Credential) -> Mapping[str, Any]:
+    """Return what a session takes over from the one whose place it takes."""
+    return {ORIGIN: origin_of(old), APPS: old.detail.get(APPS, {})}
+
+
+def _seen(proven: Proven, visitor: Visitor) -> Mapping[str, Any]:
+    return {**_proofs(proven), **visitor.detail()}
 
 
 def _proofs(proven: Proven) -> Mapping[str, Any]:

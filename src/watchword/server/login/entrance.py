@@ -169,8 +169,8 @@ class Entrance:
             return redirect(place, [bound, cookie(_CEREMONY, outcome.handle, tls=tls, age=_CEREMONY_AGE)])
         watchword = self.watchword
         watchword.audit.note(watchword.clock(), request, outcome.who)
-        await self._end_presented(request)
-        issued = await watchword.logins.session(outcome, self.visit(request))
+        before = await self._presented(request, outcome.who.subject)
+        issued = await watchword.logins.session(outcome, self.visit(request), before)
         known = await self.attempts.remembered(request, outcome.who.subject)
         return redirect(local_path(outcome.next) or "/", [*self.session_cookies(request, issued), known])
 
@@ -216,14 +216,22 @@ class Entrance:
         deny = self.refuse(request, rejection)
         return problem_response(deny, (), {} if enrol else await self.asked(pending))
 
-    async def _end_presented(self, request: Request) -> None:
-        """Revoke a session that came with the login, so that nobody keeps one from before (CVE-2022-25896)."""
-        header = request.fields.get(b"cookie", b"")
+    async def _presented(self, request: Request, subject: str) -> Credential | None:
+        """Return the session that came with the login, if it is the same person's; what else came is revoked.
+
+        So nobody keeps one from before (CVE-2022-25896).
+        """
+        header, found = request.fields.get(b"cookie", b""), None
         for name in (COOKIE, PLAIN_COOKIE):
             value = read_cookie(header, name.encode())
             record = await self.watchword.store.credential_by(digest(value)) if isinstance(value, bytes) else None
-            if record is not None and record.kind is Kind.SESSION:
+            if record is None or record.kind is not Kind.SESSION:
+                continue
+            if found is None and record.subject == subject and record.refusal(self.watchword.clock()) is None:
+                found = record
+            else:
                 await self.watchword.lifecycle.revoke(record.id, reason="logged in again", by=record.subject)
+        return found
 
 
 def json_of(request: Request) -> dict[str, Any] | Rejection:
