@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlencode
 
@@ -23,6 +23,7 @@ from watchword.model.reason import BODY_TOO_LARGE, MALFORMED_REQUEST
 from watchword.model.request import Request
 from watchword.model.verdict import Deny, Principal, Rejection
 from watchword.server.forms import fields_with, form_with
+from watchword.server.login.attempts import network_of
 from watchword.server.login.entrance import read_request
 from watchword.server.login.freshness import step_up_place
 from watchword.server.oauth.answering import Answering
@@ -90,7 +91,9 @@ class Authorize:
             return self._malformed(request)
         fields = joined(*read)
         came_at = self._came_at(fields.pop(_RESUMED, ""), fields)
-        client = await self._oauth.clients.find(fields.get("client_id", ""))
+        client = await self._oauth.clients.resolve(fields.get("client_id", ""), network_of(request.peer.address))
+        if isinstance(client, Rejection):
+            return self._answering.page(request, replace(client, scheme="oauth-client"), "invalid_client")
         arrival = await self._oauth.arrivals.open(fields, client, came_at)
         if isinstance(arrival, Refusal):
             return self._answering.refused(request, arrival, by_page=False)
@@ -99,7 +102,7 @@ class Authorize:
             return self._answering.refused(request, ask, by_page=came_at is not None)
         return await self._judged(request, _Asked(fields, arrival, ask, came_at))
 
-    def _judge(self, arrival: Arrival, client: Credential | None) -> Ask | Refusal:
+    def _judge(self, arrival: Arrival, client: Credential) -> Ask | Refusal:
         now = self._watchword.clock()
         return self._oauth.judge.judge(arrival.fields, client, now, pushed=arrival.pushed, signed=arrival.signed)
 

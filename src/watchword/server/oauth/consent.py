@@ -27,6 +27,7 @@ from watchword.model.reason import MALFORMED_REQUEST, REFUSED_GRANT, REPLAYED
 from watchword.model.request import Request
 from watchword.model.verdict import Deny, Headers, Principal, Rejection
 from watchword.server.forms import form_of
+from watchword.server.login.attempts import network_of
 from watchword.server.login.entrance import read_request
 from watchword.server.oauth.answering import Answering
 from watchword.server.oauth.words import app_face, detail_rows, resource_names, scope_rows
@@ -139,7 +140,8 @@ class ConsentPages:
         if not await self._first(form["request"], shown):
             return self._answering.page(request, Rejection(REPLAYED, "consent", scheme=_SCHEME), "stale", 400)
         arrival = shown.arrival
-        client = await self._oauth.clients.find(arrival.fields.get("client_id", ""))
+        place = network_of(request.peer.address)
+        client = await self._oauth.clients.find(arrival.fields.get("client_id", ""), place)
         now = self._watchword.clock()
         ask = self._oauth.judge.judge(arrival.fields, client, now, pushed=arrival.pushed, signed=arrival.signed)
         if isinstance(ask, Refusal):
@@ -164,7 +166,10 @@ class ConsentPages:
             )
         wish = Wish(scopes, ask.resources, ask.details)
         declined = shown.scopes - scopes
-        consent = await self._oauth.consents.give(who.subject, ask.client, wish, declined=declined, by=who.subject)
+        client = await self._oauth.clients.keep(
+            ask.client, by=who.subject
+        )  # an operator can look at it, and disable it
+        consent = await self._oauth.consents.give(who.subject, client, wish, declined=declined, by=who.subject)
         return await self.granted(request, shown.arrival, ask, who, consent, scopes, by_page=True)
 
     async def granted(

@@ -43,12 +43,10 @@ class Arrivals:
     rules: OAuthRules
 
     async def open(
-        self, fields: Mapping[str, str], client: Credential | None, came_at: float | None = None
+        self, fields: Mapping[str, str], client: Credential, came_at: float | None = None
     ) -> Arrival | Refusal:
         """Return what counts of a request that a person brings; ``came_at`` as of ``Pushed.look``."""
         uri = fields.get("request_uri", "")
-        if client is None:
-            return Refusal("invalid_client", "there is no such client")
         if not uri:
             return await self.unsealed(fields, client)
         if "request" in fields:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from watchword.codec.claims import certificate_confirmation
+from watchword.lifecycle.oauth.authorization.profile import client_fault
 from watchword.lifecycle.oauth.resources import Resources
 from watchword.lifecycle.oauth.terms import NO_SENDER, Asking, Given, Grant, Refused, Sender, refused
 from watchword.model.credential import Credential
@@ -28,16 +29,19 @@ class Grants:
         bind: bool = False,
         require_dpop: bool = False,
         require_bound: bool = False,
+        require_keys: bool = False,
     ) -> None:
         """Bind tokens to the certificate on the client's connection, where there is one, with ``bind``.
 
         ``require_dpop``: every token must be bound to a key; ``require_bound``: to a key or to a certificate.
+        ``require_keys``: every client must prove itself with a key of its own.
         """
         self._grants = {grant.name: grant for grant in grants}
         self._resources = resources
         self._bind = bind or require_bound
         self._require_dpop = require_dpop
         self._require_bound = require_bound
+        self._require_keys = require_keys
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -65,8 +69,11 @@ class Grants:
         public = client.detail.get("public") is True
         if (public and not grant.anybodys) or name not in client.detail.get("grants", ()):
             return refused(REFUSED_GRANT, "grants", "unauthorized_client")
+        if self._require_keys and client_fault(client):
+            return refused(REFUSED_GRANT, "profile", "unauthorized_client")
         asked = {key: (several or {}).get(key, ()) for key in _LIST}
-        if not self._resources.allowed(asked["resource"], client):
+        # What is wanted from another server is known there alone, and judged by the grant.
+        if not getattr(grant, "judges_targets", False) and not self._resources.allowed(asked["resource"], client):
             return refused(REFUSED_GRANT, "resource", "invalid_target")  # RFC 8707 section 2.2
         cnf = self._cnf(client, sender)
         unbound = self._unbound(client, cnf)
