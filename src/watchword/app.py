@@ -352,6 +352,7 @@ class Watchword:
         return {
             "the audit cannot be written": self.audit.flush,  # the notes wait; when too many do, deciding stops
             "the signing keys cannot be turned over": lambda: self._turn_keys(),  # the key in use goes on signing
+            "unused clients cannot be dropped": self.oauth.registration.tidy,
         }
 
     async def _turn_keys(self) -> None:

@@ -44,7 +44,6 @@ from watchword.server.oauth.register import Register
 from watchword.server.oauth.resources import ProtectedResources
 from watchword.server.oauth.revoke import Revoke
 from watchword.server.oauth.token import TokenEndpoint
-from watchword.server.oauth.userinfo import Userinfo
 from watchword.server.pages.language import Spoken
 from watchword.server.pages.rendering import pages_of
 from watchword.server.responses import (
@@ -107,6 +106,7 @@ class ServerApp:
             *Outside(entrance, login, settings, pages).routes(),
             *Authorize(watchword, pages).routes(),
             *PushedRequests(watchword, desk).routes(),
+            *Register(watchword, attempts).routes(),
             *token.routes(),
             *DeviceEndpoint(watchword, desk, attempts).routes(),
             *introspect.routes(),

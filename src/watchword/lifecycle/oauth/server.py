@@ -20,6 +20,7 @@ from watchword.lifecycle.oauth.client_keys import ClientKeys
 from watchword.lifecycle.oauth.clients import Clients
 from watchword.lifecycle.oauth.codes import Codes
 from watchword.lifecycle.oauth.described.documents import Documents
+from watchword.lifecycle.oauth.described.registration import Registration
 from watchword.lifecycle.oauth.devices import Devices
 from watchword.lifecycle.oauth.grants import Grants
 from watchword.lifecycle.oauth.grants.client_credentials import ClientCredentials
@@ -102,6 +103,7 @@ class AuthorizationServer:
         store, rules, clock = house.store, self.rules, house.clock
         self.documents = Documents(store, house.lifecycle, house.meter, rules, fetch, told=house.told, clock=clock)
         self.clients = Clients(store, self.documents, clock=clock)
+        self.registration = Registration(store, house.lifecycle, rules, fetch, told=house.told, clock=clock)
         self.client_keys = ClientKeys(fetch, clock=clock)
         self.proofs = ClientProofs(
             store,
@@ -140,4 +142,5 @@ class AuthorizationServer:
             bind=bind,
             require_dpop=self.rules.require_dpop,
             require_bound=self.rules.profile == FAPI2,
+            require_keys=self.rules.profile == FAPI2,
         )

@@ -34,6 +34,7 @@ from watchword.server.config.file import (
 )
 from watchword.server.config.oauth import rules_of
 from watchword.server.config.settings import Settings, address_of
+from watchword.server.late import LateOutward
 
 __all__ = ["ConfigError", "Problem", "Settings", "address_of", "load", "root_key_of", "watchword_of"]
 
@@ -211,6 +212,7 @@ def _arguments(settings: Settings, client_ca: bytes | None) -> dict[str, Any]:
         "access_lifetime": settings.tokens.access,
         "refresh_lifetime": settings.tokens.refresh,
         "oauth": rules_of(settings.oauth, settings.resource),
+        "fetch": LateOutward(settings.oauth.private_hosts),
         "refresh_grace": float(settings.tokens.refresh_grace),
         "key_rotation": settings.tokens.key_rotation,
         "bind_tokens": settings.tokens.bind_to_certificate,

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field
+from pydantic_settings import NoDecode
 
 from watchword.codec.oauth.protected_resource import checked_resource
+from watchword.lifecycle.clients.fields import grant_of
+from watchword.lifecycle.errors import LifecycleError
+from watchword.lifecycle.oauth.described.rules import DescribedRules
 from watchword.lifecycle.oauth.rules import OAuthRules, Resource, Words
-from watchword.server.config.values import Scopes, Table, UrlText, checked
+from watchword.lifecycle.values import rate_of
+from watchword.server.config.values import Duration, Grace, RateText, Scopes, Table, UrlText, at_most, checked, listed
 
 __all__ = ["OAuthTable", "ResourceEntry", "Text", "rules_of"]
+
+_HOST: Final = re.compile(r"[a-z0-9](?:[a-z0-9.:-]*[a-z0-9])?|::1?")
 
 
 class ResourceEntry(Table):
@@ -46,6 +54,26 @@ Worded = Annotated[dict[str, Annotated[Text, BeforeValidator(_worded)]], Field(m
 """What people read of each name."""
 
 
+_DESCRIBED: Final = DescribedRules()
+
+
+def _grants(value: object) -> object:
+    if isinstance(value, list | tuple) and all(isinstance(each, str) for each in value):
+        return [grant_of(each) for each in value]
+    return value
+
+
+def _hosts(value: object) -> object:
+    for host in value if isinstance(value, list | tuple) else ():
+        if not isinstance(host, str) or not _HOST.fullmatch(host):
+            raise LifecycleError(f"{str(host)[:60]!r} is no host", "the name or address alone, in lower case")
+    return value
+
+
+Grants = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_grants), BeforeValidator(listed)]
+Hosts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_hosts), BeforeValidator(listed)]
+
+
 class OAuthTable(Table):
     """Hold ``[oauth]``."""
 
@@ -55,6 +83,34 @@ class OAuthTable(Table):
     dpop_nonces: bool = False
     scopes: Worded = Field(default_factory=dict)
     authorization_details: Worded = Field(default_factory=dict)
+    registration: Literal["off", "token", "open"] = "off"
+    registration_grants: Grants = tuple(sorted(_DESCRIBED.grants))
+    registration_scopes: Scopes = ()
+    registration_access: Annotated[Grace, at_most("2d")] = 0
+    registration_refresh: Grace = 0
+    registration_limit: RateText = "20/h"
+    registration_most: int = Field(default=_DESCRIBED.most, ge=1, le=1_000_000)
+    registration_unused: Duration = _DESCRIBED.unused
+    registration_idle: Duration = _DESCRIBED.idle
+    documents: bool = True
+    document_hosts: Hosts = ()
+    private_hosts: Hosts = ()
+
+    def described(self) -> DescribedRules:
+        """Return what clients may have that describe themselves."""
+        return DescribedRules(
+            registration=self.registration,
+            documents=self.documents,
+            document_hosts=frozenset(self.document_hosts),
+            grants=frozenset(self.registration_grants),
+            scopes=frozenset(self.registration_scopes) or None,
+            access_lifetime=self.registration_access or None,
+            refresh_lifetime=self.registration_refresh or None,
+            limit=rate_of(self.registration_limit),
+            most=self.registration_most,
+            unused=self.registration_unused,
+            idle=self.registration_idle,
+        )
 
 
 def rules_of(table: OAuthTable, resources: tuple[ResourceEntry, ...]) -> OAuthRules:
@@ -67,4 +123,5 @@ def rules_of(table: OAuthTable, resources: tuple[ResourceEntry, ...]) -> OAuthRu
         dpop_nonces=table.dpop_nonces,
         scopes={name: text.words() for name, text in table.scopes.items()},
         details={name: text.words() for name, text in table.authorization_details.items()},
+        described=table.described(),
     )

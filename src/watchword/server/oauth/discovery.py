@@ -75,9 +75,15 @@ class Discovery:
                 "revocation_endpoint": f"{issuer}/oauth/revoke",
                 "jwks_uri": f"{issuer}/oauth/jwks",
                 "grant_types_supported": list(self._watchword.oauth.grants.names),
+                "client_id_metadata_document_supported": self._watchword.oauth.documents.on,
+                **self._registration(),
                 **_CAPABILITIES,
             }
         )
+
+    def _registration(self) -> dict[str, str]:
+        off = self._watchword.oauth.registration.policy == "off"
+        return {} if off else {"registration_endpoint": f"{self._watchword.issuer}/oauth/register"}
 
     async def jwks(self, request: Request) -> Response:
         """Return the public keys (RFC 7517 section 5)."""
