@@ -10,6 +10,7 @@ from base64 import b64encode
 from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import replace
 from hashlib import sha256
+from inspect import isawaitable
 from typing import Any, Final
 from urllib.parse import quote_plus
 
@@ -244,9 +245,14 @@ class OAuth2:
         if self._is_own(token) and (provider is None or not provider.prefix or well_formed(token, _OPAQUE)):
             principal = self._recall(digest, now)
             return principal if principal is not None else self._kept(token, digest, request, bound=bound)
+        return self._asked(token, digest, provider, request, bound=bound)
+
+    def _asked(
+        self, token: bytes, digest: bytes, provider: Introspection | None, request: Request, *, bound: bool
+    ) -> Soon[Outcome]:
         if provider is None:
             return Rejection(INACTIVE_TOKEN)
-        lookup = digest + provider.mark
+        lookup, now = digest + provider.mark, self._clock()
         principal = self._recall(lookup, now)
         if principal is not None:
             return principal
@@ -260,8 +266,11 @@ class OAuth2:
             return Rejection(MALFORMED_CREDENTIAL)
         raw = await self._ephemeral.get(opaque_place(token))
         claims = None if raw is None else json_object(raw)
-        if claims is None:
-            return Rejection(INACTIVE_TOKEN)
+        if claims is None:  # another Watchword's look like ours: one that is named by the prefix is asked, too
+            provider = self._provider(token)
+            named = provider if provider is not None and provider.prefix else None
+            asked = self._asked(token, digest, named, request, bound=bound)
+            return await asked if isawaitable(asked) else asked
         reason = self._trust.claims_refusal(claims, None, _REQUIRED) or _unconfirmed(claims, request, bound)
         if reason is not None:
             return Rejection(reason)
