@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import urlsafe_b64decode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -139,6 +140,27 @@ def test_only_what_was_shown_is_given(browser: httpx2.Client, app: App) -> None:
     page = browser.get(app.place(scope="openid"))
     answer = answer_of(answered(browser, page, **{"scope:orders:write": "on", "scope:orders:read": "on"}))
     assert app.redeem(browser, answer["code"]).json()["scope"] == "openid"
+
+
+def test_claims_by_name_are_asked_for_too_and_can_be_left_out(browser: httpx2.Client, app: App) -> None:
+    """OpenID Connect Core 1.0 section 5.5: what ``claims`` wants is no way around the person."""
+    claims = json.dumps({"id_token": {"preferred_username": None}, "userinfo": {"preferred_username": None}})
+    page = browser.get(app.place(scope="openid", claims=claims))
+    assert "See your name" in page.text
+    answer = answer_of(answered(browser, page, **{"scope:profile": None}))
+    tokens = app.redeem(browser, answer["code"]).json()
+    assert tokens["scope"] == "openid"
+    assert "preferred_username" not in claims_in(tokens["id_token"])
+    bearer = {"authorization": f"Bearer {tokens['access_token']}"}
+    with app.server.client() as program:
+        assert "preferred_username" not in program.get("/oauth/userinfo", headers=bearer).json()
+    again = answer_of(answered(browser, browser.get(app.place(scope="openid", claims=claims, prompt="consent"))))
+    assert claims_in(app.redeem(browser, again["code"]).json()["id_token"])["preferred_username"] == "alice"
+
+
+def claims_in(token: str) -> dict[str, Any]:
+    payload = token.split(".")[1]
+    return dict(json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4))))
 
 
 def test_denied(browser: httpx2.Client, app: App) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from watchword.codec.jose import Header, SigningKey, Token, open_token, peek
-from watchword.codec.oauth.claims_request import NO_CLAIMS, claims_of
+from watchword.codec.oauth.claims_request import CLAIM_SCOPES, NO_CLAIMS, claims_of
 from watchword.codec.oidc import half_hash
 from watchword.keyring import OwnKeys
 from watchword.lifecycle.oauth.openid.person import Person
@@ -59,8 +59,11 @@ class IdTokens:
         self._clock = clock
 
     async def key_for(self, client: Credential) -> SigningKey:
-        """Return the key for what a client is to believe: id_tokens, logout tokens, signed userinfo."""
-        algorithm = algorithm_of(client)
+        """Return the key of a client's id_tokens and logout tokens."""
+        return await self.key(algorithm_of(client))
+
+    async def key(self, algorithm: str) -> SigningKey:
+        """Return the key of an algorithm, which is made where nobody has asked for it yet. Raise Unavailable."""
         try:
             return self.keys.signing_key(algorithm)
         except Unavailable:
@@ -76,7 +79,8 @@ class IdTokens:
         Its client is told what it asked for by name; what scopes cover is told at userinfo (Core section 5.4).
         """
         now, key = int(self._clock()), await self.key_for(client)
-        named = (claims_of(family.detail.get("claims")) or NO_CLAIMS).id_token
+        asked = (claims_of(family.detail.get("claims")) or NO_CLAIMS).id_token
+        named = {each for each in asked if CLAIM_SCOPES.get(each) in family.scopes}  # the rest was declined
         claims: dict[str, Any] = await self.person.told(family.subject, (), named) if named else {}
         claims |= {
             "iss": self.issuer,
