@@ -17,6 +17,7 @@ from watchword.codec.secrets import well_formed
 from watchword.codec.strict import json_object
 from watchword.keyring import OwnKeys
 from watchword.lifecycle.families import Families
+from watchword.lifecycle.oauth.openid.subjects import PAIRWISE, Subjects
 from watchword.lifecycle.oauth.terms import Refused, refused
 from watchword.lifecycle.tokens import OPAQUE, opaque_place
 from watchword.lifecycle.verbs import Lifecycle
@@ -57,6 +58,7 @@ class Inspection:
         lifecycle: Lifecycle,
         verdicts: Verdicts,
         revocations: Revocations,
+        subjects: Subjects,
         *,
         issuer: str,
         leeway: float = 30.0,
@@ -69,6 +71,7 @@ class Inspection:
         self._verdicts = verdicts.part()
         self._find = self._verdicts.find
         self._revocations = revocations
+        self._subjects = subjects
         self._issuer = issuer
         self._leeway = leeway
         self._clock = clock
@@ -83,8 +86,7 @@ class Inspection:
         token = text.encode("utf-8", "replace")
         proved = self._find(sha256(token).digest())
         if proved is not None and self._clock() < proved[1]:
-            answer = proved[0].claims
-            return answer if _concerns(answer, asker) else INACTIVE
+            return self._shown(proved[0].claims, asker)
         return self._looked(token, asker)
 
     async def _looked(self, token: bytes, asker: Credential) -> Mapping[str, Any]:
@@ -96,7 +98,24 @@ class Inspection:
             return INACTIVE
         answer = _answer(claims)
         self._remember(token, claims, answer, since)
-        return answer if _concerns(answer, asker) else INACTIVE
+        return self._shown(answer, asker)
+
+    def _shown(self, answer: Mapping[str, Any], asker: Credential) -> Mapping[str, Any]:
+        """Return what the asker gets to see. Its own people go by the names that it knows (OpenID Core section 8)."""
+        if not _concerns(answer, asker):
+            return INACTIVE
+        if asker.detail.get("subject_type") != PAIRWISE or answer.get("client_id") != asker.detail["client_id"]:
+            return answer
+        return {name: self._named(answer, asker).get(name, answer[name]) for name in answer if name != "username"}
+
+    def _named(self, answer: Mapping[str, Any], asker: Credential) -> Mapping[str, str]:
+        subject = str(answer["sub"])
+        return {"sub": self._subjects.of(asker, subject)} if subject.startswith(_USER) else {}
+
+    async def active(self, text: str) -> Mapping[str, Any] | None:
+        """Return what an access token of ours claims, whoever it is of, while it holds; None for everything else."""
+        claims = await self._claims(text.encode("utf-8", "replace"))
+        return None if claims is None or self._refused(claims) else claims
 
     async def _claims(self, token: bytes) -> dict[str, Any] | None:
         """Return what an access token of ours claims, None when it is none; whether it still holds is not judged."""
@@ -161,7 +180,7 @@ class Inspection:
             answer["exp"] = family.expires_at
         if family.detail.get("cnf"):
             answer["cnf"] = dict(family.detail["cnf"])
-        return answer
+        return self._shown(answer, asker)
 
     # --- revocation ---------------------------------------------------------------------------------------------------
 

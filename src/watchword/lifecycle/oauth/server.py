@@ -125,6 +125,7 @@ class AuthorizationServer:
             house.lifecycle,
             house.verdicts,
             house.revocations,
+            house.tokens.openid.subjects,
             issuer=house.issuer,
             clock=house.clock,
         )
