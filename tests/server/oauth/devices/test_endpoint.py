@@ -40,6 +40,8 @@ class Device:
 TOML = f"""
 [limits]
 address = "100000/min"
+[oauth.authorization_details.payment]
+en = "Pay once"
 [[resource]]
 uri = "{API}"
 """
@@ -100,13 +102,17 @@ def test_the_client_authenticates_as_at_the_token_endpoint(server: Live, http: h
         ({"scope": "orders:write"}, "invalid_scope"),
         ({"resource": "https://elsewhere.example"}, "invalid_target"),
         ({"resource": API}, ""),
+        ({"authorization_details": '[{"type":"payout"}]'}, "invalid_authorization_details"),
+        ({"authorization_details": "["}, "invalid_authorization_details"),
+        ({"authorization_details": '[{"type":"payment","amount":"12"}]'}, ""),
     ],
     ids=str,
 )
 def test_what_a_client_may_not_have_is_refused_at_once(
     server: Live, http: httpx2.Client, form: dict[str, str], error: str
 ) -> None:
-    answer = http.post("/oauth/device", data={**Device(server).form, **form})
+    device = Device(server, authorization_details_types=["payment", "payout"])
+    answer = http.post("/oauth/device", data={**device.form, **form})
     assert answer.json().get("error", "") == error
     assert answer.status_code == (400 if error else 200)
 

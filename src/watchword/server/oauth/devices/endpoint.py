@@ -10,6 +10,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from watchword.app import Watchword
+from watchword.lifecycle.oauth.authorization.details import ERROR as BAD_DETAILS
+from watchword.lifecycle.oauth.authorization.details import details_of
 from watchword.lifecycle.oauth.grants.device import DEVICE_GRANT
 from watchword.lifecycle.oauth.terms import Refused, refused
 from watchword.model.reason import REFUSED_GRANT
@@ -43,10 +45,15 @@ class DeviceEndpoint:
         if isinstance(asked, Response):
             return asked
         client, resources = asked.client, asked.several.get("resource", ())
+        known = self._oauth.rules.details.keys() & client.detail.get("authorization_details_types", ())
+        acts = asked.form.get("authorization_details", "")
+        details = details_of(acts, known) if acts else ()
         if DEVICE_GRANT not in client.detail.get("grants", ()):
             return self._desk.refused(asked.request, refused(REFUSED_GRANT, "grants", "unauthorized_client"), client)
         if not self._oauth.resources.allowed(resources, client):
             return self._desk.refused(asked.request, refused(REFUSED_GRANT, "resource", "invalid_target"), client)
+        if details is None:
+            return self._desk.refused(asked.request, refused(REFUSED_GRANT, "details", BAD_DETAILS), client)
         anybody = client.detail.get("public") is True
         crowded = await self._attempts.asked(asked.request, "" if anybody else client.id)  # each is kept for a while
         if crowded is not None:
@@ -56,6 +63,7 @@ class DeviceEndpoint:
             client,
             frozenset(asked.form.get("scope", "").split()),
             resources=resources,
+            details=details,
             address=asked.request.peer.address,
             agent=agent,
         )
