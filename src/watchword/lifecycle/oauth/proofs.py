@@ -110,18 +110,21 @@ class ClientProofs:
         self.vouched: Vouched = _nobody_vouches
         """Return what a certificate says that a trusted CA vouches for; until it is set no CA does."""
 
-    async def prove(self, request: Request, form: Mapping[str, str], url: str) -> Credential | Rejection:
+    async def prove(
+        self, request: Request, form: Mapping[str, str], url: str, place: str = ""
+    ) -> Credential | Rejection:
         """Return the client that the request proves, or why none: MALFORMED_REQUEST when it shows two ways at once.
 
-        ``form`` is what was sent, ``url`` where to. Raise Unavailable when it cannot be told.
+        ``form`` is what was sent, ``url`` where to, ``place`` the caller's network. Raise Unavailable when it cannot be
+        told.
         """
         shown = _shown(request, form)
         if isinstance(shown, Rejection):
             return shown
         if shown.way == "assertion":
-            return await self._signed(shown, url)
+            return await self._signed(shown, url, place)
         if shown.way == "none":
-            return await self._named(shown.client_id, request.peer.certificate)
+            return await self._named(shown.client_id, request.peer.certificate, place)
         client = await self._by_secret(client_lookup(shown.client_id, shown.proof))
         return client if isinstance(client, Rejection) or _may(client, shown.way) else _not_so(client)
 
@@ -146,10 +149,10 @@ class ClientProofs:
 
     # --- nothing but a name, or a certificate beside it ---------------------------------------------------------------
 
-    async def _named(self, client_id: str, certificate: bytes | None) -> Credential | Rejection:
-        client = await self._clients.find(client_id)
-        if client is None:
-            return Rejection(UNKNOWN_CREDENTIAL)
+    async def _named(self, client_id: str, certificate: bytes | None, place: str) -> Credential | Rejection:
+        client = await self._clients.resolve(client_id, place)
+        if isinstance(client, Rejection):
+            return client
         if _may(client, "none"):
             return client
         method = client.detail.get("auth_method")
@@ -192,7 +195,7 @@ class ClientProofs:
 
     # --- a signed assertion (RFC 7523) --------------------------------------------------------------------------------
 
-    async def _signed(self, shown: _Shown, url: str) -> Credential | Rejection:
+    async def _signed(self, shown: _Shown, url: str, place: str) -> Credential | Rejection:
         token = _opened(shown.proof)
         if isinstance(token, Rejection):
             return token
@@ -201,12 +204,12 @@ class ClientProofs:
             return Rejection(BAD_CLAIMS, "client_assertion: iss and sub")
         if shown.client_id not in ("", name):
             return Rejection(MALFORMED_REQUEST, "two client ids")
-        client = await self._clients.find(name)
-        known = client is not None and client.detail.get("auth_method") == "private_key_jwt"
-        key = await self._keys.key(client, token.header) if client is not None and known else None
-        if client is None or key is None:
+        client = await self._clients.resolve(name, place)
+        known = isinstance(client, Credential) and _may(client, "private_key_jwt")
+        key = await self._keys.key(client, token.header) if isinstance(client, Credential) and known else None
+        if isinstance(client, Rejection) or key is None:
             self._decoy.verifies(token.signed, _NOBODYS)  # takes as long as a wrong signature
-            return Rejection(UNKNOWN_KEY, credential="" if client is None else client.id)
+            return client if isinstance(client, Rejection) else Rejection(UNKNOWN_KEY, credential=client.id)
         wrong = token.unproved(key)  # what strangers sign is not to be remembered
         detail = "" if wrong is not None else self._unfit(token.claims, url)
         if wrong is not None or detail:

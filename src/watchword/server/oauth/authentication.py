@@ -18,7 +18,7 @@ from watchword.model.request import Request
 from watchword.model.verdict import Deny, Headers, Rejection
 from watchword.server.config.settings import Settings
 from watchword.server.forms import form_with
-from watchword.server.login.attempts import Attempts, confidential
+from watchword.server.login.attempts import Attempts, confidential, network_of
 from watchword.server.login.entrance import read_request
 from watchword.server.responses import json_response, problem_response
 from watchword.standing import principal_of
@@ -31,6 +31,7 @@ SCHEME: Final = "oauth-client"
 PRAGMA: Final = (b"pragma", b"no-cache")  # RFC 6749 section 5.1
 
 _NO_GUESS: Final = (MALFORMED_REQUEST, NO_CREDENTIAL, PASSWORD_OVER_PLAINTEXT)
+_TOO_MANY: Final = 429
 _LISTS: Final = ("resource", "audience")  # RFC 8707 section 2, RFC 8693 section 2.1
 
 
@@ -78,6 +79,8 @@ class ClientDesk:
             return self.refused(request, Refused(sender, sender.reason.error))
         client = await self._client(request, form, url)
         if isinstance(client, Rejection):
+            if client.reason.status == _TOO_MANY:
+                return problem_response(self._watchword.gate.refuse(request, replace(client, scheme=SCHEME)))
             if client.reason not in _NO_GUESS:
                 await self._attempts.guessed(request)
             invalid = client.reason is MALFORMED_REQUEST
@@ -94,7 +97,8 @@ class ClientDesk:
         """Return the client that the request proves, where it may be."""
         if not (self._plaintext or confidential(request.peer)):
             return Rejection(PASSWORD_OVER_PLAINTEXT)
-        client = await self._watchword.oauth.proofs.prove(request, form, url)
+        place = network_of(request.peer.address)
+        client = await self._watchword.oauth.proofs.prove(request, form, url, place)
         if isinstance(client, Rejection):
             return client
         elsewhere = self._networks.check(request, principal_of(client, SCHEME, self._watchword.clock()))
