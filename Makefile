@@ -36,7 +36,7 @@ check: $(VENV)/.dev ## format, lint, types, public types, import contracts
 	@echo "== pyright --verifytypes" && PATH="$(CURDIR)/$(BIN):$$PATH" pyright --verifytypes watchword --ignoreexternal
 	@echo "== lint-imports" && $(BIN)/lint-imports --no-logo
 
-bench: $(VENV)/.bench $(PEERS)/.peers ## measure decisions against their peers: a table and a picture
+bench: $(VENV)/.bench $(VENV)/.node $(PEERS)/.peers ## measure decisions against their peers: a table and a picture
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 soak: $(VENV)/.node ## the long runs: floods, crashes, timings

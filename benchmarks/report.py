@@ -42,6 +42,10 @@ METHOD = """\
   client on the other core; the empty application answers the same requests with 200 and nothing else, as
   uvicorn lets applications answer. `watchword serve` answers in the parser's own turn, before a scope and a task are
   made, which is where it saves what the decision costs. On a busy machine the share scatters: 0.83 to 1.09 were seen.
+- Tokens and introspection: `watchword serve` with one worker on a SQLite file beside npm's oidc-provider 9.13 in Node
+  with its store in memory, each alone on one core, 32 keep-alive connections, the same client over the other core.
+  Both sign `at+jwt` with Ed25519 for the same resource and scope, the client proves itself by Basic; ours has every
+  answer in the audit. oidc-provider tells of opaque tokens only, which it looks up; ours of signed ones, seen lately.
 
 ## What it does not say
 
