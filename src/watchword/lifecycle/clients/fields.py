@@ -192,6 +192,8 @@ FIELDS: Final[Mapping[str, Check]] = {
     "audiences": _texts(_resource),
     "subject_type": _word("public", "pairwise"),
     "sector_identifier_uri": _url,
+    "id_token_signed_response_alg": _word("EdDSA", "ES256", "RS256"),
+    "userinfo_signed_response_alg": _word("EdDSA", "ES256", "RS256"),
     "require_par": _flag,
     "dpop_bound_access_tokens": _flag,
     "tls_client_certificate_bound_access_tokens": _flag,

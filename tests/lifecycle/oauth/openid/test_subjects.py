@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from typing import Any
 
 import pytest
 
-from watchword.lifecycle.oauth.openid.subjects import Subjects, sector_fault, sector_of
+from watchword.lifecycle.oauth.openid.subjects import Subjects, sector_of
 from watchword.model.credential import Credential, Kind
-from watchword.model.ports import Fetched, Unavailable
 
 KEY = bytes(range(32))
 
@@ -69,50 +66,3 @@ def test_a_session_has_another_name_for_each_client() -> None:
 )
 def test_sectors(detail: dict[str, Any], sector: str) -> None:
     assert sector_of({"client_id": "cli_a", **detail}) == sector
-
-
-def fault(metadata: dict[str, Any], answer: object = None) -> str | None:
-    def fetch(url: str, *, data: Any = None, headers: Any = None) -> Fetched:
-        if answer is None:
-            raise Unavailable(url)
-        if isinstance(answer, Fetched):
-            return answer
-        return Fetched(200, answer if isinstance(answer, bytes) else json.dumps(answer).encode())
-
-    return asyncio.run(sector_fault(metadata, fetch))
-
-
-SECTOR = {"redirect_uris": ["https://a.example/", "https://b.example/"], "sector_identifier_uri": "https://s.example/l"}
-
-
-def test_oidc_core_8_1_several_hosts_need_a_sector() -> None:
-    several = {"redirect_uris": SECTOR["redirect_uris"]}
-    assert fault(several) is None
-    assert fault({**several, "subject_type": "pairwise"}) is not None
-    assert fault({"redirect_uris": ["https://a.example/1", "https://a.example/2"], "subject_type": "pairwise"}) is None
-
-
-def test_oidc_core_8_1_the_sector_lists_every_redirect_uri() -> None:
-    assert fault(SECTOR, [*SECTOR["redirect_uris"], "https://c.example/"]) is None
-    for answer in (
-        ["https://a.example/"],
-        [],
-        {},
-        [5],
-        b"",
-        b"[" * 50_000,
-        b'["' + b"x" * 9_000 + b'"]',
-        Fetched(404, b"[]"),
-        Fetched(302, json.dumps(SECTOR["redirect_uris"]).encode()),
-        None,
-    ):
-        assert fault(SECTOR, answer) is not None, answer
-
-
-@pytest.mark.parametrize("uri", ["http://s.example/l", "file:///etc/passwd", "https:///x", "https://[", 5])
-def test_a_sector_is_an_https_url(uri: object) -> None:
-    assert fault({**SECTOR, "sector_identifier_uri": uri}, SECTOR["redirect_uris"]) is not None
-
-
-def test_nothing_is_fetched_without_a_way_to() -> None:
-    assert asyncio.run(sector_fault(SECTOR, None)) is not None

@@ -63,14 +63,15 @@ _SIGNED: Final = ("EdDSA", "Ed25519", "ES256", "RS256")
 _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "application_type": ("web", "native"),
     "subject_type": ("public", "pairwise"),
+    "userinfo_signed_response_alg": ("EdDSA", "ES256", "RS256"),
     "token_endpoint_auth_signing_alg": _SIGNED,
     "request_object_signing_alg": _SIGNED,
 }
-_KEPT_CHOICES: Final = ("subject_type",)
+_KEPT_CHOICES: Final = ("subject_type", "userinfo_signed_response_alg")
 _NOT_HAD: Final = frozenset(
     {
         *(f"{what}_encrypted_response_{how}" for what in ("id_token", "userinfo") for how in ("alg", "enc")),
-        *("request_object_encryption_alg", "request_object_encryption_enc", "userinfo_signed_response_alg"),
+        *("request_object_encryption_alg", "request_object_encryption_enc"),
         *("authorization_signed_response_alg", "introspection_signed_response_alg"),
     }
 )

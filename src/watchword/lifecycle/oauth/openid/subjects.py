@@ -9,21 +9,17 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Iterable, Mapping
-from inspect import isawaitable
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from watchword.codec.strict import to_base64url
 from watchword.model.credential import Credential
-from watchword.model.ports import Fetch, Unavailable
 
-__all__ = ["PAIRWISE", "PUBLIC", "SUBJECT_TYPES", "Subjects", "sector_fault", "sector_of"]
+__all__ = ["PAIRWISE", "PUBLIC", "SUBJECT_TYPES", "Subjects", "sector_of"]
 
 PUBLIC: Final = "public"
 PAIRWISE: Final = "pairwise"
 SUBJECT_TYPES: Final = (PUBLIC, PAIRWISE)
-
-_LONGEST: Final = 8_192  # bytes of a list of redirect URIs
 
 
 class Subjects:
@@ -57,39 +53,6 @@ def sector_of(detail: Mapping[str, Any]) -> str:
         return _host(str(uri))
     hosts = _hosts(detail.get("redirect_uris", ()))
     return hosts.pop() if len(hosts) == 1 else str(detail.get("client_id", ""))
-
-
-async def sector_fault(metadata: Mapping[str, Any], fetch: Fetch | None) -> str | None:
-    """Return what keeps a client from pairwise subjects, in words; None when nothing does (Core section 8.1).
-
-    What its ``sector_identifier_uri`` names is fetched: a JSON array that lists every redirect URI.
-    """
-    uris, uri = list(metadata.get("redirect_uris", ())), metadata.get("sector_identifier_uri")
-    if not uri:
-        if metadata.get("subject_type", PUBLIC) != PAIRWISE or len(_hosts(uris)) <= 1:
-            return None
-        return "redirect URIs on several hosts need a sector_identifier_uri"
-    if not isinstance(uri, str) or not uri.startswith("https://") or not _host(uri):
-        return "sector_identifier_uri must be an https URL"
-    if fetch is None:
-        return "sector_identifier_uri cannot be fetched here"
-    try:
-        answer = fetch(uri)
-        fetched = await answer if isawaitable(answer) else answer
-    except Unavailable:
-        return "sector_identifier_uri gives no answer"
-    listed = _listed(fetched.body) if fetched.status == 200 and len(fetched.body) <= _LONGEST else None
-    if listed is None:
-        return "sector_identifier_uri gives no list of redirect URIs"
-    return None if set(uris) <= listed else "a redirect URI is not listed at sector_identifier_uri"
-
-
-def _listed(body: bytes) -> set[str] | None:
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return set(value) if isinstance(value, list) and all(isinstance(each, str) for each in value) else None
 
 
 def _hosts(uris: Iterable[str]) -> set[str]:
