@@ -133,7 +133,7 @@ def _checked(place: str, values: Mapping[str, Any]) -> Proof:
 
 
 def auth_of(proof: Proof, url: str | None) -> Auth | None:
-    """Return what proves the caller to the origin of ``url`` (None: to any); None where a certificate or nothing does."""
+    """Return what proves the caller to the origin of ``url`` (None: to any), None where a certificate does."""
     from watchword.client import ApiKeyAuth, BasicAuth, LoginAuth, SessionAuth, SignatureAuth
 
     values = proof.values
