@@ -177,7 +177,8 @@ def _translated() -> Iterator[None]:
         httpcore2.TimeoutException,
         httpcore2.UnsupportedProtocol,
     ) as error:
-        raise httpx2.TransportError(type(error).__name__) from None
+        name = type(error).__name__
+        raise getattr(httpx2, name, httpx2.TransportError)(name) from None
 
 
 def _addresses(host: str, port: int) -> list[str]:

@@ -241,7 +241,7 @@ class Registration:
         count, spare, after = 0, list[Credential](), ""
         while page := await self._records.credentials(kind=Kind.OAUTH_CLIENT, after=after, limit=_PAGE):
             described = [each for each in page if each.detail.get("source") in ("registered", "document")]
-            spare += [each for each in described if len(spare) < _AT_ONCE and self._spare(each, now)]
+            spare += [each for each in described if self._spare(each, now)][: _AT_ONCE - len(spare)]
             count += len(described)
             after = page[-1].id
         if spare and await self._records.write(*await self._drops(spare, now)):
