@@ -28,6 +28,7 @@ from watchword.lifecycle.oauth.grants.device import DEVICE_GRANT
 from watchword.lifecycle.oauth.rules import OAuthRules, Resource
 from watchword.lifecycle.oauth.terms import Refused
 from watchword.model.credential import Credential, Kind, State
+from watchword.model.ports import Unavailable
 from watchword.model.verdict import Principal, Rejection
 
 ALPHABET = "BCDFGHJKLMNPQRSTVWXZ"
@@ -210,6 +211,28 @@ async def test_fewer_scopes_may_be_granted(scene: Scene) -> None:
     found = await scene.devices.redeem(begun.device_code, scene.client)
     assert isinstance(found, Redeemed)
     assert found.refreshed.family.scopes == {"openid"}
+
+
+@scene
+async def test_what_was_agreed_to_goes_along_and_where_that_breaks_nothing_is_lost(scene: Scene) -> None:
+    begun = await scene.begun()
+    await scene.devices.open(begun.user_code, scene.alice)
+
+    async def broken() -> dict[str, str]:
+        raise Unavailable("the store is away")
+
+    async def noted() -> dict[str, str]:
+        return {"note": "x"}
+
+    with pytest.raises(Unavailable):
+        await scene.devices.approve(begun.user_code, scene.alice, agreed=broken)
+    assert await scene.poll(begun) == "authorization_pending"
+    assert isinstance(await scene.devices.approve(begun.user_code, scene.alice, agreed=noted), DeviceRequest)
+    assert isinstance(await scene.devices.approve(begun.user_code, scene.alice, agreed=broken), Rejection)
+    scene.wait()
+    found = await scene.devices.redeem(begun.device_code, scene.client)
+    assert isinstance(found, Redeemed)
+    assert found.refreshed.family.detail["note"] == "x"
 
 
 @scene

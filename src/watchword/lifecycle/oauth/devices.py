@@ -11,7 +11,7 @@ import hmac
 import json
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import Any, Final
@@ -254,21 +254,28 @@ class Devices:
         who: Principal,
         *,
         scopes: frozenset[str] | None = None,
-        more: Mapping[str, Any] | None = None,
+        agreed: Callable[[], Awaitable[Mapping[str, Any]]] | None = None,
     ) -> DeviceRequest | Rejection:
         """Let the device have what it asked for, as far as the person may: of any number of decisions one counts.
 
-        ``scopes`` are fewer, where fewer were granted; ``more`` goes into the family's detail.
+        ``scopes`` are fewer, where fewer were granted. ``agreed`` is called where this decision counts; it notes the
+        consent, and what it returns goes into the family's detail. When that breaks, the code may be decided again.
         """
         taken = await self._decided(user_code, who)
         if isinstance(taken, Rejection):
             return taken
         handle, request = taken
+        try:
+            more = {} if agreed is None else dict(await agreed())
+        except BaseException:
+            place = f"device-code:{self._mark(user_code)}"
+            await self._keep(place, {**request.value(), "handle": handle}, request.expires_at)
+            raise
         granted = request.scopes & (who.scopes | OPENID_SCOPES)
         value = {
             **await self._approvals.noted(who),
             "scopes": sorted(granted if scopes is None else granted & scopes),
-            "more": dict(more or {}),
+            "more": more,
         }
         await self._keep(f"device-approved:{handle}", value, request.expires_at)
         return request

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -146,8 +147,8 @@ class DevicePage:
         scopes = possible & ({each.removeprefix(_BOX) for each in visit.fields if each.startswith(_BOX)} | _ALWAYS)
         allowed = visit.text("decision") == "allow" and bool(scopes or not possible)
         if allowed:
-            more = await self._agreed(who, client, asked, scopes)
-            done = await self._devices.approve(code, who, scopes=scopes, more=more)
+            agreed = partial(self._agreed, who, client, asked, scopes)
+            done = await self._devices.approve(code, who, scopes=scopes, agreed=agreed)
         else:
             done = await self._devices.deny(code, who)
         if isinstance(done, Rejection):
