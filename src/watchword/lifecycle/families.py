@@ -127,14 +127,21 @@ class Families:
         return now + self._lifetime if record is None else int(until(record, now, self._lifetime))
 
     async def redeem(
-        self, token: str, *, client: str | None = None, certificate: bytes | None = None, jkt: str = ""
+        self,
+        token: str,
+        *,
+        client: str | None = None,
+        certificate: bytes | None = None,
+        jkt: str = "",
+        rotate: bool = True,
     ) -> Refreshed | Rejection:
         """Replace ``token``: exactly one of any number of concurrent uses wins.
 
         A family begun by an OAuth client is refreshed by that ``client`` alone, one begun by a login by none; one that
         is bound over a connection with that ``certificate`` (DER), or with a proof of the key ``jkt``. Whoever loses a
         race within two seconds of the winner is refused and told to come again; from then to the end of the grace the
-        same token gets the winner's answer again. Any other second use ends the family.
+        same token gets the winner's answer again. Any other second use ends the family. Without ``rotate`` the token
+        stays: for clients that prove themselves, and whose tokens are bound to a key (FAPI 2.0 section 5.3.2.1).
         """
         parts = _parts(token)
         if parts is None:
@@ -155,6 +162,8 @@ class Families:
                     return Rejection(UNKNOWN_CREDENTIAL, "generation", credential=id)
                 return await self._used_before(family, token, now, raced=tries > 0)
             following, successor = self._following(family, token, now)
+            if not rotate:
+                following, successor = family.changed(last_used_at=int(now)), token
             event = Event(now, "refresh", "done", scheme=family.kind, credential=id, subject=family.subject)
             if await self._records.write(Swap(following), event):
                 return Refreshed(following, successor)

@@ -21,11 +21,13 @@ from watchword.codec.jose import Header, KeyRefused, SigningKey, Token, Verifica
 from watchword.codec.secrets import digest
 from watchword.codec.x509 import ClientCertificate, addresses_of, has_subject, parse_certificate
 from watchword.lifecycle.mint import SECRET_METHODS, client_lookup
+from watchword.lifecycle.oauth.authorization.profile import ALGORITHMS
 from watchword.lifecycle.oauth.client_keys import ClientKeys
 from watchword.lifecycle.oauth.clients import Clients
 from watchword.model.credential import Credential, Kind
 from watchword.model.ports import Clock, Ephemeral, Records
 from watchword.model.reason import (
+    BAD_ALGORITHM,
     BAD_CLAIMS,
     BAD_TYPE,
     EXPIRED,
@@ -210,7 +212,8 @@ class ClientProofs:
         if isinstance(client, Rejection) or key is None:
             self._decoy.verifies(token.signed, _NOBODYS)  # takes as long as a wrong signature
             return client if isinstance(client, Rejection) else Rejection(UNKNOWN_KEY, credential=client.id)
-        wrong = token.unproved(key)  # what strangers sign is not to be remembered
+        weak = self._strict and key.algorithm not in ALGORITHMS
+        wrong = BAD_ALGORITHM if weak else token.unproved(key)  # what strangers sign is not to be remembered
         detail = "" if wrong is not None else self._unfit(token.claims, url)
         if wrong is not None or detail:
             reason = wrong or (WRONG_AUDIENCE if detail == "aud" else BAD_CLAIMS)

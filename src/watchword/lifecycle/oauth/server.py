@@ -23,13 +23,16 @@ from watchword.lifecycle.oauth.described.documents import Documents
 from watchword.lifecycle.oauth.described.registration import Registration
 from watchword.lifecycle.oauth.devices import Devices
 from watchword.lifecycle.oauth.grants import Grants
+from watchword.lifecycle.oauth.grants.assertion import JwtBearer
 from watchword.lifecycle.oauth.grants.client_credentials import ClientCredentials
 from watchword.lifecycle.oauth.grants.code import AuthorizationCode
 from watchword.lifecycle.oauth.grants.device import DeviceCode
+from watchword.lifecycle.oauth.grants.exchange import TokenExchange
 from watchword.lifecycle.oauth.grants.refresh import RefreshToken
 from watchword.lifecycle.oauth.inspection import Inspection
 from watchword.lifecycle.oauth.openid.logouts import Logouts
 from watchword.lifecycle.oauth.openid.signing_out import SigningOut
+from watchword.lifecycle.oauth.presented import PresentedTokens
 from watchword.lifecycle.oauth.proofs import ClientProofs
 from watchword.lifecycle.oauth.resources import Resources
 from watchword.lifecycle.oauth.rules import OAuthRules
@@ -82,6 +85,7 @@ class AuthorizationServer:
         store, families, tokens, clock = house.store, house.families, house.tokens, house.clock
         self.rules = rules
         self.issuer = house.issuer
+        self._clock = clock
         self.fetch = fetch
         self._know_clients(house, fetch)
         self.resources = Resources(house.audience, rules.resources, issuer=house.issuer, everywhere=OPENID_SCOPES)
@@ -96,6 +100,17 @@ class AuthorizationServer:
         self.signing_out = SigningOut(store, told=house.told, clock=clock)
         self.logouts = Logouts(store, self.clients, tokens.openid, self.signing_out, fetch=fetch, clock=clock)
         self._inspect(house)
+        self.presented = PresentedTokens(
+            house.keys,
+            store,
+            store,
+            self.inspection,
+            families,
+            self.clients,
+            rules.issuers,
+            issuer=house.issuer,
+            clock=clock,
+        )
         self._grant(tokens, families, bind=bind)
 
     def _know_clients(self, house: House, fetch: Fetch | None) -> None:
@@ -136,8 +151,10 @@ class AuthorizationServer:
             [
                 AuthorizationCode(self.codes, tokens, self.resources),
                 ClientCredentials(tokens),
-                RefreshToken(families, tokens, self.resources),
+                RefreshToken(families, tokens, self.resources, rotate=self.rules.profile != FAPI2),
                 DeviceCode(self.devices, tokens),
+                TokenExchange(self.presented, tokens, self.resources, issuer=self.issuer, clock=self._clock),
+                JwtBearer(self.presented, tokens, self.resources),
             ],
             self.resources,
             bind=bind,

@@ -41,6 +41,7 @@ _PLACE: Final = "/oauth/authorize"
 _LONGEST: Final = 16_384  # bytes of a request
 _LONGEST_WAY: Final = 1_800  # characters of a request that goes through the login and back; pushed ones are short
 _RESUMED: Final = "resumed"
+_JWTS: Final = frozenset({"request", "id_token_hint"})
 _LATER: Final = frozenset({429, 503})
 
 
@@ -57,6 +58,10 @@ class _Asked:
     arrival: Arrival
     ask: Ask
     came_at: float | None
+
+    @property
+    def holds_jwt(self) -> bool:
+        return not self.arrival.pushed and not _JWTS.isdisjoint(self.fields)
 
     def refusal(self, error: str, detail: str = "") -> Refusal:
         return Refusal(error, detail, self.ask.redirect_uri, self.ask.state)
@@ -125,6 +130,8 @@ class Authorize:
 
     async def _judged(self, request: Request, asked: _Asked) -> Response:
         ask, came = asked.ask, asked.came_at is not None
+        if ask.id_token_hint and self._hinted(ask) is None:
+            return self._answering.refused(request, asked.refusal("invalid_request", "id_token_hint"), by_page=came)
         decision = await self._watchword.gate.decide(request, self._session)
         if isinstance(decision, Deny) and decision.rejection.reason.status != 401:
             error = "temporarily_unavailable" if decision.rejection.reason.status in _LATER else "access_denied"
@@ -133,32 +140,29 @@ class Authorize:
         if who is None or not fresh_enough(ask, who.authenticated_at, self._watchword.clock(), asked.came_at):
             if "none" in ask.prompt:
                 return self._answering.refused(request, asked.refusal("login_required", "prompt=none"), by_page=False)
-            return self._to_login(request, asked)
-        other = self._not_meant(ask, who)
-        if other is not None:
-            if came or "none" in ask.prompt or other == "invalid_request":
-                return self._answering.refused(request, asked.refusal(other, "id_token_hint"), by_page=came)
-            return self._to_login(request, asked)
+            return await self._to_login(request, asked)
+        if not self._meant(ask, who):
+            if came or "none" in ask.prompt:
+                return self._answering.refused(request, asked.refusal("login_required", "another person"), by_page=came)
+            return await self._to_login(request, asked)
         if ask.strong and "mfa" not in who.factors:
             if not came and "none" not in ask.prompt:
-                return self._to_login(request, asked, ("mfa",))
+                return await self._to_login(request, asked, ("mfa",))
             refusal = asked.refusal("unmet_authentication_requirements", "acr_values")
             return self._answering.refused(request, refusal, by_page=came)
         return await self._agreed(request, asked, who)
 
-    def _not_meant(self, ask: Ask, who: Principal) -> str | None:
-        """Return the error where ``id_token_hint``, or ``sub`` by value in ``claims``, means somebody else.
+    def _hinted(self, ask: Ask) -> str | None:
+        """Return whom ``id_token_hint`` means, None where it is no id_token of ours for this client."""
+        hint = self._watchword.tokens.openid.hinted(ask.id_token_hint)
+        return None if hint is None or hint.client_id != ask.client.detail["client_id"] else hint.subject
 
-        A hint that is no id_token of ours for this client means nobody.
-        """
-        openid = self._watchword.tokens.openid
-        name, wanted = openid.subjects.of(ask.client, who.subject), ask.named.subjects
-        if ask.id_token_hint:
-            hint = openid.hinted(ask.id_token_hint)
-            if hint is None or hint.client_id != ask.client.detail["client_id"]:
-                return "invalid_request"
-            wanted = frozenset({hint.subject}) if wanted is None else wanted & {hint.subject}
-        return None if wanted is None or name in wanted else "login_required"
+    def _meant(self, ask: Ask, who: Principal) -> bool:
+        """Return whether ``id_token_hint``, and ``sub`` by value in ``claims``, mean who is logged in, or nobody."""
+        name, wanted = self._watchword.tokens.openid.subjects.of(ask.client, who.subject), ask.named.subjects
+        if ask.id_token_hint and self._hinted(ask) != name:
+            return False
+        return wanted is None or name in wanted
 
     async def _agreed(self, request: Request, asked: _Asked, who: Principal) -> Response:
         """Grant what the person agreed to before, or needs not to; else ask them."""
@@ -169,7 +173,8 @@ class Authorize:
                 return self._answering.refused(request, consent, by_page=False)
             await self._speak(ask, who)
             way = self._way_back(asked)
-            elsewhere = "/login?" + urlencode({"next": way}) if len(way) <= _LONGEST_WAY else ""
+            possible = len(way) <= _LONGEST_WAY and not asked.holds_jwt
+            elsewhere = "/login?" + urlencode({"next": way}) if possible else ""
             return self._consent.shown(asked.arrival, ask, who, elsewhere)
         scopes = ask.possible(who) if consent is None else ask.possible(who) & consent.scopes
         return await self._consent.granted(request, asked.arrival, ask, who, consent, scopes, by_page=came)
@@ -185,9 +190,12 @@ class Authorize:
 
     # --- to the login and back ----------------------------------------------------------------------------------------
 
-    def _to_login(self, request: Request, asked: _Asked, factors: tuple[str, ...] = ()) -> Response:
-        """Send the person to log in, or to prove ``factors`` besides, and back here, with a mark of when they left."""
-        way = self._way_back(asked)
+    async def _to_login(self, request: Request, asked: _Asked, factors: tuple[str, ...] = ()) -> Response:
+        """Send the person to log in, or to prove ``factors`` besides, and back here, with a mark of when they left.
+
+        A request that holds a JWT goes as if it had been pushed: what looks like a credential is in no place to go to.
+        """
+        way = self._way_back(await self._parked(asked) if asked.holds_jwt else asked)
         if len(way) > _LONGEST_WAY:
             refusal = asked.refusal("invalid_request", "too long: push it first")
             return self._answering.refused(request, refusal, by_page=False)
@@ -195,6 +203,12 @@ class Authorize:
             return redirect(step_up_place(way, factors))
         hint = {"login_hint": asked.ask.login_hint} if asked.ask.login_hint else {}
         return redirect("/login?" + urlencode({"next": way, **hint}))
+
+    async def _parked(self, asked: _Asked) -> _Asked:
+        arrival, client_id = asked.arrival, str(asked.ask.client.detail["client_id"])
+        uri = await self._oauth.pushed.push(client_id, arrival.fields, signed=arrival.signed)
+        fields = {"client_id": client_id, "request_uri": uri}
+        return replace(asked, fields=fields, arrival=replace(arrival, request_uri=uri))
 
     def _way_back(self, asked: _Asked) -> str:
         fields = dict(asked.fields)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from watchword.lifecycle.oauth.rules import OAuthRules
 from watchword.model.credential import Credential
 
-__all__ = ["ALGORITHMS", "FAPI2", "METHODS", "client_fault", "narrowed_metadata"]
+__all__ = ["ALGORITHMS", "FAPI2", "METHODS", "authorization_metadata", "client_fault", "narrowed_metadata"]
 
 FAPI2: Final = "fapi2"
 
@@ -30,6 +31,19 @@ def client_fault(client: Credential) -> str:
     if detail.get("public") is True or detail.get("auth_method") not in METHODS:
         return "the profile wants a client that proves itself with a key: private_key_jwt or a certificate"
     return ""
+
+
+def authorization_metadata(rules: OAuthRules) -> dict[str, Any]:
+    """Return what the server's metadata say of authorization requests (RFC 8414, RFC 9126, RFC 9101, RFC 9396)."""
+    found: dict[str, Any] = {
+        "require_pushed_authorization_requests": rules.require_par,
+        "request_parameter_supported": True,
+        "request_uri_parameter_supported": False,  # none is fetched: a pushed one is not meant by this
+        "request_object_signing_alg_values_supported": ["EdDSA", "ES256", "RS256"],
+    }
+    if rules.details:
+        found["authorization_details_types_supported"] = sorted(rules.details)
+    return narrowed_metadata(found) if rules.profile == FAPI2 else found
 
 
 def narrowed_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from watchword.guards.networks import Networks
 from watchword.lifecycle.families import Families
 from watchword.lifecycle.oauth.asking import OPENID_SCOPES
@@ -24,7 +26,9 @@ class RefreshToken:
     name = "refresh_token"
     anybodys = True
 
-    def __init__(self, families: Families, tokens: Tokens, resources: Resources) -> None:
+    def __init__(self, families: Families, tokens: Tokens, resources: Resources, *, rotate: bool = True) -> None:
+        """Replace the token at each use; without ``rotate`` it stays (FAPI 2.0)."""
+        self._rotate = rotate
         self._families = families
         self._resources = resources
         self._tokens = tokens
@@ -51,7 +55,8 @@ class RefreshToken:
         details = narrowed(asking.form.get("authorization_details", ""), family.detail.get("details", ()))
         if details is None:
             return refused(REFUSED_GRANT, "authorization_details", BAD_DETAILS)
-        found = await self._families.redeem(token, client=name, certificate=sender.certificate, jkt=sender.jkt)
+        proved: Any = {"certificate": sender.certificate, "jkt": sender.jkt}
+        found = await self._families.redeem(token, client=name, rotate=self._rotate, **proved)
         if isinstance(found, Rejection):
             return Refused(found, "invalid_grant")
         allowed = client.scopes | OPENID_SCOPES  # what the client may was perhaps narrowed since
