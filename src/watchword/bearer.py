@@ -16,7 +16,7 @@ from watchword.model.ports import Clock, Soon
 from watchword.model.reason import BAD_CLAIMS, BAD_TYPE, REVOKED, UNKNOWN_KEY, WRONG_ISSUER, Reason
 from watchword.model.request import Request
 from watchword.model.verdict import NO_CONSTRAINTS, Challenge, Constraints, Principal, Rejection
-from watchword.verdicts import Revocations, Verdicts
+from watchword.verdicts import Revocations, Verdicts, origin_tags
 
 __all__ = [
     "ACCESS_TOKEN",
@@ -228,7 +228,10 @@ class Trust:
         """Return whom claims of our own prove, of which nothing is refused; believe it until ``end`` at the latest."""
         subject = claims["sub"] if claims["sub"].startswith(_SUBJECTS) else None
         until = min(claims["exp"], self._clock() + TTL, end)
-        return self.accepted(claims, lookup, subject, credential, until, bounds(claims), actor, keep=keep)
+        if "origin" in claims and self._revocations.origin_void(claims):
+            return Rejection(REVOKED, "what it was exchanged for", credential=credential)
+        bound = bounds(claims)
+        return self.accepted(claims, lookup, subject, credential, until, bound, actor, keep=keep, own=True)
 
     def accepted(
         self,
@@ -241,6 +244,7 @@ class Trust:
         actor: str | None = None,
         *,
         keep: bool = False,
+        own: bool = False,
     ) -> Outcome:
         """Return the principal that judged claims make, unless they were taken back; remember it until ``until``.
 
@@ -259,6 +263,8 @@ class Trust:
         principal = Principal(subject, self._scheme, credential, granted, amr, since, said, actor, bound)
         if keep or "cnf" not in claims:  # the same token over another connection proves nothing
             tags = (f"token:{jti}", f"subject:client:{client}") if client else (f"token:{jti}",)
+            if own and "origin" in claims:
+                tags += origin_tags(claims)
             self.verdicts.put(lookup, principal, until, self._clock(), tags=tags)
         return principal
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from heapq import heapify, heappop, heappush
 from inspect import isawaitable
 from itertools import islice
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from watchword.model.ports import Feed, Soon, Unavailable
 from watchword.model.records import FeedEntry, Topic
 from watchword.model.verdict import Principal
 
-__all__ = ["FeedWatch", "Proved", "Revocations", "Verdicts"]
+__all__ = ["FeedWatch", "Proved", "Revocations", "Verdicts", "origin_tags"]
 
 Proved: TypeAlias = tuple[Principal, float, tuple[str, ...]]
 """Who was proved, until when that may be believed (Unix seconds), and the tags that evict it."""
@@ -181,6 +181,13 @@ class Revocations:
             return True
         return issued_at <= void.get(f"subject:{subject}", _NOTHING)[0]
 
+    def origin_void(self, claims: Mapping[str, Any]) -> bool:
+        """Return whether one of the tokens that a token of ours was exchanged for was taken back (RFC 8693)."""
+        return any(
+            self.token_void(each["jti"], claims["sub"], each["iat"], each["sid"], each["client_id"])
+            for each in claims.get("origin", ())
+        )
+
     def issue_time(self, now: float, subject: str, client: str = "") -> int:
         """Return the ``iat`` of a token signed now, in whole seconds.
 
@@ -204,6 +211,12 @@ class Revocations:
             self._capacity = max(self._capacity, 2 * (len(self._void) - len(passing)))
         self._ends = [(end, tag) for tag, (_, end) in self._void.items()]
         heapify(self._ends)
+
+
+def origin_tags(claims: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the tags by which what an exchanged token proves is forgotten together with what it was exchanged for."""
+    found = [(f"token:{each['jti']}", f"subject:client:{each['client_id']}") for each in claims.get("origin", ())]
+    return tuple(tag for pair in found for tag in pair)
 
 
 class FeedWatch:

@@ -373,6 +373,11 @@ def _for_itself(claims: Mapping[str, Any]) -> bool:
 
 
 def _actor(claims: Mapping[str, Any]) -> str | None:
+    """Return who acts: whom the token says in ``act`` (RFC 8693 section 4.1), else the client that it was given to."""
+    act = claims.get("act")
+    if isinstance(act, Mapping):
+        named = act.get("sub")
+        return named if is_name(named) else None
     return None if _for_itself(claims) else claims.get("client_id")
 
 

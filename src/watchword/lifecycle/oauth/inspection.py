@@ -25,7 +25,7 @@ from watchword.model.credential import Credential
 from watchword.model.ports import Clock, Ephemeral, Soon
 from watchword.model.reason import REFUSED_GRANT
 from watchword.model.verdict import Principal
-from watchword.verdicts import Revocations, Verdicts
+from watchword.verdicts import Revocations, Verdicts, origin_tags
 
 __all__ = ["INACTIVE", "Inspection"]
 
@@ -150,12 +150,14 @@ class Inspection:
         client, source = claims.get("client_id", ""), claims.get("sid", claims.get("client_id"))
         if not is_name(source):
             return True
+        if "origin" in claims and self._revocations.origin_void(claims):
+            return True
         return self._revocations.token_void(claims["jti"], claims["sub"], claims["iat"], source, client)
 
     def _remember(self, token: bytes, claims: Mapping[str, Any], answer: Mapping[str, Any], since: int) -> None:
         client, now = claims.get("client_id", ""), self._clock()
         source = claims.get("sid", client)
-        tags = (f"token:{claims['jti']}", *((f"subject:client:{client}",) if client else ()))
+        tags = (f"token:{claims['jti']}", *((f"subject:client:{client}",) if client else ()), *origin_tags(claims))
         who = Principal(claims["sub"], _SCHEME, source, claims=answer)
         until = min(claims["exp"], now + TTL)
         self._verdicts.put(sha256(token).digest(), who, until, now, tags, since)

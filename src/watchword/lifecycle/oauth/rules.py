@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+from watchword.keyring import Issuer
 from watchword.lifecycle.oauth.described.rules import DescribedRules
 
-__all__ = ["OAuthRules", "Resource", "Words"]
+__all__ = ["OAuthRules", "Resource", "TrustedIssuer", "Words"]
 
 Words: TypeAlias = Mapping[str, str]
 """What people read, by language: "en" is always there."""
@@ -28,8 +29,28 @@ class Resource:
 
 
 @dataclass(frozen=True, slots=True)
+class TrustedIssuer:
+    """Say what assertions of an outside issuer are good for at the token endpoint.
+
+    ``uses``: "assertion" (RFC 7523: once each), "reusable-assertion" (as often as it is shown: a platform that gives a
+    workload one for an hour), "id-jag" (Identity Assertion JWT Authorization Grant), "exchange" (RFC 8693).
+    ``subjects`` names by ``sub`` who an assertion is of; where it is empty, the issuer's own rule does.
+    """
+
+    issuer: Issuer
+    uses: frozenset[str]
+    subjects: Mapping[str, str] = field(default_factory=dict)
+
+    def subject_of(self, claims: Mapping[str, Any]) -> str | None:
+        """Return the subject that the claims mean, None for nobody here."""
+        return self.subjects.get(str(claims.get("sub"))) if self.subjects else self.issuer.subject_of(claims)
+
+
+@dataclass(frozen=True, slots=True)
 class OAuthRules:
     """Hold the operator's decisions. ``resources`` are the APIs besides our own ``audience``.
+
+    ``issuers`` are those whose assertions are good for tokens.
 
     ``profile`` is "" or "fapi2"; ``require_par`` says that every authorization request must be pushed (RFC 9126).
     ``require_dpop``: every access token must be bound to a key (RFC 9449); ``dpop_nonces``: proofs must hold a nonce.
@@ -39,6 +60,7 @@ class OAuthRules:
     """
 
     resources: tuple[Resource, ...] = ()
+    issuers: tuple[TrustedIssuer, ...] = ()
     profile: str = ""
     require_par: bool = False
     require_dpop: bool = False

@@ -15,7 +15,6 @@ from pydantic_settings.exceptions import SettingsError
 from watchword.app import ROOT_KEY, Watchword
 from watchword.assembly import ENTRY_POINTS
 from watchword.codec.x509 import ChainVerifier
-from watchword.keyring import Issuer
 from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.people.ceremonies import PROVABLE
 from watchword.lifecycle.people.password_rules import PasswordRules
@@ -32,6 +31,7 @@ from watchword.server.config.file import (
     read_toml,
     stray_names,
 )
+from watchword.server.config.issuers import issuers_of
 from watchword.server.config.oauth import rules_of
 from watchword.server.config.settings import Settings, address_of
 from watchword.server.late import LateOutward
@@ -211,7 +211,6 @@ def _arguments(settings: Settings, client_ca: bytes | None) -> dict[str, Any]:
         "password_rules": _rules(settings),
         "access_lifetime": settings.tokens.access,
         "refresh_lifetime": settings.tokens.refresh,
-        "oauth": rules_of(settings.oauth, settings.resource),
         "fetch": LateOutward(settings.oauth.private_hosts),
         "refresh_grace": float(settings.tokens.refresh_grace),
         "key_rotation": settings.tokens.key_rotation,
@@ -237,19 +236,14 @@ def _rules(settings: Settings) -> PasswordRules:
 
 
 def _providers(settings: Settings) -> dict[str, Any]:
-    """Return outside issuers and introspection endpoints, with the one client that asks them."""
+    """Return outside issuers and introspection endpoints, with the one client that asks them, and what they may do."""
     if not settings.trusted_issuer and not settings.introspection:
-        return {}
+        return {"oauth": rules_of(settings.oauth, settings.resource)}
     from watchword.schemes.oauth2 import Introspection
     from watchword.server.fetch import HttpFetch
 
     fetch = HttpFetch()
-    issuers = {
-        each.url: Issuer(
-            each.url, each.audience, jwks_uri=each.jwks_uri, types=each.types, subject=each.subject, fetch=fetch
-        )
-        for each in settings.trusted_issuer
-    }
+    issuers, trusted = issuers_of(settings.trusted_issuer, settings.issuer_url, fetch)
     asked = [
         Introspection(
             each.endpoint,
@@ -263,4 +257,5 @@ def _providers(settings: Settings) -> dict[str, Any]:
         )
         for each in settings.introspection
     ]
-    return {"issuers": issuers, "introspection": asked}
+    rules = rules_of(settings.oauth, settings.resource, trusted)
+    return {"issuers": issuers, "introspection": asked, "oauth": rules}

@@ -12,7 +12,7 @@ from watchword.codec.oauth.protected_resource import checked_resource
 from watchword.lifecycle.clients.fields import grant_of
 from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.oauth.described.rules import DescribedRules
-from watchword.lifecycle.oauth.rules import OAuthRules, Resource, Words
+from watchword.lifecycle.oauth.rules import OAuthRules, Resource, TrustedIssuer, Words
 from watchword.lifecycle.values import rate_of
 from watchword.server.config.values import Duration, Grace, RateText, Scopes, Table, UrlText, at_most, checked, listed
 
@@ -113,9 +113,12 @@ class OAuthTable(Table):
         )
 
 
-def rules_of(table: OAuthTable, resources: tuple[ResourceEntry, ...]) -> OAuthRules:
+def rules_of(
+    table: OAuthTable, resources: tuple[ResourceEntry, ...], issuers: tuple[TrustedIssuer, ...] = ()
+) -> OAuthRules:
     """Return the rules that the settings make."""
     return OAuthRules(
+        issuers=issuers,
         resources=tuple(each.resource() for each in resources),
         profile=table.profile,
         require_par=table.require_par,

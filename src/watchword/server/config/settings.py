@@ -14,6 +14,7 @@ from watchword.codec.oauth.protected_resource import checked_resource
 from watchword.codec.subject_rule import parse_rule
 from watchword.routes import Rule
 from watchword.server.config.file import NOT_A_TWIN
+from watchword.server.config.issuers import IssuerEntry
 from watchword.server.config.oauth import OAuthTable, ResourceEntry
 from watchword.server.config.people import AccountsTable, MailTable, MfaTable, PagesTable, PasswordsTable
 from watchword.server.config.providers import Providers
@@ -137,16 +138,6 @@ class MtlsTable(Table):
     """Hold ``[mtls]``."""
 
     subject: Annotated[str, checked(parse_rule)] = ""
-
-
-class IssuerEntry(Table):
-    """Hold one ``[[trusted_issuer]]``."""
-
-    url: str = Field(min_length=1)
-    audience: str = Field(min_length=1)
-    jwks_uri: UrlText = Field(min_length=1)
-    subject: ClaimRule = "user:{sub}"
-    types: Words = ("jwt",)
 
 
 class IntrospectionEntry(Table):
