@@ -151,7 +151,7 @@ class AuthorizationServer:
             [
                 AuthorizationCode(self.codes, tokens, self.resources),
                 ClientCredentials(tokens),
-                RefreshToken(families, tokens, self.resources),
+                RefreshToken(families, tokens, self.resources, rotate=self.rules.profile != FAPI2),
                 DeviceCode(self.devices, tokens),
                 TokenExchange(self.presented, tokens, self.resources, issuer=self.issuer, clock=self._clock),
                 JwtBearer(self.presented, tokens, self.resources),
