@@ -188,7 +188,8 @@ class Accounts:
         given = {"display": display, "locale": None if locale is None else _locale(locale)}
         for _ in range(_TRIES):
             owner = await self._desk.enabled(subject)
-            detail = {**owner.detail, **{name: value for name, value in given.items() if value is not None}}
+            told = {name: value for name, value in given.items() if value is not None}
+            detail = {**owner.detail, **told, "updated_at": int(self._desk.clock())}
             changed = owner.changed(detail={name: value for name, value in detail.items() if value != ""})
             if await self._desk.write(Swap(changed), self._desk.act("profile", owner.name, owner.name)):
                 return changed
