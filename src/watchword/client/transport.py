@@ -159,8 +159,9 @@ class Auth(_HttpAuth, ABC):  # type: ignore[misc]
                 if isinstance(step, Future):
                     step.result()
                 elif isinstance(step, Call):
-                    response = yield _own(step, request)
-                    reply = _reply(response, None, response.read())
+                    own = _own(step, request)
+                    response = yield own
+                    reply = _answer(response, own, response.read())
                 else:
                     request.headers.update(step)
                     reply = _reply((yield request), request)
@@ -182,8 +183,9 @@ class Auth(_HttpAuth, ABC):  # type: ignore[misc]
                 if isinstance(step, Future):
                     await _wait(step)
                 elif isinstance(step, Call):
-                    response = yield _own(step, request)
-                    reply = _reply(response, None, await response.aread())
+                    own = _own(step, request)
+                    response = yield own
+                    reply = _answer(response, own, await response.aread())
                 else:
                     request.headers.update(step)
                     reply = _reply((yield request), request)
@@ -203,8 +205,9 @@ def drive(client: Any, steps: Generator[Call | Future[None], Any, T]) -> T:
                 step.result()
                 step = steps.send(None)
             else:
-                response = client.request(step.method, step.url, headers=dict(step.headers), content=step.content)
-                step = steps.send(_reply(response, None, response.read()))
+                own = client.build_request(step.method, step.url, headers=dict(step.headers), content=step.content)
+                response = client.send(own, follow_redirects=False)
+                step = steps.send(_answer(response, own, response.read()))
     except StopIteration as end:
         value: T = end.value
         return value
@@ -275,16 +278,28 @@ def _once(stream: type) -> type:
     return type("_Once", (_Once, stream), {})
 
 
-def _reply(response: Any, request: Any, body: bytes = b"") -> Reply:
-    """Read a response to ``request``, or to a call of the flow's own, whose redirects may have set cookies too."""
-    answers = [response] if request is not None else [*response.history, response]
+def _answer(response: Any, own: Any, body: bytes) -> Reply:
+    """Read the response to a call of the flow's own. Redirects, where they were followed, may have set cookies, too.
+
+    The history begins with what the flow was answered before, which this call has nothing to do with.
+    """
+    answers = [*response.history, response]
+    answers = answers[next(at for at, answer in enumerate(answers) if answer.request is own) :]
     status = response.status_code
-    here = response.request is request if request is not None else len(answers) == 1
     if len({origin_of(str(answer.request.url)) for answer in answers}) > 1:  # what another place says proves nobody
         status, body = answers[0].status_code, b""
+    return _read(response, answers, status, len(answers) == 1, body)
+
+
+def _reply(response: Any, request: Any) -> Reply:
+    """Read the response to the caller's request."""
+    return _read(response, [response], response.status_code, response.request is request, b"")
+
+
+def _read(response: Any, answers: list[Any], status: int, here: bool, body: bytes) -> Reply:
     return Reply(
         status=status,
-        refused=response.status_code == 401 and response.request is request,
+        refused=here and status == 401,
         date=response.headers.get("date", ""),
         cookies=tuple(
             (origin_of(str(answer.request.url)), text)

@@ -46,6 +46,14 @@ def test_a_401_fetches_a_new_token_once(caller: Caller, server: Server) -> None:
     assert server.api.asked["POST /orders"] == 2
 
 
+def test_a_401_fetches_a_new_token_from_a_server_elsewhere(caller: Caller, server: Server, other: Server) -> None:
+    auth = OAuth2Auth(f"{other.url}/token", CLIENT, CLIENT_SECRET)
+    other.api.tokens = server.api.tokens = {"o1"}
+    server.api.refuse_all = True
+    assert caller.send(auth, "GET", f"{server.url}/whoami").status_code == 401
+    assert other.api.asked["POST /token"] == 2
+
+
 def test_a_token_is_kept_until_shortly_before_it_ends(
     caller: Caller, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

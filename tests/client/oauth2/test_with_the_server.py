@@ -8,12 +8,15 @@ from concurrent.futures import Future
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from tests.client.callers import Caller
+from tests.client.oauth2.test_identity import pem
 from tests.person import Person
 from tests.server.live import PASSWORD, Live, live
 from watchword.client import AuthenticationFailed, OAuth2Auth
 from watchword.client.oauth2 import AuthorizationCode, DeviceAuthorization, Prompt
+from watchword.codec.jose import VerificationKey
 from watchword.model.credential import Kind
 
 REDIRECT = "http://127.0.0.1/callback"
@@ -113,3 +116,53 @@ def test_client_credentials(caller: Caller, house: Live, dpop: bool) -> None:
     )
     who = caller.send(auth, "GET", f"{house.url}/whoami").json()
     assert (who["subject"], who["scopes"]) == ("service:app", ["orders:read"])
+
+
+def keyed(house: Live, *grants: str, **more: Any) -> tuple[str, bytes]:
+    """Return id and private key of a client that proves itself by a key."""
+    key = ed25519.Ed25519PrivateKey.generate()
+    jwks = {"keys": [VerificationKey(key.public_key(), "k1").public_jwk()]}
+    client = registered(house, *grants, public=False, auth_method="private_key_jwt", jwks=jwks, **more)
+    return client["client_id"], pem(key)
+
+
+def test_private_key_jwt(caller: Caller, house: Live) -> None:
+    client_id, key = keyed(house, "client_credentials")
+    auth = OAuth2Auth.client_credentials(client_id, None, "orders:read", issuer=house.url, private_key=key, kid="k1")
+    assert caller.send(auth, "GET", f"{house.url}/whoami").json()["subject"] == "service:app"
+
+
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    toml = 'issuer = "{url}"\n[oauth]\nprofile = "fapi2"\ndpop_nonces = true\n'
+    with live(tmp_path_factory.mktemp("fapi2"), toml) as running:
+        running.service("app")
+        running.user("alice", scopes=("orders:read", "orders:write"))
+        yield running
+
+
+def test_fapi_2_pushed_request_signed_assertion_bound_token_and_nonces(caller: Caller, strict: Live) -> None:
+    person = Person(strict.url, "alice", PASSWORD)
+    client_id, key = keyed(strict, "authorization_code", "refresh_token")
+    auth = OAuth2Auth(
+        None,
+        client_id,
+        None,
+        "orders:read",
+        flow=browser(person),
+        issuer=strict.url,
+        private_key=key,
+        kid="k1",
+        dpop=True,
+    )
+    assert caller.send(auth, "GET", f"{strict.url}/whoami").json()["subject"] == "user:alice"
+    auth._proof = None
+    assert caller.send(auth, "GET", f"{strict.url}/whoami").status_code == 200
+    person.close()
+
+
+def test_fapi_2_lets_nobody_in_with_less(strict: Live) -> None:
+    client_id, key = keyed(strict, "client_credentials")
+    auth = OAuth2Auth.client_credentials(client_id, None, "orders:read", issuer=strict.url, private_key=key, kid="k1")
+    with pytest.raises(AuthenticationFailed, match="invalid_"):
+        Caller("httpx2").send(auth, "GET", f"{strict.url}/whoami")
