@@ -11,6 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from tests.client.callers import Caller
+from tests.client.oauth2.api import GuardedApi
 from tests.client.oauth2.test_identity import pem
 from tests.person import Person
 from tests.server.live import PASSWORD, Live, live
@@ -24,8 +25,17 @@ DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    with live(tmp_path_factory.mktemp("oauth2"), 'issuer = "{url}"\n') as running:
+def api() -> Iterator[GuardedApi]:
+    serving = GuardedApi()
+    yield serving
+    serving.stop()
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory, api: GuardedApi) -> Iterator[Live]:
+    toml = f'issuer = "{{url}}"\n[[resource]]\nuri = "{api.resource}"\n'
+    with live(tmp_path_factory.mktemp("oauth2"), toml) as running:
+        api.issuer = running.url
         running.service("app")
         running.user("alice", scopes=("orders:read", "orders:write"))
         yield running
@@ -79,11 +89,18 @@ def test_a_person_who_declines(house: Live) -> None:
     person.close()
 
 
-def test_the_api_says_where_to_log_in(house: Live, alice: Person) -> None:
-    client = registered(house, "authorization_code", "refresh_token")
-    auth = OAuth2Auth(None, client["client_id"], None, "orders:read", flow=browser(alice))
-    who = Caller("httpx2").send(auth, "GET", f"{house.url}/whoami").json()
-    assert who["subject"] == "user:alice"
+def test_an_api_elsewhere_says_where_to_log_in_and_what_it_needs(
+    caller: Caller, house: Live, alice: Person, api: GuardedApi
+) -> None:
+    client = registered(house, "authorization_code", "refresh_token", first_party=False)
+    auth = OAuth2Auth(None, client["client_id"], flow=browser(alice))
+    read = caller.send(auth, "GET", api.resource)
+    assert (read.status_code, read.json()) == (200, {"who": "user:alice", "scope": "orders:read"})
+    write = caller.send(auth, "POST", api.resource, content=b"{}")
+    assert (write.status_code, write.json()["scope"]) == (200, "orders:read orders:write")
+    assert sum("You are logged in" in page for page in alice.pages) == 2
+    # What it was given for this API goes nowhere else.
+    assert caller.send(auth, "GET", f"{house.url}/whoami").status_code == 401
 
 
 @pytest.mark.parametrize("dpop", [False, True])
