@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hmac
 import time
-from collections.abc import Awaitable
-from typing import Final
+from collections.abc import Awaitable, Mapping
+from dataclasses import replace
+from typing import Any, Final
 from urllib.parse import urlsplit
 
+from watchword.codec.claims import unconfirmed
 from watchword.codec.oauth.dpop import ALGORITHMS, LEEWAY, WINDOW, Proof, open_proof
 from watchword.codec.secrets import digest
 from watchword.codec.strict import to_base64url
 from watchword.model.ports import Clock, Ephemeral, Soon
-from watchword.model.reason import BAD_PROOF, NONCE_NEEDED, REPLAYED_PROOF
+from watchword.model.reason import BAD_PROOF, BAD_TYPE, NONCE_NEEDED, REPLAYED_PROOF
 from watchword.model.request import Request
-from watchword.model.verdict import Challenge, Headers, Rejection
+from watchword.model.verdict import Challenge, Headers, Principal, Rejection
 
 __all__ = ["Possession"]
 
@@ -69,6 +71,16 @@ class Possession:
         claimed = self._ephemeral.claim(mark, proof.issued_at + WINDOW + LEEWAY)
         return self._settled(proof, claimed) if claimed.__class__ is bool else self._awaited(proof, claimed)  # type: ignore[arg-type]
 
+    def confirm(self, who: Principal, request: Request, token: bytes) -> Soon[Principal | Rejection]:
+        """Return ``who`` an access token proves, if the request proves the key that its ``cnf`` names (section 7.1)."""
+        cnf = who.claims.get("cnf")
+        if not isinstance(cnf, Mapping) or "jkt" not in cnf:
+            return Rejection(BAD_TYPE, "not bound to a key", credential=who.credential)
+        proved = self.prove(request, access_token=token)
+        if proved is None or isinstance(proved, (str, Rejection)):
+            return _confirmed(who, cnf, request, proved)
+        return _confirmed_later(who, cnf, request, proved)
+
     async def _awaited(self, proof: Proof, claimed: Awaitable[bool]) -> str | Rejection:
         return self._settled(proof, await claimed)
 
@@ -110,3 +122,20 @@ class Possession:
         said = (nonce or "").encode("ascii", "replace")
         fits = [hmac.compare_digest(self._nonce(window + each).encode(), said) for each in (-1, 0, 1)]
         return any(fits)
+
+
+async def _confirmed_later(
+    who: Principal, cnf: Mapping[str, Any], request: Request, pending: Awaitable[str | Rejection | None]
+) -> Principal | Rejection:
+    return _confirmed(who, cnf, request, await pending)
+
+
+def _confirmed(
+    who: Principal, cnf: Mapping[str, Any], request: Request, proved: str | Rejection | None
+) -> Principal | Rejection:
+    if proved is None:
+        return Rejection(BAD_PROOF, "no DPoP proof", credential=who.credential)
+    if isinstance(proved, Rejection):
+        return replace(proved, credential=who.credential)
+    reason = unconfirmed(cnf, request.peer.certificate, proved)
+    return who if reason is None else Rejection(reason, "DPoP key", credential=who.credential)

@@ -9,9 +9,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.house import basic
+from tests.proving import dpop
 from watchword import Principal
 from watchword.app import Watchword
 from watchword.assembly import Parts
+from watchword.bearer import opaque_place
+from watchword.codec.jose import SigningKey
+from watchword.codec.secrets import new_secret
 from watchword.codec.x509 import der_of
 from watchword.lifecycle.tokens import Terms
 from watchword.model.credential import Kind
@@ -151,6 +155,91 @@ class TestOAuth2(Authorized):
             "other payload": self.bearing(b".".join((head, payload[:-2] + b"AA", signature))),
             "no signature": self.bearing(b".".join((head, payload, b""))),
         }
+
+
+class TestOpaqueOAuth2(Authorized):
+    """Present a token of our own that says nothing itself."""
+
+    def scheme(self, parts: Parts) -> Scheme[Any]:
+        return oauth2(parts)
+
+    async def prepare(self, watchword: Watchword) -> None:
+        self.value, self.gone = [b"Bearer " + (await opaque(watchword, self)).encode() for _ in range(2)]
+        await watchword.store.take(opaque_place(self.gone[7:]))
+
+    def forged_requests(self) -> Mapping[str, Request]:
+        return {
+            "cut (CVE-2026-27840)": self.bearing(self.value[:-1]),
+            "longer": self.bearing(self.value + b"0"),
+            "guessed": self.bearing(b"Bearer " + new_secret("at_").encode()),
+            "gone": self.bearing(self.gone),
+        }
+
+
+class TestBoundOAuth2(SchemeSuite):
+    """Present a token that belongs to a key, each time with a new proof of that key (RFC 9449)."""
+
+    key = SigningKey.generate("ES256")
+    token_format = "opaque"
+
+    def scheme(self, parts: Parts) -> Scheme[Any]:
+        return oauth2(parts)
+
+    async def prepare(self, watchword: Watchword) -> None:
+        cnf = {"jkt": self.key.verification.thumbprint()}
+        self.token = await opaque(watchword, self, cnf, token_format=self.token_format)
+        self.plain = await opaque(watchword, self, token_format=self.token_format)
+
+    def bound(self, token: str, *proofs: str, scheme: str = "DPoP") -> Request:
+        fields = [(b"dpop", each.encode()) for each in proofs]
+        return self.request((b"authorization", f"{scheme} {token}".encode()), *fields)
+
+    def proof(self, token: str, key: SigningKey | None = None, **more: Any) -> str:
+        return dpop(key or self.key, "GET", "https://api.example/x", token, **more)
+
+    def valid_request(self) -> Request:
+        return self.bound(self.token, self.proof(self.token))
+
+    def forged_requests(self) -> Mapping[str, Request]:
+        good = self.proof(self.token)
+        return {
+            "no proof": self.bound(self.token),
+            "as Bearer (MUST 17)": self.bound(self.token, good, scheme="Bearer"),
+            "an unbound token as DPoP": self.bound(self.plain, self.proof(self.plain)),
+            "two proofs": self.bound(self.token, self.proof(self.token), self.proof(self.token)),
+            "another key": self.bound(self.token, self.proof(self.token, SigningKey.generate())),
+            "another token's proof": self.bound(self.token, self.proof(self.plain)),
+            "no ath": self.bound(self.token, self.proof(self.token, ath=...)),
+            "another place": self.bound(self.token, dpop(self.key, "GET", "https://api.example/y", self.token)),
+            "another method": self.bound(self.token, dpop(self.key, "POST", "https://api.example/x", self.token)),
+            "an hour old": self.bound(self.token, self.proof(self.token, iat=int(time.time()) - 3600)),
+        }
+
+
+class TestBoundSignedOAuth2(TestBoundOAuth2):
+    token_format = "jwt"
+
+
+def oauth2(parts: Parts) -> OAuth2:
+    return OAuth2(
+        parts.keys,
+        {},
+        parts.verdicts,
+        parts.revocations,
+        issuer=parts.issuer,
+        audience=parts.audience,
+        ephemeral=parts.ephemeral,
+        possession=parts.possession(),
+        clock=parts.clock,
+    )
+
+
+async def opaque(
+    watchword: Watchword, suite: SchemeSuite, cnf: dict[str, str] | None = None, token_format: str = "opaque"
+) -> str:
+    options = {"token_format": token_format}
+    client = await material(watchword, Kind.OAUTH_CLIENT, suite.expected_subject, scopes=["a"], options=options)
+    return (await watchword.tokens.for_client(client["credential"], Terms(frozenset({"a"}), cnf=cnf))).text
 
 
 class TestSignature(SchemeSuite):

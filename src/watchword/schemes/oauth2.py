@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from base64 import b64encode
 from collections.abc import Awaitable, Iterable, Mapping
-from dataclasses import replace
 from hashlib import sha256
 from inspect import isawaitable
 from typing import Any, Final
@@ -34,7 +33,6 @@ from watchword.keyring import Issuer, OwnKeys, checked_url
 from watchword.model.ports import Clock, Ephemeral, Fetch, Fetched, Soon, Unavailable
 from watchword.model.reason import (
     BAD_CLAIMS,
-    BAD_PROOF,
     BAD_TYPE,
     INACTIVE_TOKEN,
     MALFORMED_CREDENTIAL,
@@ -190,11 +188,17 @@ class OAuth2:
             return None
         found = bearer_token(request)
         if found is None:
-            return bound_token(request) if self._possession is not None else None
+            return self._read_bound(request) if self._possession is not None else None
         if isinstance(found, Rejection):
             return found
         fits = self._opaque(found.token) if found.header is None else found.header.type == ACCESS_TOKEN
         return found if fits else None
+
+    def _read_bound(self, request: Request) -> BearerToken | Rejection | None:
+        found = bound_token(request)
+        if isinstance(found, BoundToken) and found.jose is None and not self._opaque(found.token):
+            return Rejection(MALFORMED_CREDENTIAL)  # nobody else reads what came as DPoP
+        return found
 
     def _opaque(self, token: bytes) -> bool:
         body = token.rstrip(b"=")
@@ -329,22 +333,9 @@ class OAuth2:
         return answer if isinstance(answer, (Principal, Rejection)) else await answer
 
     def _possessed(self, who: Principal, token: bytes, request: Request) -> Soon[Outcome]:
-        cnf = who.claims.get("cnf")
-        if self._possession is None or not isinstance(cnf, Mapping) or "jkt" not in cnf:
-            return Rejection(BAD_TYPE, "not bound to a key", credential=who.credential)
-        proved = self._possession.prove(request, access_token=token)
-        if proved is None or isinstance(proved, (str, Rejection)):
-            return _confirmed(who, cnf, request, proved)
-        return self._confirmed_later(who, cnf, request, proved)
-
-    async def _confirmed_later(
-        self,
-        who: Principal,
-        cnf: Mapping[str, Any],
-        request: Request,
-        pending: Awaitable[str | Rejection | None],
-    ) -> Outcome:
-        return _confirmed(who, cnf, request, await pending)
+        if self._possession is None:
+            return Rejection(BAD_TYPE, credential=who.credential)
+        return self._possession.confirm(who, request, token)
 
     # --- how to ask ---------------------------------------------------------------------------------------------------
 
@@ -384,13 +375,3 @@ def _actor(claims: Mapping[str, Any]) -> str | None:
 def _unconfirmed(claims: Mapping[str, Any], request: Request, bound: bool) -> Reason | None:
     """Return why a Bearer token may not be used over this connection; what came as ``bound`` is looked at later."""
     return unconfirmed(claims["cnf"], request.peer.certificate) if "cnf" in claims and not bound else None
-
-
-def _confirmed(who: Principal, cnf: Mapping[str, Any], request: Request, proved: str | Rejection | None) -> Outcome:
-    """Return who it is, if the key that was proved is the one that the token is bound to."""
-    if proved is None:
-        return Rejection(BAD_PROOF, "no DPoP proof", credential=who.credential)
-    if isinstance(proved, Rejection):
-        return replace(proved, credential=who.credential)
-    reason = unconfirmed(cnf, request.peer.certificate, proved)
-    return who if reason is None else Rejection(reason, "DPoP key", credential=who.credential)
