@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ pytest.importorskip("mcp", reason="NOT TESTED: the official MCP SDK is missing")
 from tests.agents.agent import CALLBACK, Agent, serving, text_of
 from tests.agents.person import Person
 from tests.figures.house import House, free_port
+from tests.server.oauth.publishing import Site, publishing
 from watchword import Watchword
 from watchword.model.credential import Kind
 
@@ -28,6 +30,9 @@ RESOURCES = """
 uri = "{resource}"
 name = "Orders for agents"
 scopes = ["orders:read", "orders:write"]
+[oauth]
+registration = "open"
+private_hosts = ["localhost"]
 [oauth.scopes]
 "orders:read" = "See your orders"
 "orders:write" = "Cancel your orders"
@@ -37,9 +42,10 @@ scopes = ["orders:read", "orders:write"]
 class World:
     """Hold an authorization server, an MCP server beside it, and a person."""
 
-    def __init__(self, house: House, resource: str) -> None:
+    def __init__(self, house: House, resource: str, site: Site) -> None:
         self.house = house
         self.resource = resource
+        self.site = site
         self.issuer = f"http://127.0.0.1:{house.port}"
 
     @asynccontextmanager
@@ -64,8 +70,15 @@ class World:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     resource = f"http://127.0.0.1:{free_port()}/mcp"
-    folder: Path = tmp_path_factory.mktemp("agents") / "site"
-    with House(folder, workers=1, more=RESOURCES.format(resource=resource)) as house:
+    folder: Path = tmp_path_factory.mktemp("agents")
+    with (
+        publishing(folder) as (site, trusted),
+        pytest.MonkeyPatch.context() as patched,
+        contextlib.ExitStack() as opened,
+    ):
+        patched.setenv("SSL_CERT_FILE", str(trusted))
+        house = opened.enter_context(House(folder / "site", workers=1, more=RESOURCES.format(resource=resource)))
+        patched.undo()
 
         async def seed() -> None:
             async with house.operator() as watchword:
@@ -77,7 +90,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
                 )
 
         asyncio.run(seed())
-        yield World(house, resource)
+        yield World(house, resource, site)
 
 
 @pytest.fixture
@@ -148,6 +161,52 @@ def test_tokens_that_ended_are_refreshed_for_the_same_resource(world: World, ali
                 assert after is not None
                 assert after.refresh_token != before.refresh_token
             assert len(agent.visited) == 1
+
+    asyncio.run(play())
+
+
+def test_an_agent_that_nobody_knew_registers_itself(world: World, alice: Person) -> None:
+    async def play() -> None:
+        async with world.open() as watchword:
+            agent = Agent(world.resource, alice)
+            assert "user:alice" in await agent.call("list_orders")
+            assert [request.url.path for request in agent.asked].count("/oauth/register") == 1
+            assert "Order agent" in alice.shown[-1]
+            assert "registered itself" in alice.shown[-1]
+            client = agent.storage.client
+            assert client is not None
+            assert client.issuer == world.issuer
+            record = await watchword.lifecycle.show(client.client_id)
+            assert (record.detail["source"], record.detail["public"]) == ("registered", True)
+            # Who takes the agent's leave, ends it: the token opens nothing from then on.
+            await watchword.lifecycle.revoke(record.id, reason="not wanted", by="test")
+            agent.visited.clear()
+            with pytest.raises(BaseException):  # noqa: B017
+                await agent.call("list_orders")
+
+    asyncio.run(play())
+
+
+def test_an_agent_is_known_by_the_document_at_its_url(world: World, alice: Person) -> None:
+    async def play() -> None:
+        async with world.open() as watchword:
+            about = {
+                "client_name": "Travelling agent",
+                "redirect_uris": [CALLBACK],
+                "grant_types": ["authorization_code", "refresh_token"],
+                "token_endpoint_auth_method": "none",
+                "application_type": "native",
+            }
+            url = world.site.client("/agent.json", **about)
+            agent = Agent(world.resource, alice, document=url)
+            assert f"through {url}: " in await agent.call("list_orders")
+            assert asked(agent)["client_id"] == url
+            assert not [each for each in agent.asked if each.url.path == "/oauth/register"]
+            assert "/agent.json" in world.site.asked
+            assert "Travelling agent" in alice.shown[-1]
+            assert "localhost" in alice.shown[-1]  # whose document it is
+            kept = await watchword.store.credentials(kind=Kind.OAUTH_CLIENT)
+            assert [each.detail["client_id"] for each in kept if each.detail.get("source") == "document"] == [url]
 
     asyncio.run(play())
 
