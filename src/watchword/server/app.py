@@ -28,6 +28,7 @@ from watchword.server.login.entrance import Entrance
 from watchword.server.login.entry import Login
 from watchword.server.login.mfa import SecondFactor
 from watchword.server.login.outside import Outside
+from watchword.server.login.outside_logout import OutsideLogout
 from watchword.server.login.passkey import PasskeyLogin
 from watchword.server.login.step_up import StepUpLogin
 from watchword.server.oauth.authentication import ClientDesk
@@ -95,6 +96,7 @@ class ServerApp:
         pages, attempts = pages_of(settings), Attempts(watchword, settings)
         entrance = Entrance(watchword, attempts, pages)
         login = Login(entrance, pages)
+        outside = Outside(entrance, login, settings, pages)
         desk = ClientDesk(watchword, attempts, settings)
         token, introspect = TokenEndpoint(watchword, desk), Introspect(watchword, desk)
         routes = [
@@ -103,7 +105,8 @@ class ServerApp:
             *PasskeyLogin(entrance).routes(),
             *StepUpLogin(entrance).routes(),
             *Enrolment(entrance).routes(),
-            *Outside(entrance, login, settings, pages).routes(),
+            *outside.routes(),
+            *OutsideLogout(watchword, outside.parties).routes(),
             *Authorize(watchword, pages).routes(),
             *PushedRequests(watchword, desk).routes(),
             *Register(watchword, attempts).routes(),
@@ -113,7 +116,7 @@ class ServerApp:
             *Revoke(watchword, desk).routes(),
             *Userinfo(watchword).routes(),
             *Logout(watchword, pages).routes(),
-            *Discovery(watchword).routes(),
+            *Discovery(watchword, certificates=bool(settings.server.tls.client_ca)).routes(),
             *ProtectedResources(watchword).routes(),
             *account_endpoints(watchword, settings, attempts, pages, self.post),
             *pages.routes(),

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx2
 import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 from tests.server.live import Live, live
 
 from watchword.codec.jose import key_set, verify
 from watchword.model.credential import Kind
 from watchword.model.ports import Unavailable
+from watchword.server.oauth.discovery import Discovery
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +49,24 @@ def test_metadata_names_only_endpoints_that_exist(http: httpx2.Client) -> None:
     for name, value in said.items():
         if name.endswith(("_endpoint", "_uri")):
             assert http.get(value.removeprefix("https://auth.example.com")).status_code != 404, name
+
+
+def test_only_ways_that_work_here_are_named(http: httpx2.Client, tmp_path: Path) -> None:
+    said = http.get("/.well-known/oauth-authorization-server").json()
+    methods = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]
+    assert said["token_endpoint_auth_methods_supported"] == methods
+    assert said["introspection_endpoint_auth_methods_supported"] == methods[:-1]
+    assert said["tls_client_certificate_bound_access_tokens"] is False
+    assert "mtls_endpoint_aliases" not in said
+    for name in ("dpop_signing_alg_values_supported", "token_endpoint_auth_signing_alg_values_supported"):
+        assert set(said[name]) == {"EdDSA", "Ed25519", "ES256", "RS256"}
+        assert not any(each.startswith("HS") or each == "none" for each in said[name])
+    with live(tmp_path) as other:
+        certified = TestClient(Starlette(routes=Discovery(other.watchword, certificates=True).routes()))
+        said = certified.get("/.well-known/oauth-authorization-server").json()
+    assert "tls_client_auth" in said["token_endpoint_auth_methods_supported"]
+    assert "self_signed_tls_client_auth" not in said["token_endpoint_auth_methods_supported"]
+    assert said["tls_client_certificate_bound_access_tokens"] is True
 
 
 def test_rfc9728_metadata(http: httpx2.Client) -> None:
