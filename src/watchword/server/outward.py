@@ -17,7 +17,7 @@ from typing import Final, TypeAlias
 import httpcore2
 import httpx2
 
-from watchword.codec.special_use import special_use
+from watchword.codec.addresses import special_use
 from watchword.model.ports import Fetched, Unavailable
 from watchword.server.fetch import HttpFetch
 
