@@ -146,6 +146,8 @@ def test_where_the_request_went() -> None:
     assert possession.place(asked()) == "https://api.example/orders"
     assert possession.place(asked(tls=False)) == "http://api.example/orders"
     assert possession.place(asked(tls=False, host=b"AUTH.example")) == "https://AUTH.example/orders"
+    userinfo = asked(tls=False, host=b"auth.example", path=b"/oauth/userinfo")
+    assert possession.place(userinfo) == "https://auth.example/oauth/oauth/userinfo"
     assert possession.place(asked(tls=False, host=b"auth.example:8000")) == "http://auth.example:8000/orders"
     nowhere = Request("GET", b"/orders", b"", [], Peer())
     assert refusal(proved(possession, Request("GET", b"/", b"", [(b"dpop", proof())], Peer()))).reason is BAD_PROOF

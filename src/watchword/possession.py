@@ -22,6 +22,7 @@ __all__ = ["Possession"]
 
 _FIELD: Final = b"dpop"
 _NONCE_FIELD: Final = b"dpop-nonce"
+_ENDPOINTS: Final = "/oauth/"
 _NONCE_LIFE: Final = 120  # seconds that one nonce is handed out; it is taken for as long again
 _NONCE_BYTES: Final = 16
 _NOTHING: Final[Headers] = ()
@@ -44,7 +45,7 @@ class Possession:
         self._nonces = nonces
         parts = urlsplit(issuer)
         self._own = parts.netloc.lower().encode()
-        self._own_scheme = parts.scheme
+        self._own_scheme, self._own_path = parts.scheme, parts.path.rstrip("/")
 
     def prove(
         self, request: Request, *, url: str = "", access_token: bytes | None = None
@@ -93,13 +94,15 @@ class Possession:
     def place(self, request: Request) -> str:
         """Return the URL that a request went to: its Host, and the scheme that TLS or a trusted proxy vouches for.
 
-        At the issuer's own host the issuer's scheme is right, also where no proxy says how it was reached.
+        At the issuer's own host the issuer's scheme is right, also where no proxy says how it was reached, and so is
+        its path before our own endpoints.
         """
-        host = request.fields.get(b"host", b"")
+        host, path = request.fields.get(b"host", b""), request.path.decode("latin-1")
         scheme = "https" if request.peer.tls else "http"
         if self._own_scheme and host.lower() == self._own:
             scheme = self._own_scheme
-        return f"{scheme}://{(host + request.path).decode('latin-1')}"
+            path = self._own_path + path if path.startswith(_ENDPOINTS) else path
+        return f"{scheme}://{host.decode('latin-1')}{path}"
 
     def fresh(self) -> Headers:
         """Return the field with the nonce to use from now on, nothing where none is asked for."""

@@ -13,6 +13,7 @@ from watchword.codec.jose import SigningKey
 from watchword.demo.courier import Sent
 from watchword.demo.script import Cast, Script, accepted, changed, refused
 from watchword.demo.seed import BOB
+from watchword.demo.twins.bound import bound_tokens
 from watchword.demo.twins.forge import Forge
 from watchword.model.reason import (
     BAD_ALGORITHM,
@@ -27,6 +28,7 @@ from watchword.model.reason import (
     REFUSED_GRANT,
     REPLAYED,
     REVOKED,
+    UNCONFIRMED,
     UNKNOWN_CREDENTIAL,
     UNKNOWN_CRITICAL,
     UNKNOWN_KEY,
@@ -73,7 +75,7 @@ def _forgeries(forge: Forge) -> Script:
     yield refused("not valid for an hour yet", _bearer(forge.issued(nbf=now + 3600)), NOT_YET_VALID)
     yield refused("without an expiry", _bearer(forge.issued(exp=None)), BAD_CLAIMS)
     yield refused("of another issuer", _bearer(forge.issued(iss=_ELSEWHERE)), WRONG_ISSUER)
-    yield refused("bound to a key it does not show", _bearer(forge.issued(cnf={"jkt": "x"})), BAD_TYPE)
+    yield refused("bound to a key it does not show", _bearer(forge.issued(cnf={"jkt": "x"})), UNCONFIRMED)
     yield refused("without the scope orders:read", _bearer(forge.issued(scope="tea:drink")), INSUFFICIENT_SCOPE)
 
 
@@ -139,6 +141,7 @@ def access_tokens(cast: Cast) -> Script:
     order = Sent("POST", "/orders", (*narrow.headers, _JSON), b'{"item":"tea"}')
     yield refused("without the scope orders:write", order, INSUFFICIENT_SCOPE)
     yield from _grants(_asking(*clients["billing"]), clients)
+    yield from bound_tokens(cast)
     doomed = yield accepted("another client, soon revoked", _ORDERS, "oauth2", auth=auth("doomed"))
     cast.revoke("client doomed")
     yield refused("its token, once it is revoked", doomed.sent, REVOKED)
