@@ -24,6 +24,7 @@ from watchword.model.verdict import Rate
 
 __all__ = ["Bounds", "Client", "ClientBook", "ClientChanged", "ClientUnknown"]
 
+_NAMES: Final = ("cli_", "https://")  # who publishes a document goes by its URL
 _CHAIN: Final = 1000  # replacements of a secret that are followed
 _PAGE: Final = 100
 _TRIES: Final = 8
@@ -161,7 +162,7 @@ class ClientBook:
 
     async def find(self, client_id: str) -> Client:
         """Return a client, whatever its state. Raise ClientUnknown."""
-        first = await self._records.credential(client_id) if client_id.startswith("cli_") else None
+        first = await self._records.credential(client_id) if client_id.startswith(_NAMES) else None
         if first is None or first.kind is not Kind.OAUTH_CLIENT:
             raise ClientUnknown(f"there is no client {client_id[:64]!r}", "`watchword client list` shows them")
         own = str(first.detail.get("client_id", first.id))
@@ -208,6 +209,8 @@ class ClientBook:
             raise ClientChanged(f"{client_id} changed meanwhile", "look at it again")
         if client.state(now) not in ("active", "disabled"):
             raise LifecycleError(f"{client_id} is {client.state(now)}", "add a new one instead")
+        if client.newest.detail.get("source") == "document":
+            raise LifecycleError(f"{client_id} says itself what it is", "disable it, or bound all of them in [oauth]")
         found, whole = (bounds or Bounds()).changes(), settled(fields, client.newest.detail)
         known = {name: value for name, value in whole.items() if name in FIELDS}
         changed = []

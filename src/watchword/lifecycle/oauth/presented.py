@@ -17,6 +17,7 @@ from watchword.codec.secrets import digest
 from watchword.keyring import OwnKeys
 from watchword.lifecycle.families import Families
 from watchword.lifecycle.oauth.clients import Clients
+from watchword.lifecycle.oauth.described.documents import SCHEME
 from watchword.lifecycle.oauth.inspection import Inspection
 from watchword.lifecycle.oauth.rules import TrustedIssuer
 from watchword.lifecycle.voiding import VOID
@@ -128,7 +129,7 @@ class PresentedTokens:
         if source is None or source.revoked_at is not None:
             return Rejection(REVOKED, "what it came from")
         client = claims.get("client_id", "")
-        if client.startswith("cli_"):
+        if client.startswith(("cli_", SCHEME)):
             first = await self._records.credential(client)
             found = await self._clients.find(client)
             if first is None or found is None or claims["iat"] <= first.detail.get(VOID, -1):

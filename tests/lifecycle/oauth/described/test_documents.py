@@ -12,6 +12,8 @@ import pytest
 from tests.hostile import URIS
 from tests.tokens import ED, NOW, CountingFetch, Ticker
 from watchword.app import Watchword
+from watchword.lifecycle.clients.book import ClientBook
+from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.oauth.described.documents import LONGEST, document_fault
 from watchword.lifecycle.oauth.described.permits import REGISTERED
 from watchword.lifecycle.oauth.described.rules import DescribedRules
@@ -321,6 +323,22 @@ class TestKept:
         office.run(office.watchword.lifecycle.set_enabled(REGISTERED, False, by="operator"))
         reasons: set[Reason] = {office.refused().reason, office.refused("https://other.example/c").reason}
         assert reasons == {SUBJECT_DISABLED}
+
+    def test_operators_see_disable_and_enable_it_but_its_document_says_what_it_is(self) -> None:
+        office = Office()
+        office.keep()
+        book = ClientBook(office.watchword.store, office.watchword.lifecycle, clock=office.clock)
+        assert [each.id for each in office.run(book.page())[0]] == [URL]
+        assert office.run(book.find(URL)).value(NOW)["source"] == "document"
+        office.run(book.set_enabled(URL, False, by="operator"))
+        office.clock.now += 86_400
+        office.refused()
+        office.run(book.set_enabled(URL, True, by="operator"))
+        office.found()
+        with pytest.raises(LifecycleError, match="says itself"):
+            office.run(book.change(URL, {"first_party": True}, by="operator"))
+        office.run(book.remove(URL, reason="rogue", by="operator"))
+        assert office.refused().reason is REVOKED
 
     def test_a_change_is_kept_and_audited(self) -> None:
         office = Office()
