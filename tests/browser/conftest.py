@@ -21,6 +21,10 @@ limit = "1000/min"
 mails = "1000/min"
 [limits]
 account = "1000/min"
+[oauth.scopes]
+"orders:read" = { en = "See your orders", de = "Ihre Bestellungen sehen" }
+[oauth.authorization_details]
+payment = "Pay once"
 """
 
 

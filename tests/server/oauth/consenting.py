@@ -4,10 +4,24 @@ from __future__ import annotations
 
 import html
 import re
+from typing import Any
 
 import httpx2
+from tests.server.live import Live
+from tests.server.oauth.flow import App
 
-__all__ = ["answered", "form_of"]
+__all__ = ["Native", "answered", "form_of"]
+
+
+class Native(App):
+    """Hold a program on a person's machine, which answers come to by a port of its own."""
+
+    def __init__(self, server: Live, **options: Any) -> None:
+        given = {"first_party": False, "public": True, "redirect_uris": ["http://127.0.0.1/native"], **options}
+        super().__init__(server, **given)
+
+    def request(self, **more: str | None) -> dict[str, str]:
+        return super().request(**{"redirect_uri": "http://127.0.0.1:4711/native", **more})
 
 
 def form_of(page: httpx2.Response) -> dict[str, str]:

@@ -14,11 +14,19 @@ from tests.tokens import compact, raw_sign
 
 from watchword.codec.jose import SigningKey
 from watchword.codec.strict import to_base64url
+from watchword.model.records import Swap
 
-__all__ = ["ASSERTION", "KeyedApp"]
+__all__ = ["ASSERTION", "KeyedApp", "edit"]
 
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _numbers = itertools.count()
+
+
+async def edit(server: Live, app: App, **detail: Any) -> None:
+    """Change what is known of a client."""
+    record = await server.watchword.store.credential(app.id)
+    assert record is not None
+    assert await server.watchword.store.write(Swap(record.changed(detail={**record.detail, **detail})))
 
 
 class KeyedApp(App):

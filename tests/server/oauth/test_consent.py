@@ -14,10 +14,10 @@ import pytest
 from tests.server.live import Live, live
 from tests.server.oauth.consenting import answered, form_of
 from tests.server.oauth.flow import App, answer_of, login
+from tests.server.oauth.keyed import edit
 from tests.server.oauth.test_par import place, pushed
 
 from watchword.model.credential import Kind
-from watchword.model.records import Swap
 
 TOML = """
 [limits]
@@ -52,12 +52,6 @@ def browser(server: Live) -> Iterator[httpx2.Client]:
     with server.client() as http:
         assert login(http).status_code == 303
         yield http
-
-
-async def edited(server: Live, app: App, **detail: Any) -> None:
-    record = await server.watchword.store.credential(app.id)
-    assert record is not None
-    assert await server.watchword.store.write(Swap(record.changed(detail={**record.detail, **detail})))
 
 
 def tokens_of(http: httpx2.Client, app: App, **more: str | None) -> dict[str, Any]:
@@ -173,7 +167,7 @@ def test_denied(browser: httpx2.Client, app: App) -> None:
 
 
 def test_names_are_text(server: Live, browser: httpx2.Client, app: App) -> None:
-    server.do(edited(server, app, client_name="<script>alert(1)</script>", client_uri="https://maker.example/x"))
+    server.do(edit(server, app, client_name="<script>alert(1)</script>", client_uri="https://maker.example/x"))
     page = browser.get(app.place())
     assert "<script>" not in page.text
     assert "&lt;script&gt;" in page.text
@@ -182,7 +176,7 @@ def test_names_are_text(server: Live, browser: httpx2.Client, app: App) -> None:
 
 
 def test_who_vouches_for_an_application(server: Live, browser: httpx2.Client, app: App) -> None:
-    server.do(edited(server, app, source="registered"))
+    server.do(edit(server, app, source="registered"))
     assert "registered itself" in browser.get(app.place()).text
 
 
@@ -241,7 +235,7 @@ def test_signed_out_meanwhile(browser: httpx2.Client, app: App) -> None:
 
 def test_a_client_that_changed_meanwhile_is_judged_anew(server: Live, browser: httpx2.Client, app: App) -> None:
     page = browser.get(app.place())
-    server.do(edited(server, app, redirect_uris=["https://app.example/other"]))
+    server.do(edit(server, app, redirect_uris=["https://app.example/other"]))
     refused = answered(browser, page)
     assert (refused.status_code, "http-equiv" in refused.text) == (400, False)
     gone = App(server, first_party=False)
@@ -325,7 +319,7 @@ def test_pushed_requests_are_spent_by_the_answer(server: Live, browser: httpx2.C
 def test_rfc9396_single_acts_are_shown_given_and_asked_for_each_time(
     server: Live, browser: httpx2.Client, app: App
 ) -> None:
-    server.do(edited(server, app, authorization_details_types=["payment"]))
+    server.do(edit(server, app, authorization_details_types=["payment"]))
     details = json.dumps([PAYMENT])
     page = browser.get(app.place(authorization_details=details))
     assert "Pay once" in page.text

@@ -13,6 +13,7 @@ import pytest
 from tests.hostile import URIS
 from tests.server.live import Live, live
 from tests.server.oauth.flow import CALLBACK, App, answer_of, login
+from tests.server.oauth.keyed import edit
 
 TOML = '[limits]\naddress = "100000/min"\n'
 
@@ -167,13 +168,13 @@ def test_get_is_no_way_to_push(browser: httpx2.Client) -> None:
 
 
 def test_a_client_that_must_push(server: Live, browser: httpx2.Client, app: App) -> None:
-    server.do(_set(server, app, require_par=True))
+    server.do(edit(server, app, require_par=True))
     try:
         answer = answer_of(browser.get(app.place()))
         assert (answer["error"], answer["error_description"]) == ("invalid_request", "the request must be pushed first")
         assert "code" in answer_of(browser.get(place(app, pushed(browser, app))))
     finally:
-        server.do(_set(server, app, require_par=False))
+        server.do(edit(server, app, require_par=False))
 
 
 def test_an_operator_who_wants_everything_pushed(tmp_path: Path) -> None:
@@ -185,14 +186,6 @@ def test_an_operator_who_wants_everything_pushed(tmp_path: Path) -> None:
             login(http)
             assert answer_of(http.get(app.place()))["error"] == "invalid_request"
             assert "code" in answer_of(http.get(place(app, pushed(http, app))))
-
-
-async def _set(server: Live, app: App, **detail: Any) -> None:
-    from watchword.model.records import Swap
-
-    record = await server.watchword.store.credential(app.id)
-    assert record is not None
-    assert await server.watchword.store.write(Swap(record.changed(detail={**record.detail, **detail})))
 
 
 def test_callback_is_not_touched_by_errors_of_the_pushed(browser: httpx2.Client, app: App) -> None:

@@ -78,4 +78,4 @@ def test_no_userinfo_hides_a_host_and_no_script_is_a_link() -> None:
         ("policy_uri", "https://app.example/privacy")
     ]
     assert app_face(client(client_uri="https://[x"), "")["maker"] == ""
-    assert len(app_face(client(client_name="n" * 999), "")["name"]) == 200
+    assert len(app_face(client(client_name="n" * 999), "")["name"]) == 80

@@ -21,7 +21,8 @@ _NAMES: Final = {
 }
 _REQUIRED: Final = frozenset({"openid"})
 _ORDER: Final = tuple(_NAMES)
-_LONGEST: Final = 200  # characters of a name or a value that are shown
+_LONGEST: Final = 200  # characters of a value that are shown
+_LONGEST_NAME: Final = 80
 
 
 def scope_rows(rules: OAuthRules, scopes: Iterable[str], language: str) -> list[dict[str, Any]]:
@@ -78,7 +79,7 @@ def app_face(client: Credential, redirect_uri: str) -> dict[str, Any]:
     name = str(detail.get("client_name") or detail["client_id"])
     source = str(detail.get("source", "operator"))
     return {
-        "name": name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "…",
+        "name": name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…",
         "source": source,
         "document": _host(str(detail["client_id"])) if source == "document" else "",
         "maker": _host(str(detail.get("client_uri", ""))),
