@@ -12,9 +12,10 @@ from watchword.model.request import Request
 from watchword.model.verdict import Principal, Rejection
 from watchword.server.responses import cookie
 
-__all__ = ["forged", "kept", "visiting", "visitor_of"]
+__all__ = ["forged", "kept", "outside_browser", "visiting", "visitor_of"]
 
 _VISITOR: Final = re.compile(rb"ses_login[0-9A-Za-z]{20}")  # longer than any session's id, so it is none
+_OUTSIDE: Final = re.compile(rb"ses_outside[0-9A-Za-z]{20}")
 _VISIT: Final = 3600  # seconds
 _BROWSER: Final = (b"origin", b"referer", b"sec-fetch-site")
 
@@ -24,6 +25,13 @@ def visitor_of(request: Request) -> str | None:
     name = b"__Host-login" if request.peer.tls else b"login"
     value = read_cookie(request.fields.get(b"cookie", b""), name)
     return value.decode() if isinstance(value, bytes) and _VISITOR.fullmatch(value) else None
+
+
+def outside_browser(request: Request) -> str | None:
+    """Return the id of a browser that is on its way to a provider, or has just come back."""
+    name = b"__Host-outside" if request.peer.tls else b"outside"
+    value = read_cookie(request.fields.get(b"cookie", b""), name)
+    return value.decode() if isinstance(value, bytes) and _OUTSIDE.fullmatch(value) else None
 
 
 def visiting(request: Request) -> str:

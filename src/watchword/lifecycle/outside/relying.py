@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import Any, Final
 
-from watchword.codec.claims import moment
+from watchword.codec.claims import is_name, moment
 from watchword.codec.jose import Token, VerificationKey, open_token, peek
 from watchword.codec.oidc import (
     TENANT,
@@ -46,7 +46,7 @@ from watchword.model.reason import (
 )
 from watchword.model.verdict import Rejection
 
-__all__ = ["Arrived", "Provider", "RelyingParty"]
+__all__ = ["Arrived", "Provider", "RelyingParty", "browser_mark", "session_place"]
 
 BEGUN: Final = 600
 """Seconds that a person may take at the provider."""
@@ -56,6 +56,8 @@ _RETRY: Final = 5.0
 _SCHEME: Final = "login"
 _SKEW: Final = 60.0  # seconds that the provider's clock may be behind
 _LONGEST: Final = 8_192  # characters of a provider's token
+_BROWSERS: Final = 10  # that came from one session at the provider
+_ID_TOKEN: Final = frozenset({"", "jwt"})
 _NAMES: Final = frozenset({"email", "name", "preferred_username"})  # of people; what they prove is nothing
 
 
@@ -99,13 +101,16 @@ class RelyingParty:
         ephemeral: Ephemeral,
         sealer: Sealer,
         fetch: Fetch,
+        remembered: float = 86_400.0,
         clock: Clock = time.time,
     ) -> None:
+        """Remember for ``remembered`` seconds which sessions at the provider logins came from."""
         self.provider = provider
         self._redirect_uri = redirect_uri
         self._ephemeral = ephemeral
         self._sealer = sealer
         self._fetch = fetch
+        self._remembered = remembered
         self._clock = clock
         self._metadata: Metadata | None = github_metadata(provider.issuer) if provider.kind == "github" else None
         self._keys: Issuer | None = None
@@ -156,7 +161,7 @@ class RelyingParty:
             return _refused(WRONG_ISSUER, "iss of the callback")
         if "error" in fields or not fields.get("code"):
             return _refused(NO_CREDENTIAL, "the provider gave no code")
-        found = await self._redeemed(metadata, fields["code"], kept)
+        found = await self._redeemed(metadata, fields["code"], kept, browser)
         return found if isinstance(found, Rejection) else Arrived(found, kept["intention"])
 
     def _mixed_up(self, metadata: Metadata, fields: Mapping[str, str]) -> bool:
@@ -170,7 +175,9 @@ class RelyingParty:
             return not same_issuer(metadata.issuer, {"iss": iss, "tid": tid}, self.provider.tenants)
         return iss != metadata.issuer
 
-    async def _redeemed(self, metadata: Metadata, code: str, kept: Mapping[str, Any]) -> Outsider | Rejection:
+    async def _redeemed(
+        self, metadata: Metadata, code: str, kept: Mapping[str, Any], browser: str
+    ) -> Outsider | Rejection:
         answer = await self._tokens(metadata, code, kept["verifier"])
         if isinstance(answer, Rejection):
             return answer
@@ -184,6 +191,7 @@ class RelyingParty:
             return claims
         if "auth_time" in claims and (moment(claims["auth_time"]) or 0.0) < kept["since"] - _SKEW:
             return _refused(INSUFFICIENT_AUTHENTICATION, "the provider's login is of before")
+        await self._note_session(claims, browser)
         return _outsider(self.provider.name, await self._described(metadata, claims, access))
 
     async def _described(self, metadata: Metadata, claims: dict[str, Any], access: str) -> dict[str, Any]:
@@ -224,27 +232,48 @@ class RelyingParty:
 
     async def _judged(self, metadata: Metadata, raw: object, access: str, nonce: str) -> dict[str, Any] | Rejection:
         """Return the claims of the id_token: its signature first, by a key of the provider, then what it says."""
+        proved = await self.proved(raw, _ID_TOKEN, "id_token")
+        if isinstance(proved, Rejection):
+            return proved
+        token, key = proved
+        refused = id_token_refusal(
+            token.claims,
+            issuer=metadata.issuer,
+            client_id=self.provider.client_id,
+            nonce=nonce,
+            access_token=access,
+            algorithm=key.algorithm,
+            now=self._clock(),
+            tenants=self.provider.tenants,
+        )
+        return token.claims if refused is None else _refused(refused, "id_token")
+
+    async def proved(self, raw: object, types: frozenset[str], what: str) -> tuple[Token, VerificationKey] | Rejection:
+        """Return a JWT of one of these types that a key of the provider signed. Read ``metadata`` before."""
         if not isinstance(raw, str) or not raw.isascii():
-            return _refused(BAD_CLAIMS, "id_token")
-        token = _opened(raw.encode())
+            return _refused(BAD_CLAIMS, what)
+        token = _opened(raw.encode(), types)
         if isinstance(token, Reason):
-            return _refused(token, "id_token")
-        assert self._keys is not None  # noqa: S101 - made with the metadata
+            return _refused(token, what)
+        if self._keys is None:  # GitHub signs nothing
+            return _refused(UNKNOWN_KEY, what)
         key = self._keys.key(token.header)
         key = key if key is None or isinstance(key, VerificationKey) else await key
-        refused = UNKNOWN_KEY if key is None else token.refusal(key)
-        if refused is None and key is not None:
-            refused = id_token_refusal(
-                token.claims,
-                issuer=metadata.issuer,
-                client_id=self.provider.client_id,
-                nonce=nonce,
-                access_token=access,
-                algorithm=key.algorithm,
-                now=self._clock(),
-                tenants=self.provider.tenants,
-            )
-        return token.claims if refused is None else _refused(refused, "id_token")
+        if key is None:
+            return _refused(UNKNOWN_KEY, what)
+        refused = token.refusal(key)
+        return (token, key) if refused is None else _refused(refused, what)
+
+    async def _note_session(self, claims: Mapping[str, Any], browser: str) -> None:
+        """Remember which browser came from which session at the provider, to know what its end is the end of."""
+        if not is_name(claims.get("sid")):
+            return
+        place, now = session_place(str(claims["iss"]), claims["sid"]), self._clock()
+        kept = await self._ephemeral.get(place)
+        browsers: list[str] = [] if kept is None else json.loads(kept)["browsers"]
+        named = [*(each for each in browsers if each != browser_mark(browser)), browser_mark(browser)][-_BROWSERS:]
+        value = json.dumps({"sub": claims["sub"], "browsers": named}).encode()
+        await self._ephemeral.put(place, value, now + self._remembered)
 
     async def metadata(self) -> Metadata:
         """Return what the provider says of itself, read once an hour; while it is away, what it said before."""
@@ -282,11 +311,21 @@ class RelyingParty:
         return await answer if isawaitable(answer) else answer
 
 
-def _opened(raw: bytes) -> Token | Reason:
+def session_place(issuer: str, session: str) -> str:
+    """Return where it is kept who came from a session at a provider."""
+    return "outside-sid:" + digest(f"{issuer}\n{session}").hex()
+
+
+def browser_mark(browser: str) -> str:
+    """Return by what a session names the browser that it was begun in, without its secret."""
+    return digest(f"outside browser {browser}").hex()
+
+
+def _opened(raw: bytes, types: frozenset[str]) -> Token | Reason:
     header = peek(raw)
     if isinstance(header, Reason):
         return header
-    if header.type not in ("", "jwt"):  # an access or a logout token says nothing of a login
+    if header.type not in types:  # an access or a logout token says nothing of a login
         return BAD_TYPE
     return open_token(raw, header)
 

@@ -16,6 +16,7 @@ from watchword.app import Watchword
 from watchword.codec.fields import read_cookie
 from watchword.codec.secrets import digest
 from watchword.codec.strict import json_object
+from watchword.lifecycle.outside.relying import browser_mark
 from watchword.lifecycle.people.ceremonies import Pending, Proven, Stage
 from watchword.lifecycle.people.logins import Visitor
 from watchword.model.credential import Credential, Kind
@@ -33,7 +34,7 @@ from watchword.server.forms import FORM, JSON, local_path, media_type
 from watchword.server.login.attempts import Attempts
 from watchword.server.pages.rendering import Pages
 from watchword.server.responses import cookie, json_response, problem_response, redirect
-from watchword.server.visitor import forged, kept, visiting, visitor_of
+from watchword.server.visitor import forged, kept, outside_browser, visiting, visitor_of
 
 __all__ = ["MAX_FORM", "Entrance", "cleared", "json_of", "read_request", "response_of"]
 
@@ -181,7 +182,9 @@ class Entrance:
 
     def visit(self, request: Request) -> Visitor:
         """Describe whose browser or program it is."""
-        return Visitor(request.fields.get(b"user-agent", b"").decode("latin-1"), request.peer.address)
+        outside = outside_browser(request)
+        mark = "" if outside is None else browser_mark(outside)
+        return Visitor(request.fields.get(b"user-agent", b"").decode("latin-1"), request.peer.address, mark)
 
     def visiting(self, request: Request) -> str:
         """Return the id of this browser, a new one where it has none yet; ``by_form`` makes it keep that."""

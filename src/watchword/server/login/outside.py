@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
@@ -13,7 +13,6 @@ from starlette.routing import Route
 
 from watchword.adapters.asgi import request_of
 from watchword.app import Watchword
-from watchword.codec.fields import read_cookie
 from watchword.codec.secrets import digest, new_id
 from watchword.lifecycle.outside.identities import Outsider
 from watchword.lifecycle.outside.relying import BEGUN, Arrived, RelyingParty
@@ -28,13 +27,13 @@ from watchword.server.login.entry import Login
 from watchword.server.login.freshness import fresh, step_up_place
 from watchword.server.pages.rendering import Pages
 from watchword.server.responses import cookie, problem_response, redirect, refusal
+from watchword.server.visitor import outside_browser
 
 __all__ = ["Outside"]
 
 _PLACE: Final = "/login/outside"
 _CALLBACK: Final = "/login/outside/{provider}/callback"
 _LIST: Final = "/account/identities"
-_BROWSER: Final = re.compile(rb"ses_outside[0-9A-Za-z]{20}")  # longer than any session's id, so it is none
 _SCHEME: Final = "login"
 _FIELDS: Final = ("provider", "issuer", "subject", "label", "name", "display")
 
@@ -67,6 +66,11 @@ class Outside:
     def providers(self) -> tuple[tuple[str, str], ...]:
         """Return name and label of each provider, in their order."""
         return tuple((name, party.provider.label) for name, party in self._parties.items())
+
+    @property
+    def parties(self) -> Mapping[str, RelyingParty]:
+        """Return the providers by name."""
+        return self._parties
 
     def routes(self) -> list[Route]:
         """Return the endpoints; none where there is no provider."""
@@ -101,7 +105,7 @@ class Outside:
             if isinstance(who, Response):
                 return who
             intention = {"link": who.subject, "session": who.credential}
-        browser = _browser(request) or new_id("ses_outside")
+        browser = outside_browser(request) or new_id("ses_outside")
         try:
             place = await party.begin(browser, intention, anew=anew)
         except Unavailable as error:
@@ -121,7 +125,7 @@ class Outside:
         screened = await self._watchword.gate.screen(request, self._front)
         if screened is not None:
             return problem_response(screened)
-        browser = _browser(request)
+        browser = outside_browser(request)
         try:
             arrived: Arrived | Rejection = Rejection(UNKNOWN_CREDENTIAL, "no cookie", scheme=_SCHEME)
             if browser is not None:
@@ -177,7 +181,7 @@ class Outside:
         request, refused = await self._read(http)
         if refused is not None:
             return refused
-        browser = _browser(request)
+        browser = outside_browser(request)
         outsider = None if browser is None else await self._kept(browser)
         if browser is None or outsider is None or outsider.provider not in self._parties:
             return redirect("/login")
@@ -320,16 +324,11 @@ def _parties(watchword: Watchword, settings: Settings, fetch: Fetch | None) -> d
             ephemeral=watchword.store,
             sealer=watchword.sealer,
             fetch=fetch,
+            remembered=watchword.session_lifetime + 3_600.0,
             clock=watchword.clock,
         )
         for provider in providers
     }
-
-
-def _browser(request: Request) -> str | None:
-    name = b"__Host-outside" if request.peer.tls else b"outside"
-    value = read_cookie(request.fields.get(b"cookie", b""), name)
-    return value.decode() if isinstance(value, bytes) and _BROWSER.fullmatch(value) else None
 
 
 def _pending(browser: str) -> str:
