@@ -13,7 +13,7 @@ from watchword.lifecycle.values import redirect_of
 from watchword.model.credential import Credential, Kind
 from watchword.model.ports import Passwords, Records
 
-__all__ = ["CA_SUBJECT", "MINTS", "Draft", "Minted", "Workshop", "context"]
+__all__ = ["CA_SUBJECT", "MINTS", "SECRET_METHODS", "Draft", "Minted", "Workshop", "context"]
 
 CA_SUBJECT: Final = "service:watchword"
 """Who owns the server's own keys."""
@@ -143,15 +143,12 @@ async def _oauth_client(workshop: Workshop, draft: Draft) -> Minted:
     id = new_id("cli_")
     for uri in draft.options.get("redirect_uris", ()):
         redirect_of(uri)
-    client_id = draft.previous.detail["client_id"] if draft.previous is not None else id
-    detail = {
-        "client_id": client_id,
-        "grants": list(draft.option("grants", ["client_credentials"])),
-        "redirect_uris": list(draft.option("redirect_uris", [])),
-        "public": bool(draft.option("public", False)),
-        "first_party": bool(draft.option("first_party", False)),
-    }
-    if detail["public"]:
+    before = {} if draft.previous is None else draft.previous.detail
+    kept = {name: value for name, value in before.items() if name not in _FIRST_RECORDS}
+    client_id = before.get("client_id", id)
+    given = {name: list(value) if isinstance(value, tuple) else value for name, value in draft.options.items()}
+    detail: dict[str, Any] = {**_CLIENT, **kept, **given, "client_id": client_id}
+    if detail["public"] or detail.get("auth_method", "client_secret_basic") not in SECRET_METHODS:
         return Minted(id, detail=detail, material={"client_id": client_id})
     secret = new_secret("cs_live_")
     lookup = client_lookup(client_id, secret)
