@@ -105,7 +105,14 @@ def test_without_a_way_to_fetch_it_says_so() -> None:
 def test_what_is_held_is_bounded() -> None:
     keys = ClientKeys(None, clock=Ticker())
     jwks = {"keys": [ED.public_jwk()]}
-    for number in range(1_010):
+    for number in range(510):
         assert ask(keys, client(f"cli_{number}", jwks=jwks), ED.kid) is not None
-    assert len(keys._held) == 1_000
-    assert ("cli_0", keys._held and next(iter(keys._held))[1]) not in keys._held
+    assert len(keys._held) == 500
+    assert next(iter(keys._held))[0] == "cli_10"
+
+
+def test_what_is_fetched_is_bounded() -> None:
+    keys, fetch = remote(Ticker())
+    fetch.answers[PLACE] = {"keys": [ED.public_jwk()], "x": "x" * 16_384}
+    with pytest.raises(Unavailable, match="more than"):
+        ask(keys, client(jwks_uri=PLACE), ED.kid)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx2
 import pytest
 from tests.hostile import URIS
 from tests.server.live import Live, live
+from tests.server.oauth.consenting import answered
+from tests.server.oauth.flow import App, login
 
 from watchword.lifecycle.oauth.described.permits import REGISTERED
 from watchword.lifecycle.oauth.described.registration import REGISTER_SCOPE
@@ -296,3 +300,37 @@ def test_disabling_all_of_them_closes_registration_and_shuts_them_out(tmp_path: 
         answer = http.post("/oauth/register", json=APP)
         assert (answer.status_code, answer.json()["error"]) == (403, "access_denied")
         assert server.do(server.watchword.oauth.clients.find(value["client_id"])) is None
+
+
+NATIVE = "http://127.0.0.1/callback"
+
+
+class Registering(App):
+    """An application that registered itself."""
+
+    def __init__(self, value: dict[str, Any]) -> None:
+        self.id, self.secret, self.verifier = value["client_id"], value.get("client_secret", ""), "v" * 43
+
+
+def test_must_2_from_registration_to_a_refresh(server: Live, http: httpx2.Client) -> None:
+    server.user("alice", scopes=("orders:read",))
+    value = register(http, redirect_uris=[NATIVE, "http://localhost/callback"], application_type="native")
+    app = Registering(value)
+    assert login(http).status_code == 303
+    for other in ("http://127.0.0.2:51004/callback", "http://localhost:51004/callback", "http://127.0.0.1:51004/x"):
+        assert http.get(app.place(redirect_uri=other)).status_code == 400
+    mine = "http://127.0.0.1:51004/callback"
+    page = answered(http, http.get(app.place(redirect_uri=mine)))
+    place = page.headers.get("location") or html.unescape(re.search(r'url=([^"]+)"', page.text)[1])  # type: ignore[index]
+    assert place.startswith(mine + "?")
+    code = dict(parse_qsl(urlsplit(place).query))["code"]
+    tokens = app.redeem(http, code, redirect_uri=mine).json()
+    assert tokens["scope"] == "openid orders:read"
+    again = app.refresh(http, tokens["refresh_token"])
+    assert again.status_code == 200
+    http.cookies.clear()
+    bearer = {"authorization": f"Bearer {again.json()['access_token']}"}
+    assert http.get("/whoami", headers=bearer).json()["actor"] == app.id
+    assert http.delete(own(value), headers=bearing(value)).status_code == 204
+    assert http.get("/whoami", headers=bearer).status_code == 401
+    assert app.refresh(http, again.json()["refresh_token"]).status_code == 401

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import time
 from collections import OrderedDict
+from collections.abc import Mapping
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Final
 
 from watchword.model.credential import Credential
-from watchword.model.ports import Clock, Fetch, Unavailable
+from watchword.model.ports import Clock, Fetch, Fetched, Unavailable
 
 if TYPE_CHECKING:
     from watchword.codec.jose import Header, VerificationKey
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ClientKeys"]
 
-_MOST: Final = 1_000  # clients whose keys are held in memory
+_MOST: Final = 500  # clients whose keys are held in memory
+_MOST_BYTES: Final = 16_384  # of a key set that is fetched
 
 
 class ClientKeys:
@@ -67,6 +69,22 @@ class ClientKeys:
         if place:
             if self._fetch is None:
                 raise Unavailable(f"client {name}: no jwks_uri is fetched here, since Watchword was given no `fetch`")
-            return Issuer(name, name, jwks_uri=place, fetch=self._fetch, clock=self._clock)
+            return Issuer(name, name, jwks_uri=place, fetch=_Short(self._fetch), clock=self._clock)
         keys = key_set(json.dumps(jwks).encode())
         return Issuer(name, name, keys=keys.values(), clock=self._clock) if keys else None
+
+
+class _Short:
+    """Fetch by another, and take no more than a client's keys need: strangers choose what is held here."""
+
+    def __init__(self, fetch: Fetch) -> None:
+        self._fetch = fetch
+
+    async def __call__(
+        self, url: str, *, data: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
+    ) -> Fetched:
+        answer = self._fetch(url, data=data, headers=headers)
+        fetched = await answer if isawaitable(answer) else answer
+        if len(fetched.body) > _MOST_BYTES:
+            raise Unavailable(f"{url.partition('?')[0]}: more than {_MOST_BYTES} bytes")
+        return fetched
