@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -376,3 +377,26 @@ def test_rfc_9449_section_8_nonces_at_both_ends(noncing: Live) -> None:
         fresh = refusal.headers["dpop-nonce"]
         assert called(http, noncing, token, at_api(noncing, token, nonce=fresh)).status_code == 200
         assert errors(called(http, noncing, token, at_api(noncing, token, nonce="x")))["DPoP"] == "use_dpop_nonce"
+
+
+def test_behind_a_gateway_the_place_is_the_one_that_was_asked_for(tmp_path: Path) -> None:
+    toml = 'issuer = "{url}"\n[server]\ntrusted_proxies = ["127.0.0.0/8"]\n'
+    with live(tmp_path, toml) as server, server.client() as http:
+        server.service("billing")
+        token = asked(http, server, client_of(server, KEY), at_token(server)).json()["access_token"]
+        gateway = {
+            "x-forwarded-for": "192.0.2.1",
+            "x-forwarded-proto": "https",
+            "x-forwarded-host": "api.example",
+            "x-forwarded-method": "POST",
+            "x-forwarded-uri": "/orders?x=1",
+            "authorization": f"DPoP {token}",
+        }
+        for method, url, status in (
+            ("POST", "https://api.example/orders", 200),
+            ("GET", "https://api.example/orders", 401),
+            ("POST", "http://api.example/orders", 401),
+            ("POST", f"{server.url}/check", 401),
+        ):
+            proof = dpop(KEY, method, url, token)
+            assert http.get("/check", headers={**gateway, "dpop": proof}).status_code == status, url
