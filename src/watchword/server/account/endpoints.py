@@ -5,7 +5,6 @@ from __future__ import annotations
 from starlette.routing import Route as Endpoint
 
 from watchword.app import Watchword
-from watchword.server.account.apps import AppPages
 from watchword.server.account.factors import FactorPages
 from watchword.server.account.keys import KeyPages
 from watchword.server.account.leaving import LeavingPages
@@ -20,6 +19,7 @@ from watchword.server.account.sign_up import SignUp
 from watchword.server.account.visit import Visits
 from watchword.server.config.settings import Settings
 from watchword.server.login.attempts import Attempts
+from watchword.server.oauth.apps import AppPages
 from watchword.server.oauth.devices.page import DevicePage
 from watchword.server.pages.rendering import Pages
 
