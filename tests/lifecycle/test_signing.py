@@ -368,3 +368,47 @@ def test_whatever_happens_exactly_one_key_signs(steps: list[tuple[int, str]]) ->
             assert len((await keys(opened))[State.ACTIVE]) == 1
 
     play(test)
+
+
+def test_keys_of_another_algorithm_turn_over_beside(url: str) -> None:
+    """Many clients of OpenID know RS256 alone; access tokens go on being signed as before."""
+
+    async def test(opened: House) -> None:
+        clock, signing, own = opened.clock, opened.watchword.signing, opened.watchword.keys
+        with pytest.raises(Unavailable):
+            own.signing_key("ES256")
+        await asyncio.gather(*(signing.provide("ES256") for _ in range(20)))
+        await heard(opened)
+        first, main = own.signing_key("ES256"), own.signing_key()
+        assert (first.algorithm, main.algorithm) == ("ES256", "EdDSA")
+        assert len(await keys(opened)) == 1
+        assert len((await keys(opened))[State.ACTIVE]) == 2
+        assert published(opened) == {first.kid, main.kid}
+        clock.now += EVERY - DAY
+        await signing.run()
+        pending = (await keys(opened))[State.PENDING]
+        assert sorted(key.detail["algorithm"] for key in pending) == ["ES256", "EdDSA"]
+        clock.now += DAY
+        await signing.run()
+        await heard(opened)
+        assert own.signing_key("ES256").kid != first.kid
+        assert own.signing_key("ES256").algorithm == "ES256"
+        assert {first.kid, main.kid} < published(opened)
+        new, old = await signing.rotate(by="x", algorithm="ES256")
+        assert {new.detail["algorithm"], old.detail["algorithm"]} == {"ES256"}
+
+    play(test, url)
+
+
+def test_a_revoked_key_of_another_algorithm_is_followed_by_one_of_the_same() -> None:
+    async def test(opened: House) -> None:
+        await opened.watchword.signing.provide("ES256")
+        await heard(opened)
+        kid, main = opened.watchword.keys.signing_key("ES256").kid, opened.watchword.keys.signing_key().kid
+        await opened.watchword.lifecycle.revoke(kid, reason="stolen", by="x", leaked=True)
+        await heard(opened)
+        assert opened.watchword.keys.signing_key("ES256").kid not in (kid, main)
+        assert opened.watchword.keys.signing_key().kid == main
+        assert kid not in published(opened)
+
+    play(test)

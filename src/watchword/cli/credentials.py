@@ -136,7 +136,7 @@ def rotate(
                 raise Stop(f"{option} is for {kind}, and {old.id} is {old.kind}")
         check_folder(out)
         if old.kind.value == "signing-key":
-            return await _turned(house, old.id, seconds)
+            return await _turned(house, old, seconds)
         options = {"password": password_from_stdin()} if from_stdin else {}
         await demand(house, old.subject, options.get("password"))
         issued = await house.lifecycle.rotate(old.id, overlap=seconds, by=actor(), options=options)
@@ -150,14 +150,15 @@ def rotate(
         note(f"{old} is valid until {moment(ends)}.")
 
 
-async def _turned(house: Watchword, id: str, overlap: int) -> tuple[Issued, str, int]:
-    """Replace the signing key in use: the one before verifies for as long as a token may live, at least."""
+async def _turned(house: Watchword, key: Credential, overlap: int) -> tuple[Issued, str, int]:
+    """Replace the key in use of an algorithm: the one before verifies for as long as a token may live, at least."""
     from watchword.lifecycle.verbs import Issued
 
-    used = await _newest(house, "signing-key")
-    if used.id != id:
-        raise Stop(f"{id} is not the key in use", f"that is {used.id}")
-    new, old = await house.signing.rotate(by=actor(), overlap=overlap)
+    algorithm = str(key.detail["algorithm"])
+    used = await _newest(house, "signing-key", algorithm)
+    if used.id != key.id:
+        raise Stop(f"{key.id} is not the key in use", f"that is {used.id}")
+    new, old = await house.signing.rotate(by=actor(), overlap=overlap, algorithm=algorithm)
     return Issued(new, {}), old.id, old.retire_at or 0
 
 
@@ -275,11 +276,11 @@ async def _not_an_id(house: Watchword, secret: str) -> tuple[str, str]:
     return "that is a secret, not an id", f"its id is {record.id}"
 
 
-async def _newest(house: Watchword, kind: str) -> Credential:
+async def _newest(house: Watchword, kind: str, algorithm: str = "EdDSA") -> Credential:
     from watchword.lifecycle.signing import in_use
     from watchword.model.credential import Kind
 
-    found = in_use(await house.lifecycle.page(kind=Kind(kind), limit=1000), time.time())
+    found = in_use(await house.lifecycle.page(kind=Kind(kind), limit=1000), time.time(), algorithm)
     if found is None:
         raise Stop(f"there is no active {kind}", "restart the server: it makes one")
     return found
