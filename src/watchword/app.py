@@ -22,6 +22,7 @@ from watchword.guards.rate_limit import AddressLimit
 from watchword.guards.url_credentials import UrlCredentials
 from watchword.keyring import Issuer, OwnKeys
 from watchword.lifecycle.burn import Burning
+from watchword.lifecycle.endings import Endings
 from watchword.lifecycle.families import Families
 from watchword.lifecycle.mint import CA_SUBJECT, Workshop
 from watchword.lifecycle.oauth.openid.id_tokens import IdTokens
@@ -349,10 +350,12 @@ class Watchword:
         await self._burning.burn(self._urls.burnt(request))
 
     def _chores(self) -> dict[str, Chore]:
+        forget = getattr(self.store, "forget", None)  # other people's stores may do so by themselves
         return {
             "the audit cannot be written": self.audit.flush,  # the notes wait; when too many do, deciding stops
             "the signing keys cannot be turned over": lambda: self._turn_keys(),  # the key in use goes on signing
             "unused clients cannot be dropped": self.oauth.registration.tidy,
+            "what has ended cannot be forgotten": Endings(self.store, forget, clock=self.clock).run,
         }
 
     async def _turn_keys(self) -> None:

@@ -159,6 +159,30 @@ class ClaimLog:
         finally:
             guard.release()
 
+    def forget(self) -> None:
+        """Let go of what has ended where no claim comes that would; nothing happens while another holds the lock."""
+        now = self._clock()
+        with self._guard:
+            held = self._segments
+            if not any(each.claims for each in held) or abs(now - held[-1].begun) < self._span:
+                return
+            try:
+                if not self._alone:
+                    _flock(self._lock_fd, _lock)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                raise _broken(error) from error
+            try:
+                current = self._segments[-1] if self._alone else self._catch_up()
+                if abs(now - current.begun) >= self._span:
+                    self._rotate(now)
+            except OSError as error:
+                raise _broken(error) from error
+            finally:
+                if not self._alone:
+                    _flock(self._lock_fd, _unlock)
+
     def close(self) -> None:
         """Close the files; the claims stay."""
         with self._guard:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from heapq import heapify, heappop, heappush
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +22,8 @@ __all__ = ["MemoryStore"]
 
 _Key: TypeAlias = tuple[type[Subject] | type[Credential], str]
 
-_PRUNE_EVERY: Final = 1024
+_PRUNED_AT_ONCE: Final = 4  # more than came meanwhile, or what ends would pile up
+_FEW: Final = 1024
 _EXPIRED: Final = (b"", float("-inf"))
 
 
@@ -43,9 +45,10 @@ class MemoryStore:
         self._batches: list[Batch] = []
         self._chain = Chain()
         self._values: dict[str, tuple[bytes, float]] = {}
+        self._value_ends: list[tuple[float, str]] = []  # a heap; what was taken or replaced stays in it until its end
         self._claims: dict[bytes, float] = {}
+        self._claim_ends: list[tuple[float, bytes]] = []
         self._forgotten = 0.0  # claims that ended by then may be unknown
-        self._until_pruning = _PRUNE_EVERY
 
     async def open(self) -> None:
         """Do nothing: there is nothing to open."""
@@ -160,19 +163,24 @@ class MemoryStore:
         """
         now = self._clock()
         with self._lock:
-            self._prune(now)
+            self._prune(now, _PRUNED_AT_ONCE)
             if until <= now or self._claims.get(key, now) > now:
                 return False
             if until <= self._forgotten:
                 raise Unavailable("the clock is behind claims that are already forgotten")
             self._claims[key] = until
+            heappush(self._claim_ends, (until, key))
             return True
 
     async def put(self, key: str, value: bytes, until: float) -> None:
         """Keep a value."""
         with self._lock:
-            self._prune(self._clock())
+            self._prune(self._clock(), _PRUNED_AT_ONCE)
             self._values[key] = value, until
+            heappush(self._value_ends, (until, key))
+            if len(self._value_ends) > 2 * len(self._values) + _FEW:
+                self._value_ends = [(end, each) for each, (_, end) in self._values.items()]
+                heapify(self._value_ends)
 
     async def get(self, key: str) -> bytes | None:
         """Return the value if it has not expired."""
@@ -199,15 +207,25 @@ class MemoryStore:
             self._batches.append(replace(batch, position=len(self._batches) + 1))
         self._chain = chain
 
-    def _prune(self, now: float) -> None:
-        self._until_pruning -= 1
-        if not self._until_pruning:
-            self._until_pruning = _PRUNE_EVERY
-            self._values = {key: kept for key, kept in self._values.items() if kept[1] > now}
-            ended = [until for until in self._claims.values() if until <= now]
-            if ended:
-                self._forgotten = max(self._forgotten, *ended)
-                self._claims = {key: until for key, until in self._claims.items() if until > now}
+    async def forget(self, at_most: int) -> int:
+        """Forget at most so many values and claims that have ended; return how many."""
+        with self._lock:
+            return self._prune(self._clock(), at_most)
+
+    def _prune(self, now: float, at_most: int) -> int:
+        done = 0
+        while done < at_most and self._value_ends and self._value_ends[0][0] <= now:
+            until, name = heappop(self._value_ends)
+            if self._values.get(name, _EXPIRED)[1] == until:
+                del self._values[name]
+            done += 1
+        while done < at_most and self._claim_ends and self._claim_ends[0][0] <= now:
+            until, key = heappop(self._claim_ends)
+            if self._claims.get(key) == until:
+                del self._claims[key]
+            self._forgotten = max(self._forgotten, until)
+            done += 1
+        return done
 
 
 class _Staged:

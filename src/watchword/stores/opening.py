@@ -53,6 +53,10 @@ class Store(Records, AuditLog, Feed, Ephemeral, Protocol):
         """Close the connections."""
         ...
 
+    async def forget(self, at_most: int) -> int:
+        """Forget at most so many values and claims that have ended; return how many."""
+        ...
+
     async def verify_audit(self) -> list[Flaw]:
         """Walk the audit chains of all writers and return what is wrong with them."""
         ...

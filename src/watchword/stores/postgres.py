@@ -219,6 +219,14 @@ class PostgresStore:
             self._forgotten = max([self._forgotten, *(row[0] for row in ended)])
         return now
 
+    async def forget(self, at_most: int) -> int:
+        """Forget at most so many values, and as many claims, that have ended; return how many."""
+        bounds = {"now": self._clock(), "at_most": at_most}
+        values, _ = await self._change(sql.FORGET_VALUES, bounds)
+        _, ended = await self._change(sql.FORGET_CLAIMS, bounds)
+        self._forgotten = max([self._forgotten, *(row[0] for row in ended)])
+        return values + len(ended)
+
     async def _read(self, statement: Executable, parameters: Mapping[str, Any]) -> Sequence[Any]:
         async with self._connection() as connection:
             return (await connection.execute(statement, parameters)).all()

@@ -42,6 +42,8 @@ __all__ = [
     "FIND_CREDENTIAL",
     "FIND_CREDENTIAL_BY",
     "FIND_SUBJECT",
+    "FORGET_CLAIMS",
+    "FORGET_VALUES",
     "GET",
     "HEADS",
     "MARK_USED",
@@ -130,6 +132,9 @@ GET = select(_value.c.value).where(_value.c.key == bindparam("key"), _value.c.un
 TAKE = delete(_value).where(_value.c.key == bindparam("key")).returning(_value.c.value, _value.c.until)
 PRUNE_VALUES = _pruning(_value, _value.c.until <= bindparam("now"))
 PRUNE_CLAIMS = _pruning(_claim, _claim.c.until <= bindparam("now")).returning(_claim.c.until)
+
+FORGET_VALUES = _pruning(_value, _value.c.until <= bindparam("now"), bindparam("at_most"))
+FORGET_CLAIMS = _pruning(_claim, _claim.c.until <= bindparam("now"), bindparam("at_most")).returning(_claim.c.until)
 
 
 def _dropping(table: Table) -> Delete:

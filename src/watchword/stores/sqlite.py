@@ -208,9 +208,24 @@ class SqliteStore:
         if self._until_pruning <= 0:
             self._until_pruning = sql.PRUNE_EVERY
             self._ephemeral.change(sql.PRUNE_VALUES, {"now": now})
-            _, ended = self._ephemeral.change(sql.PRUNE_CLAIMS, {"now": now})
-            self._forgotten = max([self._forgotten, *(row[0] for row in ended)])
+            self._forget(self._ephemeral.change(sql.PRUNE_CLAIMS, {"now": now})[1])
         return now
+
+    async def forget(self, at_most: int) -> int:
+        """Forget at most so many values, and as many claims, that have ended; return how many."""
+        bounds = {"now": self._clock(), "at_most": at_most}
+        values, _ = self._ephemeral.change(sql.FORGET_VALUES, bounds)
+        if self.state is not None:
+            if self._claims is not None:
+                self._claims.forget()
+            return values
+        _, ended = self._ephemeral.change(sql.FORGET_CLAIMS, bounds)
+        self._forget(ended)
+        return values + len(ended)
+
+    def _forget(self, ended: list[Any]) -> None:
+        with self._chaining:
+            self._forgotten = max([self._forgotten, *(row[0] for row in ended)])
 
 
 def _beside(path: str) -> str:
