@@ -7,8 +7,10 @@ import asyncio
 from tests.lifecycle.people.house import Clock, person, usable, within
 from watchword.app import Watchword
 from watchword.lifecycle.people.ceremonies import Proven
+from watchword.lifecycle.people.holdings import APPS, origin_of
 from watchword.lifecycle.people.logins import Visitor
 from watchword.model.credential import Kind
+from watchword.model.records import Add, Swap
 from watchword.model.verdict import Principal, Rejection
 
 NOW = 1_800_000_000
@@ -70,6 +72,56 @@ def test_a_raised_session_is_another_one_that_ends_when_the_old_one_would_have()
         assert isinstance(again, Rejection)
 
     within(play, clock=clock)
+
+
+def test_a_session_goes_on_from_the_one_before_for_applications() -> None:
+    async def play(watchword: Watchword) -> None:
+        began = await proven(watchword)
+        first = (await watchword.logins.session(began, VISITOR)).credential
+        with_app = first.changed(detail={**first.detail, APPS: {"cli_a": True}})
+        assert await watchword.store.write(Swap(with_app))
+        second = await watchword.logins.session(began, VISITOR, with_app)
+        third = await watchword.logins.raised_session(raised(began, second.credential.id, NOW), VISITOR)
+        assert not isinstance(third, Rejection)
+        for each in (second.credential, third.credential):
+            assert origin_of(each) == first.id
+            assert each.detail[APPS] == {"cli_a": True}
+        (left,) = await usable(watchword, began.who.subject, Kind.SESSION)
+        assert left.id == third.credential.id
+        ended = await watchword.store.credential(first.id)
+        assert ended is not None
+        assert (ended.replaced_by, ended.revoke_reason) == (second.credential.id, "logged in again")
+        assert second.material["cookie"] != third.material["cookie"]
+
+    within(play, clock=Clock(NOW))
+
+
+def test_nothing_goes_on_from_anothers_session_or_one_that_is_over() -> None:
+    async def play(watchword: Watchword) -> None:
+        began = await proven(watchword)
+        over = (await watchword.logins.session(began, VISITOR)).credential
+        await watchword.lifecycle.revoke(over.id, reason="x", by="x")
+        anothers = over.changed(id="ses_of_another", subject="user:another", lookup=b"x")
+        assert await watchword.store.write(Add(anothers))
+        for before in (over, anothers):
+            issued = await watchword.logins.session(began, VISITOR, before)
+            assert origin_of(issued.credential) == issued.credential.id
+        kept = await watchword.store.credential("ses_of_another")
+        assert kept is not None
+        assert kept.revoked_at is None
+
+    within(play, clock=Clock(NOW))
+
+
+def test_a_hundred_logins_of_one_browser_leave_one_session_each_after_the_other(url: str) -> None:
+    async def play(watchword: Watchword) -> None:
+        began = await proven(watchword)
+        first = (await watchword.logins.session(began, VISITOR)).credential
+        await asyncio.gather(*(watchword.logins.session(began, VISITOR, first) for _ in range(20)))
+        found = await watchword.store.credentials(kind=Kind.SESSION, subject=began.who.subject)
+        assert sum(origin_of(each) == first.id and each.id != first.id for each in found) == 1
+
+    within(play, url)
 
 
 def test_a_raised_family_keeps_its_refresh_token() -> None:
