@@ -151,3 +151,10 @@ def test_nothing_to_change_and_nothing_to_take_away(desk: Desk) -> None:
     assert "did you mean client_name?" in desk.wrong("client", "set", id, "--unset", "client-nmae")
     assert "--redirect-uri" in desk.wrong("client", "set", id, "--grant", "authorization_code")
     assert "did you mean disabled?" in desk.wrong("client", "list", "--state", "disable")
+
+
+def test_a_registration_token_is_an_api_key_with_an_end(desk: Desk) -> None:
+    value = desk.done("client", "registration-token", "--limit", "5/h", "--json").json
+    assert value["secret"].startswith("ak_live_")
+    assert (value["scopes"], value["limit"]) == (["clients:register"], "5/h")
+    assert 86_000 < value["expires_at"] - value["created_at"] <= 86_400

@@ -212,15 +212,14 @@ class _Exchange:
 
         from watchword.client import AuthenticationFailed
 
-        place = f"{request.url.host}:{request.url.port or {'http': 80, 'https': 443}[request.url.scheme]}"
         try:
             response = client.send(request, auth=auth)
         except AuthenticationFailed as error:
             raise Stop(str(error), code=BROKEN if error.status >= 500 else REFUSED) from None
-        except httpx2.TimeoutException:
-            raise Stop(f"{place} did not answer within {_TIMEOUT:.0f} s", code=BROKEN) from None
+        except httpx2.TimeoutException as error:
+            raise Stop(f"{_place(error, request)} did not answer within {_TIMEOUT:.0f} s", code=BROKEN) from None
         except httpx2.HTTPError as error:
-            raise Stop(f"{place} cannot be reached: {error}", "is it running there?", BROKEN) from None
+            raise Stop(f"{_place(error, request)} cannot be reached: {error}", "is it running there?", BROKEN) from None
         except ValueError as error:  # what cannot be signed
             raise Stop(str(error)) from None
         self._print_response(response)
@@ -266,6 +265,15 @@ class _Exchange:
                 _print_message(each, last=each is shown[-1])
         if len(shown) > 1 and not self.asked.json:
             note("The first request brings what the second carries.")
+
+
+def _place(error: httpx2.HTTPError, request: httpx2.Request) -> str:
+    """Return where it was that did not answer: the server that was called, or the one that gives tokens."""
+    try:
+        url = error.request.url
+    except RuntimeError:
+        url = request.url
+    return f"{url.host}:{url.port or {'http': 80, 'https': 443}[url.scheme]}"
 
 
 def _print_message(request: httpx2.Request, *, last: bool) -> None:

@@ -12,8 +12,9 @@ import typer
 from watchword.cli.plumbing.client_options import ClientCommand, bounds_of, fields_of, flag_of
 from watchword.cli.plumbing.house import actor, run
 from watchword.cli.plumbing.output import day, moment, note, print_record, print_rows, warn
+from watchword.cli.plumbing.records import print_issued
 from watchword.cli.plumbing.shell import Asked, Stop, VerbCommand, asked, group, nearest
-from watchword.cli.plumbing.typed import at, seconds_of
+from watchword.cli.plumbing.typed import at, expiry_of, seconds_of
 
 if TYPE_CHECKING:
     from watchword.app import Watchword
@@ -167,6 +168,28 @@ def rotate(
     _print_secret(asked(ctx), after, issued.material, f"a new secret of {id}")
     if not asked(ctx).json:
         note(f"The one before is valid until {moment(issued.credential.created_at + seconds)}.")
+
+
+@client.command("registration-token", cls=VerbCommand, epilog="""
+    $ watchword client registration-token
+    $ watchword client registration-token --expires 7d --limit 5/h
+    """)  # fmt: skip
+def registration_token(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Option("--name", metavar="TEXT", help="What it is for, in lists.")] = "registration",
+    expires: Annotated[str, typer.Option("--expires", metavar="D", help="When it ends.")] = "24h",
+    limit: Annotated[str | None, typer.Option("--limit", metavar="RATE", help="How often, such as 5/h.")] = None,
+) -> None:
+    """Make a token by which clients register themselves, where `oauth.registration` asks for one."""
+    from watchword.lifecycle.values import rate_of
+
+    ends = expiry_of(expires)
+    rate = None if limit is None else at("--limit", rate_of, limit)
+
+    async def work(house: Watchword) -> Issued:
+        return await house.oauth.registration.initial_token(by=actor(), expires_at=ends, limit=rate, name=name)
+
+    print_issued(asked(ctx), run(asked(ctx), work), "a token to register clients with")
 
 
 def book_of(house: Watchword) -> ClientBook:

@@ -44,19 +44,22 @@ def taken_back(owner: Subject, now: float) -> list[Change]:
     return changes
 
 
-def client_taken_back(first: Credential, now: float) -> list[Change]:
-    """Return what voids every access token that an OAuth client was given; ``first`` is the record of its client id."""
-    detail, void = client_void(first, now)
+def client_taken_back(first: Credential, now: float, owner: Subject | None = None) -> list[Change]:
+    """Return what voids every access token that an OAuth client was given; ``first`` is the record of its client id.
+
+    ``owner`` is whose client it is: while they are disabled it stays void whenever it was or will be signed.
+    """
+    detail, void = client_void(first, now, owner)
     return [Swap(first.changed(detail=detail)), void]
 
 
-def client_void(first: Credential, now: float) -> tuple[Mapping[str, Any], Publish]:
+def client_void(first: Credential, now: float, owner: Subject | None = None) -> tuple[Mapping[str, Any], Publish]:
     """Return the detail of the client id's record, the moment noted, and what voids its tokens up to then.
 
-    A disabled client's are void whenever they were or will be signed.
+    A disabled client's, and those of a disabled ``owner``, are void whenever they were or will be signed.
     """
     at = void_up_to(first, now)
-    disabled = DISABLED in first.detail
+    disabled = DISABLED in first.detail or (owner is not None and owner.disabled_at is not None)
     until = ALWAYS if disabled else int(now) + LONGEST_LIFE
     void = Publish(Topic.SUBJECT, f"client:{first.id}", ALWAYS if disabled else at, until)
     return {**first.detail, VOID: at}, void

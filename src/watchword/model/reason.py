@@ -101,6 +101,8 @@ ENROLMENT_REQUIRED: Final = Reason(
     "enrolment_required", 403, "enrolment_required", "A second factor must be set up first, on the login page"
 )
 REFUSED_GRANT: Final = Reason("refused_grant", 400, "invalid_grant", "The grant is refused", "invalid_grant")
+PRECONDITION_FAILED: Final = Reason("precondition_failed", 412, "precondition_failed", "It changed since it was read")
+CONFLICT: Final = Reason("conflict", 409, "conflict", "It is not in a state in which that can be done")
 INVALID_FIELDS: Final = Reason("invalid_fields", 422, "invalid_fields", "Some fields cannot be accepted")
 SPENT_LINK: Final = Reason("spent_link", 400, "spent_link", "The link was used already, or is too old")
 

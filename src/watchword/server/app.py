@@ -20,6 +20,7 @@ from watchword.model.verdict import Allow, Deny, Principal, Rejection
 from watchword.server.account.endpoints import account_endpoints
 from watchword.server.account.mail import Send as SendMail
 from watchword.server.account.post import Post
+from watchword.server.admin.endpoints import admin_endpoints
 from watchword.server.check import CHECK, AtOnce, Check
 from watchword.server.config.settings import Settings
 from watchword.server.login.attempts import Attempts
@@ -118,6 +119,7 @@ class ServerApp:
             *Logout(watchword, pages).routes(),
             *Discovery(watchword, certificates=bool(settings.server.tls.client_ca)).routes(),
             *ProtectedResources(watchword).routes(),
+            *admin_endpoints(watchword, settings),
             *account_endpoints(watchword, settings, attempts, pages, self.post),
             *pages.routes(),
         ]

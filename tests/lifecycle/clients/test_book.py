@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.house import House, played
+from tests.house import House, asking, played
 from watchword.lifecycle.clients.book import Bounds, Client, ClientBook, ClientChanged, ClientUnknown
 from watchword.lifecycle.clients.fields import FieldError
 from watchword.lifecycle.errors import LifecycleError
@@ -143,7 +143,11 @@ async def test_a_change_holds_for_whichever_secret_is_shown(opened: House) -> No
     for secret in (first, second):
         record = await opened.watchword.store.credential_by(client_lookup(id, secret))
         assert record is not None
-        assert (record.scopes, record.detail["client_name"], record.detail["client_id"]) == (frozenset({"a"}), "New", id)
+        assert (record.scopes, record.detail["client_name"], record.detail["client_id"]) == (
+            frozenset({"a"}),
+            "New",
+            id,
+        )
 
 
 @played
@@ -213,6 +217,20 @@ async def test_who_reads_the_feed_years_later_hears_of_the_enabling_too(opened: 
     entries = opened.watchword.store.entries(0)
     heard = await entries if not isinstance(entries, list) else entries
     assert len([entry for entry in heard if entry.key == f"client:{id}"]) == 2
+
+
+@played
+async def test_enabling_a_client_of_a_disabled_service_revives_no_token(opened: House) -> None:
+    from watchword.lifecycle.tokens import Terms
+
+    book, id, _ = await added(opened)
+    await book.set_enabled(id, False, by="user:admin")
+    await opened.watchword.lifecycle.set_enabled(SUBJECT, False, by="user:admin")
+    await book.set_enabled(id, True, by="user:admin")
+    opened.clock.now += 5
+    token = (await opened.watchword.tokens.for_client((await book.find(id)).newest, Terms(frozenset()))).text
+    await opened.watchword.gate.decide(asking(), opened.watchword.route("api-key"))
+    assert await opened.watchword.oauth.inspection.active(token) is None
 
 
 @played

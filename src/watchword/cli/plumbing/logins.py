@@ -57,7 +57,8 @@ def needs_secret(values: Mapping[str, str]) -> bool:
         return True
     if values.get("signing_key"):
         return False
-    return values.get("flow", MACHINE) == MACHINE and not values.get("certificate")
+    certificate = values.get("certificate") and not os.environ.get("WATCHWORD_SECRET")
+    return values.get("flow", MACHINE) == MACHINE and not certificate
 
 
 def oauth_of(values: Mapping[str, str], secret: str, url: str | None, name: str) -> OAuth2Auth:
@@ -112,9 +113,11 @@ def _keep(values: Mapping[str, str], name: str) -> Keep | None:
 
 
 def _show_url(url: str) -> None:
-    from watchword.client.oauth2.code import open_browser
+    from watchword.client.oauth2.code import has_browser, open_browser
 
     note(f"Log in in your browser; if none opens, go to\n  {url}")
+    if not has_browser():
+        note('It has to be a browser of this very machine; from any other, log in with flow = "device".')
     open_browser(url)
 
 

@@ -234,7 +234,7 @@ class ClientBook:
                 return client
             changed = [_switched(each, enabled, now) for each in client.usable(now)]
             first = next((each for each in changed if each.id == client.id), client.records[0].changed())
-            detail, void = client_void(first, now)
+            detail, void = client_void(first, now, await self._records.subject(first.subject))
             rest = [each for each in changed if each.id != client.id]
             event = self._event(now, "enable" if enabled else "disable", by, client)
             try:

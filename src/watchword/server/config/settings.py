@@ -140,6 +140,12 @@ class MtlsTable(Table):
     subject: Annotated[str, checked(parse_rule)] = ""
 
 
+class AdminTable(Table):
+    """Hold ``[admin]``."""
+
+    accept: PolicyText = "api-key | jwt | oauth2 | mtls"
+
+
 class IntrospectionEntry(Table):
     """Hold one ``[[introspection]]``."""
 
@@ -190,6 +196,7 @@ class Settings(BaseSettings):
     pages: PagesTable = PagesTable()
     oauth: OAuthTable = OAuthTable()
     resource: Resources = ()
+    admin: AdminTable = AdminTable()
     _folder: Path = PrivateAttr(default=Path())
 
     @classmethod

@@ -1,0 +1,80 @@
+"""The document says what there is: every path, every field, and answers are as it says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from tests.server.live import Live, live
+
+from watchword.lifecycle.clients.fields import FIELDS
+from watchword.model.credential import Kind
+from watchword.server.admin.openapi import CLIENT
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    with live(tmp_path_factory.mktemp("openapi"), '[admin]\naccept = "api-key | jwt & mtls"\n') as running:
+        running.service("ops")
+        yield running
+
+
+@pytest.fixture(scope="module")
+def document(server: Live) -> Any:
+    with server.client() as http:
+        answer = http.get("/openapi.json")
+    assert answer.headers["content-type"] == "application/json"
+    return answer.json()
+
+
+def _validator(document: Any, name: str) -> Draft202012Validator:
+    schema = {"$ref": f"#/components/schemas/{name}", "components": document["components"]}
+    return Draft202012Validator(schema)
+
+
+def test_every_field_has_its_schema() -> None:
+    assert CLIENT.keys() == FIELDS.keys()
+
+
+def test_every_path_is_there_and_says_who_may(server: Live, document: Any) -> None:
+    assert document["openapi"] == "3.1.0"
+    with server.client() as http:
+        for path, operations in document["paths"].items():
+            for method, operation in operations.items():
+                answer = http.request(method, path.replace("{client_id}", "cli_x"))
+                assert answer.status_code == 401, (method, path)
+                assert {"401", "403", "503"} <= operation["responses"].keys()
+                assert [sorted(each) for each in operation["security"]] == [["api-key"], ["jwt", "mtls"]]
+    assert document["components"]["securitySchemes"].keys() == {"api-key", "jwt", "mtls"}
+
+
+def test_references_lead_somewhere(document: Any) -> None:
+    def walk(value: Any) -> Iterator[str]:
+        if isinstance(value, dict):
+            if "$ref" in value:
+                yield value["$ref"]
+            for inner in value.values():
+                yield from walk(inner)
+        elif isinstance(value, list):
+            for inner in value:
+                yield from walk(inner)
+
+    for reference in walk(document):
+        assert reference.removeprefix("#/components/schemas/") in document["components"]["schemas"], reference
+
+
+def test_answers_are_as_the_document_says(server: Live, document: Any) -> None:
+    key = server.issue(Kind.API_KEY, "service:ops", scopes=["admin:clients:read", "admin:clients:write"])
+    with server.client(headers={"authorization": f"Bearer {key.material['secret']}"}) as http:
+        body = {"subject": "service:shop", "redirect_uris": ["https://shop.example/cb"], "limit": "5/min"}
+        _validator(document, "NewClient").validate(body)
+        added = http.post("/admin/v1/clients", json=body).json()
+        _validator(document, "ClientWithSecret").validate(added)
+        _validator(document, "Client").validate(http.get(f"/admin/v1/clients/{added['client_id']}").json())
+        _validator(document, "Clients").validate(http.get("/admin/v1/clients").json())
+        refused = http.post("/admin/v1/clients", json={}).json()
+        _validator(document, "WatchwordProblem").validate(refused)
+    assert not _validator(document, "NewClient").is_valid({})
+    assert not _validator(document, "ClientFields").is_valid({"anything": 1})
