@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from watchword.model.ports import Unavailable
 from watchword.stores.claim_log import ClaimLog
 from watchword.stores.memory import MemoryStore
 from watchword.stores.opening import open_store
@@ -103,8 +104,8 @@ def test_the_file_of_claims_shrinks_though_no_claim_comes(tmp_path: Path, alone:
                 assert not log.claim(b"k" * 16, clock() + 60), "what holds was forgotten"
         assert sum(len(each.claims) for each in log._segments) == 0
         assert sum(path.stat().st_size for path in (tmp_path / "claims").glob("*.claims")) < 70_000
-        with pytest.raises(Exception, match="behind claims"):
-            clock.now = 1_000_010.0
+        clock.now = 1_000_010.0
+        with pytest.raises(Unavailable, match="behind claims"):
             log.claim(b"n" * 16, 1_000_020.0)
     finally:
         log.close()
