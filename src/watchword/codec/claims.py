@@ -193,7 +193,7 @@ def claim_rule(text: str) -> Callable[[Mapping[str, Any]], str | None]:
 
     def subject(claims: Mapping[str, Any]) -> str | None:
         value = claims.get(claim)
-        if not is_name(value) or (not before and not _WHOLE.fullmatch(value)):
+        if not is_name(value) or not (before or _WHOLE.fullmatch(str(value))):
             return None
         return f"{before}{value}{after}"
 
