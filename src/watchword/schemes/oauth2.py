@@ -184,18 +184,19 @@ class OAuth2:
 
     def read(self, request: Request) -> BearerToken | Rejection | None:
         """Return the Bearer token if it is an ``at+jwt`` or an opaque one that we know what to make of; any of DPoP."""
-        if b"authorization" not in request.fields:
+        value = request.fields.get(b"authorization")
+        if value is None:
             return None
         found = bearer_token(request)
         if found is None:
-            return self._read_bound(request) if self._possession is not None else None
+            return self._read_bound(request) if value[4:5] == b" " else None  # a scheme's name of four letters
         if isinstance(found, Rejection):
             return found
         fits = self._opaque(found.token) if found.header is None else found.header.type == ACCESS_TOKEN
         return found if fits else None
 
     def _read_bound(self, request: Request) -> BearerToken | Rejection | None:
-        found = bound_token(request)
+        found = bound_token(request) if self._possession is not None else None
         if isinstance(found, BoundToken) and found.jose is None and not self._opaque(found.token):
             return Rejection(MALFORMED_CREDENTIAL)  # nobody else reads what came as DPoP
         return found
