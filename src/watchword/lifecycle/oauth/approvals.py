@@ -8,11 +8,13 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from ipaddress import ip_network
+from types import MappingProxyType
 from typing import Any, Final
 
 from watchword.codec.secrets import new_id
 from watchword.lifecycle.families import Families, Refreshed
 from watchword.lifecycle.oauth.terms import family_cnf
+from watchword.lifecycle.people.holdings import APPS, origin_of
 from watchword.lifecycle.values import networks_of, rate_of
 from watchword.lifecycle.verbs import Lifecycle
 from watchword.model.credential import Credential, Kind
@@ -24,6 +26,7 @@ from watchword.standing import standing
 
 __all__ = ["Approvals"]
 
+_NO_APP: Final[Mapping[str, bool]] = MappingProxyType({})
 _TRIES: Final = 8
 _BY: Final = "service:watchword"
 
@@ -45,6 +48,7 @@ class Approvals:
         return {
             "subject": who.subject,
             "session": who.credential,
+            "origin": who.credential if session is None else origin_of(session),
             "login": begun.get("login", ""),
             "proved": dict(begun.get("proved", {})),
             "factors": list(who.factors),
@@ -60,13 +64,18 @@ class Approvals:
         scopes: frozenset[str],
         cnf: Mapping[str, str] | None = None,
         more: Mapping[str, Any] | None = None,
+        *,
+        id: str = "",
+        app: Mapping[str, bool] = _NO_APP,
     ) -> Refreshed | Rejection:
         """Begin the client's family for who approved; none once their session has ended or they are disabled.
 
-        ``more`` goes into the family's detail. Of it ``consent`` is the id of the consent that must stand, too.
+        ``more`` goes into the family's detail. Of it ``consent`` is the id of the consent that must stand, too. ``id``
+        names the family where its name had to be known before. The session notes the ``app`` that it let in, and
+        whether that got an id_token, so that it is told when the session ends.
         """
         rests = {"session": Kind.SESSION} | ({"consent": Kind.CONSENT} if (more or {}).get("consent") else {})
-        grounds = {"session": str(approved["session"]), **(more or {})}
+        grounds = {**(more or {}), "session": str(approved["session"])}
         for name, kind in rests.items():
             record = await self._records.credential(grounds[name])
             refused = await standing(self._records, record, kind, self._clock())
@@ -83,18 +92,19 @@ class Approvals:
             constraints=Constraints(tuple(ip_network(text) for text in networks_of(approved["networks"])), limit),
         )
         name, lasting = client.detail["client_id"], family_cnf(client, cnf)
-        # Not its ``session``: a device stays signed in when who approved it signs out of their own browser.
-        detail = {"client": name, "proved": approved["proved"], "approved_in": approved["session"], **(more or {})}
+        # Not its ``session`` by itself: a device stays signed in when who approved it signs out elsewhere.
+        where = {} if "session" in (more or {}) else {"approved_in": approved["session"]}
+        detail = {"client": name, "proved": approved["proved"], **where, **(more or {})}
         if lasting is not None:
             detail["cnf"] = dict(lasting)
-        refreshed = await self._families.start(who, by=name, id=new_id("fam_"), more=detail)
+        refreshed = await self._families.start(who, by=name, id=id or new_id("fam_"), more=detail)
         for name in rests:
-            if not await self._still_there(grounds[name]):
+            if not await self._still_there(grounds[name], app if name == "session" else _NO_APP):
                 await self._lifecycle.revoke(refreshed.family.id, reason=f"its {name} ended meanwhile", by=_BY)
                 return Rejection(REVOKED, f"the {name} of who approved", credential=client.id)
         return refreshed
 
-    async def _still_there(self, ground: str) -> bool:
+    async def _still_there(self, ground: str, app: Mapping[str, bool]) -> bool:
         """Return whether what a family rests on outlived its beginning.
 
         Whoever ends a session or a consent lists families first. The family is there now: ended later, they find it or
@@ -104,6 +114,8 @@ class Approvals:
             record = await self._records.credential(ground)
             if record is None or record.revoked_at is not None:
                 return False
-            if await self._records.write(Swap(record.changed())):
+            known = record.detail.get(APPS, {})
+            noted = {APPS: {**known, **{id: known.get(id) or openid for id, openid in app.items()}}} if app else {}
+            if await self._records.write(Swap(record.changed(detail={**record.detail, **noted}))):
                 return True
         return False

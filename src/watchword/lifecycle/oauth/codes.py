@@ -11,24 +11,20 @@ import json
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from watchword.codec.oidc import challenge_of
 from watchword.codec.secrets import digest, new_id, new_secret, well_formed
-from watchword.lifecycle.families import Families, Refreshed
+from watchword.lifecycle.families import Refreshed
+from watchword.lifecycle.oauth.approvals import Approvals
 from watchword.lifecycle.oauth.asking import Ask
 from watchword.lifecycle.oauth.authorization.details import Details
-from watchword.lifecycle.oauth.terms import family_cnf
-from watchword.lifecycle.people.holdings import APPS, origin_of
-from watchword.lifecycle.values import networks_of, rate_of
 from watchword.lifecycle.verbs import Lifecycle
-from watchword.model.credential import Credential, Kind
+from watchword.model.credential import Credential
 from watchword.model.ports import Clock, Ephemeral, Records
-from watchword.model.reason import MALFORMED_CREDENTIAL, REFUSED_GRANT, REPLAYED, REVOKED, UNCONFIRMED
-from watchword.model.records import Swap
-from watchword.model.verdict import Constraints, Principal, Rejection
-from watchword.standing import standing
+from watchword.model.reason import MALFORMED_CREDENTIAL, REFUSED_GRANT, REPLAYED, UNCONFIRMED
+from watchword.model.verdict import Principal, Rejection
 
 __all__ = ["CODE_LIFE", "Codes", "Granted"]
 
@@ -38,7 +34,6 @@ CODE_LIFE: Final = 60
 _REMEMBERED: Final = 86_400  # seconds that a code's second use still revokes what the first one gave
 _CODE: Final = "ac_"
 _VERIFIER: Final = re.compile(r"[A-Za-z0-9\-._~]{43,128}")
-_TRIES: Final = 8
 _BY: Final = "service:watchword"
 
 
@@ -61,14 +56,14 @@ class Codes:
         records: Records,
         ephemeral: Ephemeral,
         lifecycle: Lifecycle,
-        families: Families,
+        approvals: Approvals,
         *,
         clock: Clock = time.time,
     ) -> None:
         self._records = records
         self._ephemeral = ephemeral
         self._lifecycle = lifecycle
-        self._families = families
+        self._approvals = approvals
         self._clock = clock
 
     async def grant(
@@ -79,11 +74,9 @@ class Codes:
         ``scopes`` are those of them that the person agreed to (None: all), ``consent`` is where they did: what it gave
         ends with it. Once the credential that their session was begun with is revoked, nothing is refreshed.
         """
-        code, now = new_secret(_CODE), self._clock()
-        session = await self._records.credential(who.credential)
-        begun = {} if session is None else session.detail
-        family = new_id("fam_")
+        code, family, now = new_secret(_CODE), new_id("fam_"), self._clock()
         value = {
+            **await self._approvals.noted(who),
             "client": ask.client.detail["client_id"],
             "redirect_uri": ask.redirect_uri,
             "challenge": ask.challenge,
@@ -95,15 +88,6 @@ class Codes:
             "jkt": ask.jkt,
             "consent": None if consent is None else consent.id,
             "family": family,
-            "subject": who.subject,
-            "session": who.credential,
-            "origin": who.credential if session is None else origin_of(session),
-            "login": begun.get("login", ""),
-            "proved": dict(begun.get("proved", {})),
-            "factors": list(who.factors),
-            "authenticated_at": who.authenticated_at,
-            "networks": [str(network) for network in who.constraints.networks],
-            "limit": None if who.constraints.limit is None else str(who.constraints.limit),
         }
         await self._ephemeral.put(_place("gave", code), family.encode(), now + _REMEMBERED)
         await self._ephemeral.put(_place("code", code), json.dumps(value).encode(), now + CODE_LIFE)
@@ -137,67 +121,21 @@ class Codes:
             return Rejection(REFUSED_GRANT, "code_verifier", credential=client.id)
         if value["jkt"] and (cnf or {}).get("jkt") != value["jkt"]:  # RFC 9449 section 10
             return Rejection(UNCONFIRMED, "dpop_jkt", credential=client.id)
-        fallen = await self._fallen(value)
-        if fallen is not None:
-            return replace(fallen, credential=client.id)
         return await self._given(code, value, client, cnf)
-
-    async def _fallen(self, value: Mapping[str, Any]) -> Rejection | None:
-        """Return which of what the code stands on does not stand any more: the login, the consent."""
-        for name, kind in (("session", Kind.SESSION), ("consent", Kind.CONSENT)):
-            if value[name] is not None:
-                refused = await standing(
-                    self._records, await self._records.credential(value[name]), kind, self._clock()
-                )
-                if refused is not None:
-                    return Rejection(refused.reason, f"the {name} of this code")
-        return None
 
     async def _given(
         self, code: str, value: Mapping[str, Any], client: Credential, cnf: Mapping[str, str] | None
     ) -> Granted | Rejection:
-        limit = None if value["limit"] is None else rate_of(value["limit"])
-        who = Principal(
-            subject=value["subject"],
-            scheme="session",
-            credential=value["login"],
-            scopes=frozenset(value["scopes"]),
-            factors=tuple(value["factors"]),
-            authenticated_at=value["authenticated_at"],
-            constraints=Constraints(tuple(map(_network, networks_of(value["networks"]))), limit),
-        )
-        more: dict[str, Any] = {"client": value["client"], "proved": value["proved"], "session": value["origin"]}
-        more |= {name: value[name] for name in ("resources", "details", "claims", "consent") if value[name]}
-        lasting = family_cnf(client, cnf)
-        if lasting is not None:
-            more["cnf"] = lasting
-        refreshed = await self._families.start(who, by=value["client"], id=value["family"], more=more)
+        more = {name: value[name] for name in ("resources", "details", "claims", "consent") if value[name]}
+        more["session"] = value["origin"]
+        scopes, app = frozenset(value["scopes"]), {value["client"]: "openid" in value["scopes"]}
+        begun = await self._approvals.begun(value, client, scopes, cnf, more, id=value["family"], app=app)
+        if isinstance(begun, Rejection):
+            return begun
         # Who replayed the code meanwhile found no family yet, and left word.
         if await self._ephemeral.get(_place("replayed", code)) is not None:
             await self._void(value["family"])
-        for name in ("session", "consent"):
-            app = {value["client"]: "openid" in value["scopes"]} if name == "session" else {}
-            if value[name] is not None and not await self._still_there(value[name], app):
-                await self._lifecycle.revoke(value["family"], reason=f"its {name} ended meanwhile", by=_BY)
-                return Rejection(REVOKED, f"the {name} of this code", credential=value["client"])
-        return Granted(refreshed, value["nonce"], tuple(value["resources"]), tuple(value["details"]), value["claims"])
-
-    async def _still_there(self, id: str, app: Mapping[str, bool]) -> bool:
-        """Return whether the session, or the consent, outlived the beginning of its family.
-
-        Whoever ends one lists the families first. This one is there now: ended later, they find it or lose to this
-        write and look again; ended before, the record says so. The session notes the ``app`` that it let in, so that
-        it is told when that ends.
-        """
-        for _ in range(_TRIES):
-            record = await self._records.credential(id)
-            if record is None or record.revoked_at is not None:
-                return False
-            known = record.detail.get(APPS, {})
-            noted = {APPS: {**known, **{id: known.get(id) or openid for id, openid in app.items()}}} if app else {}
-            if await self._records.write(Swap(record.changed(detail={**record.detail, **noted}))):
-                return True
-        return False
+        return Granted(begun, value["nonce"], tuple(value["resources"]), tuple(value["details"]), value["claims"])
 
     async def _replayed(self, code: str, client: Credential) -> Rejection:
         """Revoke what the code gave (RFC 6749 section 4.1.2): one of the two who have it is a thief."""
@@ -215,9 +153,3 @@ class Codes:
 
 def _place(kind: str, code: str) -> str:
     return f"oauth-{kind}:{digest(code).hex()}"
-
-
-def _network(text: str) -> Any:
-    from ipaddress import ip_network
-
-    return ip_network(text)

@@ -91,11 +91,11 @@ class AuthorizationServer:
         self.resources = Resources(house.audience, rules.resources, issuer=house.issuer, everywhere=OPENID_SCOPES)
         tokens.carried = self.resources.scopes
         self.judge = Judge(self.resources, rules)
-        self.codes = Codes(store, store, house.lifecycle, families, clock=clock)
+        approvals = Approvals(store, house.lifecycle, families, clock=clock)
+        self.codes = Codes(store, store, house.lifecycle, approvals, clock=clock)
         self.consents = Consents(store, house.lifecycle, clock=clock)
         self.pushed = Pushed(store, clock)
         self.arrivals = Arrivals(self.pushed, RequestObjects(self.client_keys, house.issuer, clock), rules)
-        approvals = Approvals(store, house.lifecycle, families, clock=clock)
         self.devices = Devices(store, approvals, self.resources, house.sealer.derive("device"), clock=clock)
         self.signing_out = SigningOut(store, told=house.told, clock=clock)
         self.logouts = Logouts(store, self.clients, tokens.openid, self.signing_out, fetch=fetch, clock=clock)
