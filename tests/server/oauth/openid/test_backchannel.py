@@ -45,7 +45,11 @@ class Listener:
             def log_message(self, format: str, *args: Any) -> None:
                 pass
 
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+        class Many(ThreadingHTTPServer):
+            request_queue_size = 128
+            daemon_threads = True
+
+        self._http = Many(("127.0.0.1", 0), Answering)
         self.uri = f"http://127.0.0.1:{self._http.server_address[1]}/logout"
 
     @contextmanager
