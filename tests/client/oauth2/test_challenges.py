@@ -3,8 +3,12 @@
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from watchword.client.oauth2.challenges import challenges_of, said_of
+from watchword.codec.fields import render_challenge
+from watchword.model.verdict import Challenge
 
 
 def test_rfc_9110_example_of_two_challenges() -> None:
@@ -48,3 +52,20 @@ def test_hostile_fields_take_no_time(field: str) -> None:
     begun = time.perf_counter()
     challenges_of(field)
     assert time.perf_counter() - begun < 0.5
+
+
+NAMES = st.from_regex(r"[a-z][a-z0-9_-]{0,9}", fullmatch=True)
+VALUES = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=30)
+
+
+@given(st.lists(st.tuples(NAMES, st.dictionaries(NAMES, VALUES, max_size=4)), max_size=4))
+def test_what_our_own_servers_print_is_read_as_it_was_meant(challenges: list[tuple[str, dict[str, str]]]) -> None:
+    field = b", ".join(render_challenge(Challenge(scheme, tuple(values.items()))) for scheme, values in challenges)
+    assert challenges_of(field.decode()) == challenges
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_read(field: str) -> None:
+    for scheme, values in challenges_of(field):
+        assert scheme
+        assert all(values)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 from typing import Any
 
+import httpx2
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
@@ -78,6 +80,59 @@ def test_code(caller: Caller, house: Live, alice: Person, dpop: bool, first_part
     assert caller.send(auth, "GET", f"{house.url}/whoami").status_code == 200
     assert auth.current() != token  # refreshed: nobody was asked again
     assert sum("You are logged in" in page for page in alice.pages) == 1
+
+
+def test_twenty_requests_at_once_open_one_browser(caller: Caller, house: Live, alice: Person) -> None:
+    client = registered(house, "authorization_code", "refresh_token")
+    auth = OAuth2Auth(None, client["client_id"], None, "orders:read", flow=browser(alice), issuer=house.url)
+    answers = caller.at_once(auth, f"{house.url}/whoami", 20)
+    assert [answer.status_code for answer in answers] == [200] * 20
+    assert sum("You are logged in" in page for page in alice.pages) == 1
+
+
+def test_other_tasks_go_on_while_a_person_logs_in(house: Live, alice: Person) -> None:
+    client = registered(house, "authorization_code")
+    ticks = 0
+
+    async def main() -> int:
+        async def tick() -> None:
+            nonlocal ticks
+            while True:
+                await asyncio.sleep(0.01)
+                ticks += 1
+
+        def show(url: str) -> None:
+            threading.Timer(0.3, alice.visit, (url,)).start()
+
+        flow = AuthorizationCode(show=show, seconds=15)
+        auth = OAuth2Auth(None, client["client_id"], None, "orders:read", flow=flow, issuer=house.url)
+        ticking = asyncio.create_task(tick())
+        async with httpx2.AsyncClient(auth=auth, trust_env=False) as http:
+            status = (await http.get(f"{house.url}/whoami")).status_code
+        ticking.cancel()
+        return int(status)
+
+    assert asyncio.run(main()) == 200
+    assert ticks > 10
+
+
+def test_a_login_that_is_cancelled_listens_no_longer(house: Live) -> None:
+    client = registered(house, "authorization_code")
+    shown: list[str] = []
+
+    async def main() -> None:
+        flow = AuthorizationCode(show=shown.append, seconds=15)
+        auth = OAuth2Auth(None, client["client_id"], None, "orders:read", flow=flow, issuer=house.url)
+        async with httpx2.AsyncClient(auth=auth, trust_env=False) as http:
+            asking = asyncio.create_task(http.get(f"{house.url}/whoami"))
+            while not shown:
+                await asyncio.sleep(0.01)
+            asking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+
+    asyncio.run(main())
+    assert not [each for each in threading.enumerate() if each.name == "watchword-login"]
 
 
 def test_a_person_who_declines(house: Live) -> None:

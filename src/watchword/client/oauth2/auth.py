@@ -29,6 +29,7 @@ _LATER: Final = 5.0  # seconds until a refresh is tried again that met a busy se
 _BUSY: Final = frozenset({429, 502, 503, 504})
 _PATIENCE: Final = 330.0  # seconds to wait for another process that holds the lock: it may be logging a person in
 _LOCK_EVERY: Final = 0.1  # seconds
+_MOST_DENIED: Final = 16
 _RENEW, _NONCE, _STEP_UP = "renew", "nonce", "step-up"
 
 
@@ -184,9 +185,13 @@ class OAuth2Auth(RenewingAuth[Granted]):
                 self._proof, self._spent = None, proof.access
             return _RENEW, None
         scopes = frozenset(said.get("scope", "").split())
-        if error != "insufficient_scope" or not scopes - proof.scopes or scopes in self._denied:
+        if error != "insufficient_scope" or not scopes - proof.scopes or self._hopeless(scopes - proof.scopes):
             return "", None
         return _STEP_UP, replace(self._ask, scopes=self._ask.scopes | proof.scopes | scopes)
+
+    def _hopeless(self, scopes: frozenset[str]) -> bool:
+        """Return whether it was in vain to ask for these before; an API that thinks of ever more is not heard."""
+        return scopes in self._denied or len(self._denied) >= _MOST_DENIED
 
     def _stepped_up(self, proof: Granted, wanted: Ask) -> Generator[Step, Reply | None, Granted]:
         """Ask for more; where that is refused, what there was is good for as much as before."""

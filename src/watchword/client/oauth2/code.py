@@ -17,7 +17,7 @@ from watchword.client.tokens import json_object
 from watchword.client.transport import AuthenticationFailed, Reply
 from watchword.codec.oidc import challenge_of, with_query
 
-__all__ = ["AuthorizationCode", "Listener", "open_browser", "show_in_browser"]
+__all__ = ["AuthorizationCode", "Listener", "has_browser", "open_browser", "show_in_browser"]
 
 _ERRORS: Final = frozenset(
     {
@@ -54,15 +54,21 @@ def show_in_browser(url: str) -> None:
     open_browser(url)
 
 
-def open_browser(url: str) -> None:
-    """Open the person's browser where there is a screen, or a browser that BROWSER names."""
+def has_browser() -> bool:
+    """Return whether a browser can show something here."""
     import os
     import sys
+
+    at_a_screen = sys.platform in {"win32", "darwin"} or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
+    return at_a_screen or bool(os.environ.get("BROWSER"))
+
+
+def open_browser(url: str) -> None:
+    """Open the person's browser where there is a screen, or a browser that BROWSER names."""
     import webbrowser
     from threading import Thread
 
-    at_a_screen = sys.platform in {"win32", "darwin"} or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
-    if at_a_screen or os.environ.get("BROWSER"):
+    if has_browser():
         Thread(target=webbrowser.open, args=(url,), daemon=True).start()  # some browsers return when they are closed
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 from base64 import b64encode
 from collections.abc import Mapping
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 from threading import Thread, Timer
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -44,6 +46,16 @@ _WORDS: Final = {
 }
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    allow_reuse_address = os.name == "posix"  # elsewhere it lets others listen on the same port
+
+    def server_bind(self) -> None:
+        """Bind, without the look-up of the machine's name that http.server adds: it may take seconds."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = "127.0.0.1", int(self.server_address[1])
+
+
 class Loopback:
     """Wait for one answer that carries ``state``; whatever else comes to the port is turned away.
 
@@ -54,13 +66,12 @@ class Loopback:
         self._path = path
         self._state = state
         self.answer: Future[Mapping[str, str] | None] = Future()
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), _asker(self))
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", port), _asker(self))
         self.redirect_uri: str = f"http://127.0.0.1:{self._server.server_port}{path}"
         self._timer = Timer(seconds, self.settle, (None,))
         self._timer.daemon = True
         self._timer.start()
-        Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        Thread(target=self._server.serve_forever, args=(0.05,), name="watchword-login", daemon=True).start()
 
     def settle(self, fields: Mapping[str, str] | None) -> None:
         """Give the answer, unless there is one."""
