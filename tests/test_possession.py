@@ -141,6 +141,13 @@ def test_cve_2020_15223_a_broken_store_is_broken_not_refused(later: bool) -> Non
         proved(possession, asked(proof()))
 
 
+def test_only_the_algorithms_that_are_let_in() -> None:
+    possession = Possession(MemoryStore(clock=Ticker()), b"k" * 32, clock=Ticker(), algorithms=["ES256"])
+    assert proved(possession, asked(proof())) == JKT
+    assert refusal(proved(possession, asked(proof(SigningKey.generate())))).reason is BAD_PROOF
+    assert possession.challenge(None).parameters == (("algs", "ES256"),)
+
+
 def test_where_the_request_went() -> None:
     possession, _ = house(issuer="https://auth.example/oauth")
     assert possession.place(asked()) == "https://api.example/orders"

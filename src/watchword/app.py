@@ -178,6 +178,7 @@ class Watchword:
             introspection=tuple(introspection),
             client_subject=client_subject,
             dpop_nonces=self.oauth.rules.dpop_nonces,
+            dpop_algorithms=self.oauth.rules.algorithms,
             plaintext_passwords=plaintext_passwords,
             guesses=_guesses(self.meter, account_limit, logins_limit),
         )

@@ -9,6 +9,7 @@ from importlib.metadata import entry_points
 from ipaddress import ip_network
 from typing import Any, Final
 
+from watchword.codec.oauth.dpop import ALGORITHMS
 from watchword.codec.oauth.protected_resource import checked_resource
 from watchword.codec.passwords import Cost
 from watchword.codec.secrets import Sealer
@@ -63,11 +64,19 @@ class Parts:
     plaintext_passwords: bool = False
     guesses: Guesses | None = None
     dpop_nonces: bool = False
+    dpop_algorithms: tuple[str, ...] = ALGORITHMS
 
     def possession(self) -> Possession:
         """Return the check of DPoP proofs that the token endpoint and APIs share."""
         key = self.sealer.derive("dpop-nonce")
-        return Possession(self.ephemeral, key, clock=self.clock, nonces=self.dpop_nonces, issuer=self.issuer)
+        return Possession(
+            self.ephemeral,
+            key,
+            clock=self.clock,
+            nonces=self.dpop_nonces,
+            issuer=self.issuer,
+            algorithms=self.dpop_algorithms,
+        )
 
     def password_check(self) -> PasswordCheck:
         """Return the check of name and password that Basic and the login share."""

@@ -262,7 +262,7 @@ class Trust:
         since, said = int(authenticated_at), MappingProxyType(claims)
         principal = Principal(subject, self._scheme, credential, granted, amr, since, said, actor, bound)
         if keep or "cnf" not in claims:  # the same token over another connection proves nothing
-            tags = (f"token:{jti}", f"subject:client:{client}") if client else (f"token:{jti}",)
+            tags: tuple[str, ...] = (f"token:{jti}", f"subject:client:{client}") if client else (f"token:{jti}",)
             if own and "origin" in claims:
                 tags += origin_tags(claims)
             self.verdicts.put(lookup, principal, until, self._clock(), tags=tags)

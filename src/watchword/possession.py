@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import time
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -36,13 +36,24 @@ class Possession:
     """
 
     def __init__(
-        self, ephemeral: Ephemeral, key: bytes, *, clock: Clock = time.time, nonces: bool = False, issuer: str = ""
+        self,
+        ephemeral: Ephemeral,
+        key: bytes,
+        *,
+        clock: Clock = time.time,
+        nonces: bool = False,
+        issuer: str = "",
+        algorithms: Iterable[str] = ALGORITHMS,
     ) -> None:
-        """Take a ``key`` of 32 bytes that is used for nothing else. ``issuer`` says how our own host is reached."""
+        """Take a ``key`` of 32 bytes that is used for nothing else. ``issuer`` says how our own host is reached.
+
+        ``algorithms`` are those that proofs may be signed with.
+        """
         self._ephemeral = ephemeral
         self._key = key
         self._clock = clock
         self._nonces = nonces
+        self._algorithms = tuple(algorithms)
         parts = urlsplit(issuer)
         self._own = parts.netloc.lower().encode()
         self._own_scheme, self._own_path = parts.scheme, parts.path.rstrip("/")
@@ -66,6 +77,8 @@ class Possession:
         )
         if isinstance(proof, Rejection):
             return self._refused(proof)
+        if proof.algorithm not in self._algorithms:
+            return self._refused(Rejection(BAD_PROOF, "DPoP proof: algorithm"))
         if self._nonces and not self._is_ours(proof.nonce, now):
             return self._refused(Rejection(NONCE_NEEDED))
         mark = digest(f"dpop\n{proof.jkt}\n{proof.url}\n{proof.jti}")
@@ -111,7 +124,7 @@ class Possession:
     def challenge(self, rejection: Rejection | None) -> Challenge:
         """Ask for a bound token and a proof (RFC 9449 section 7.1)."""
         error = (("error", rejection.reason.error),) if rejection is not None and rejection.reason.error else ()
-        return Challenge("DPoP", (*error, ("algs", " ".join(ALGORITHMS))))
+        return Challenge("DPoP", (*error, ("algs", " ".join(self._algorithms))))
 
     def _window(self) -> int:
         return int(self._clock() // _NONCE_LIFE)

@@ -77,7 +77,7 @@ def refused(raw: bytes, *details: str, **more: Any) -> None:
 
 def test_rfc_9449_figure_2_the_token_request() -> None:
     found = opened(TOKEN_REQUEST, now=1_562_262_616)
-    assert found == Proof(THUMBPRINT, "-BwC3ESc6acc2lTc", URL, 1_562_262_616)
+    assert found == Proof(THUMBPRINT, "-BwC3ESc6acc2lTc", URL, 1_562_262_616, "ES256")
 
 
 def test_rfc_9449_figure_12_the_resource_request() -> None:

@@ -400,3 +400,20 @@ def test_behind_a_gateway_the_place_is_the_one_that_was_asked_for(tmp_path: Path
         ):
             proof = dpop(KEY, method, url, token)
             assert http.get("/check", headers={**gateway, "dpop": proof}).status_code == status, url
+
+
+def test_fapi_2_0_section_5_4_1_rs256_signs_nothing(tmp_path: Path) -> None:
+    rsa = SigningKey.generate("RS256")
+    with live(tmp_path, 'issuer = "{url}"\n[oauth]\nprofile = "fapi2"\n') as server, server.client() as http:
+        server.service("billing")
+        client = client_of(server, KEY, rsa)
+        good = asked(http, server, client, at_token(server))
+        assert good.json()["token_type"] == "DPoP"
+        assert asked(http, server, client).json() == {"error": "invalid_request"}, "every token is bound"
+        assert asked(http, server, client, at_token(server, rsa)).json() == {"error": "invalid_dpop_proof"}
+        strong = {"EdDSA", "Ed25519", "ES256"}
+        said = http.get("/.well-known/oauth-authorization-server").json()
+        assert set(said["dpop_signing_alg_values_supported"]) == strong
+        assert set(said["token_endpoint_auth_signing_alg_values_supported"]) == strong
+        token = good.json()["access_token"]
+        assert errors(called(http, server, token, at_api(server, token, rsa)))["DPoP"] == "invalid_dpop_proof"

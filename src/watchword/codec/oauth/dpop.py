@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from watchword.codec.claims import is_name, time_refusal
-from watchword.codec.jose import Header, KeyRefused, VerificationKey, header_of, open_token
+from watchword.codec.jose import Header, KeyRefused, Token, VerificationKey, header_of, open_token
 from watchword.codec.strict import from_base64url, json_object, to_base64url
 from watchword.model.reason import BAD_PROOF, Reason
 from watchword.model.verdict import Rejection
@@ -42,13 +41,14 @@ _UNRESERVED: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 class Proof:
     """Hold what a proof proves: possession of a key, for one method and one URL, around ``issued_at`` (Unix seconds).
 
-    ``jkt`` is the key's thumbprint (RFC 7638), ``url`` is in its normal form.
+    ``jkt`` is the key's thumbprint (RFC 7638), ``algorithm`` the key's, ``url`` is in its normal form.
     """
 
     jkt: str
     jti: str = field(repr=False)
     url: str
     issued_at: float
+    algorithm: str
     nonce: str | None = field(default=None, repr=False)
 
 
@@ -73,12 +73,13 @@ def open_proof(
     wrong = token.unproved(key)  # anybody's key: nothing of it is remembered
     if wrong is not None:
         return _refused(wrong.code)
-    return _judged(token.claims, jkt, method, url, now, access_token)
+    return _judged(token, jkt, key.algorithm, method, url, now=now, access_token=access_token)
 
 
 def _judged(
-    claims: Mapping[str, Any], jkt: str, method: str, url: str, now: float, access_token: bytes | None
+    token: Token, jkt: str, algorithm: str, method: str, url: str, *, now: float, access_token: bytes | None
 ) -> Proof | Rejection:
+    claims = token.claims
     if not claims.keys() >= _REQUIRED or not is_name(claims["jti"]):
         return _refused("claims")
     if claims["htm"] != method:
@@ -93,7 +94,7 @@ def _judged(
     nonce = claims.get("nonce")
     if nonce is not None and not is_name(nonce):
         return _refused("nonce")
-    return Proof(jkt, claims["jti"], place, claims["iat"], nonce)
+    return Proof(jkt, claims["jti"], place, claims["iat"], algorithm, nonce)
 
 
 @lru_cache(maxsize=1024)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from watchword.codec.oauth.dpop import ALGORITHMS
 from watchword.keyring import Issuer
 from watchword.lifecycle.oauth.described.rules import DescribedRules
 
@@ -68,3 +69,8 @@ class OAuthRules:
     scopes: Mapping[str, Words] = field(default_factory=dict)
     details: Mapping[str, Words] = field(default_factory=dict)
     described: DescribedRules = field(default_factory=DescribedRules)
+
+    @property
+    def algorithms(self) -> tuple[str, ...]:
+        """Return the algorithms that clients may sign with: FAPI 2.0 leaves RS256 out (section 5.4.1)."""
+        return tuple(each for each in ALGORITHMS if each != "RS256" or self.profile != "fapi2")
