@@ -133,7 +133,7 @@ def test_who_was_disabled_at_the_enterprise_gets_no_assertion_and_there_no_token
     ("change", "error"),
     [
         ({"audience": "https://other.example"}, "invalid_target"),
-        ({"audience": ""}, "invalid_target"),
+        ({"audience": ""}, "invalid_request"),
         ({"scope": "chat:admin"}, "invalid_scope"),
         ({"subject_token": "junk"}, "invalid_request"),
         ({"subject_token_type": TYPE + "saml2"}, "invalid_request"),
