@@ -6,11 +6,14 @@ import os
 import subprocess
 import sys
 import threading
-import types
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import keyring
 import pytest
+from keyring.backend import KeyringBackend
+from keyring.errors import PasswordDeleteError
 
 from tests.client.oauth2.world import ISSUER, World
 from watchword.client import AuthenticationFailed, OAuth2Auth
@@ -200,44 +203,62 @@ def test_the_lock_is_given_back_when_the_login_fails(file: TokenFile) -> None:
 # --- the keyring ------------------------------------------------------------------------------------------------------
 
 
-class _DeleteError(Exception):
-    pass
+class _Vault(KeyringBackend):
+    """Be a keyring in memory."""
+
+    priority = 5.0  # type: ignore[assignment]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held: dict[tuple[str, str], str] = {}
+        self.broken = False
+
+    def get_password(self, service: str, username: str) -> str | None:
+        self._works()
+        return self.held.get((service, username))
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self._works()
+        self.held[service, username] = password
+
+    def delete_password(self, service: str, username: str) -> None:
+        if self.held.pop((service, username), None) is None:
+            raise PasswordDeleteError("not there")
+
+    def _works(self) -> None:
+        if self.broken:
+            raise RuntimeError("hush")
 
 
 @pytest.fixture
-def keyring(monkeypatch: pytest.MonkeyPatch) -> Any:
-    held: dict[tuple[str, str], str] = {}
-    module: Any = types.ModuleType("keyring")
-    module.held, module.priority, module.broken = held, 5.0, False
-
-    def working(do: Any) -> Any:
-        if module.broken:
-            raise RuntimeError("hush")
-        return do()
-
-    module.errors = types.SimpleNamespace(PasswordDeleteError=_DeleteError)
-    module.get_keyring = lambda: types.SimpleNamespace(priority=module.priority)
-    module.get_password = lambda service, name: working(lambda: held.get((service, name)))
-    module.set_password = lambda service, name, text: working(lambda: held.update({(service, name): text}))
-    module.delete_password = lambda service, name: working(lambda: held.pop((service, name)))
-    monkeypatch.setitem(sys.modules, "keyring", module)
-    return module
+def vault() -> Iterator[_Vault]:
+    before = keyring.get_keyring()
+    backend = _Vault()
+    keyring.set_keyring(backend)
+    yield backend
+    keyring.set_keyring(before)
 
 
-def test_a_keyring_keeps_tokens(keyring: Any, tmp_path: Path) -> None:
+def test_a_keyring_keeps_tokens(vault: _Vault, tmp_path: Path) -> None:
     keep = KeyringKeep("me", tmp_path / "locks")
     world = World()
     for _ in range(2):
         world.play(client(world, keep))
-    assert list(keyring.held) == [("watchword", "me")]
+    assert list(vault.held) == [("watchword", "me")]
     assert len(world.shown) == 1
     assert (keep.forget(), keep.forget()) == (True, False)
 
 
 @pytest.mark.parametrize(("priority", "usable"), [(5.0, True), (1, True), (0.5, False), (0, False)])
-def test_a_keyring_that_is_none_is_not_used(keyring: Any, priority: float, usable: bool) -> None:
-    keyring.priority = priority
+def test_a_keyring_that_is_none_is_not_used(vault: _Vault, priority: float, usable: bool) -> None:
+    vault.priority = priority  # type: ignore[assignment]
     assert KeyringKeep.usable() is usable
+
+
+def test_two_that_forget_at_once(vault: _Vault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keep = KeyringKeep("me", tmp_path)
+    monkeypatch.setattr(vault, "get_password", lambda service, username: "gone meanwhile")
+    assert keep.forget()
 
 
 def test_without_the_package_there_is_no_keyring(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -247,8 +268,8 @@ def test_without_the_package_there_is_no_keyring(monkeypatch: pytest.MonkeyPatch
         KeyringKeep("me", tmp_path)
 
 
-def test_a_keyring_that_is_broken_is_said(keyring: Any, tmp_path: Path) -> None:
-    keyring.broken = True
+def test_a_keyring_that_is_broken_is_said(vault: _Vault, tmp_path: Path) -> None:
+    vault.broken = True
     keep = KeyringKeep("me", tmp_path)
     for use in (keep.load, lambda: keep.save("hush"), keep.forget):
         with pytest.raises(AuthenticationFailed, match="keyring cannot be") as caught:
