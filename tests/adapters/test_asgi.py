@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.adapters.resources import ONE, OTHER, hold
 from tests.house import House, house, played
 from watchword.adapters.asgi import SCOPE_KEY, Front, WatchwordMiddleware, principal, read_body
 from watchword.app import Watchword
@@ -253,3 +254,17 @@ def test_an_empty_message_is_an_empty_body() -> None:
 def test_watchword_is_a_front() -> None:
     front: Front = Watchword(inline=True)
     assert not front.running
+
+
+@played
+async def test_cve_2025_69196_places_of_two_apis_take_each_its_own_tokens(opened: House) -> None:
+    accept = "oauth2 | api-key"
+    guarded = {
+        f"/{name}": WatchwordMiddleware(echo, opened.watchword, accept, scopes=["read"], resource=resource)
+        for name, resource in (("one", ONE), ("other", OTHER))
+    }
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await guarded[scope["path"]](scope, receive, send)
+
+    await hold(opened, app)

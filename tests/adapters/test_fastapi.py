@@ -13,6 +13,7 @@ from fastapi.security import APIKeyHeader
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from tests.adapters.resources import ONE, OTHER, hold, token
 from tests.house import House, house, played
 from watchword import Principal
 from watchword.adapters.fastapi import Refused, caller, install
@@ -546,3 +547,29 @@ class TestDocument:
             async def free() -> None: ...
 
         assert self.document(build).get("components", {}) == {}
+
+
+@played
+async def test_cve_2025_69196_places_of_two_apis_take_each_its_own_tokens(opened: House) -> None:
+    app = FastAPI()
+    install(app, opened.watchword)
+    for path, resource in (("/one", ONE), ("/other", OTHER)):
+        guarded(app, path, caller("oauth2 | api-key", scopes=["read"], resource=resource))
+    await hold(opened, app)
+
+
+@played
+async def test_what_is_proved_to_one_api_is_not_proved_to_another(opened: House) -> None:
+    app = FastAPI()
+    install(app, opened.watchword)
+    both = [Depends(caller("oauth2", resource=resource)) for resource in (ONE, OTHER)]
+
+    @app.get("/both", dependencies=both)
+    async def endpoint() -> None:
+        """Be two APIs at once."""
+
+    for audience in (ONE, OTHER):
+        answer = await ask(app, bearing(await token(opened, audience), path="/both"))
+        assert answer.status == 401, audience
+    with pytest.raises(ValueError, match="names no API"):
+        caller("oauth2", resource="orders")

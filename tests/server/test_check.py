@@ -37,6 +37,13 @@ methods = ["POST"]
 accept = "hmac"
 body = "upstream"
 [[route]]
+path = "/one"
+accept = "oauth2 | hmac"
+body = "upstream"
+resource = "https://api.example.com/one"
+[[resource]]
+uri = "https://api.example.com/one"
+[[route]]
 path = "/limited"
 accept = "api-key"
 limit = "2/h"
@@ -343,3 +350,19 @@ def test_long_hosts_are_not_remembered(tmp_path: Path) -> None:
             assert got.startswith(b"HTTP/1.1 200 ")
         assert not server.app.at_once.__self__._said  # type: ignore[attr-defined]
         assert all(len(block) < 10_000 for _, block in serve._blocks.values())
+
+
+def test_cve_2025_69196_a_gateway_learns_whose_tokens_a_place_takes(server: Live, http: httpx2.Client) -> None:
+    issued = server.issue(Kind.OAUTH_CLIENT, "service:billing", options={"grants": ["client_credentials"]})
+    client = {name: issued.material[name] for name in ("client_id", "client_secret")}
+
+    def asked(resource: str) -> httpx2.Response:
+        form = {"grant_type": "client_credentials", **client, **({"resource": resource} if resource else {})}
+        token = http.post("/oauth/token", data=form).json()["access_token"]
+        return http.get("/check", headers=about("/one", key=token))
+
+    assert asked("https://api.example.com/one").status_code == 200
+    refused = asked("")
+    assert refused.status_code == 401
+    place = "https://api.example.com/.well-known/oauth-protected-resource/one"
+    assert f'resource_metadata="{place}"' in refused.headers["www-authenticate"]

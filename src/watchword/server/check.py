@@ -10,6 +10,7 @@ from urllib.parse import quote
 from watchword.adapters.asgi import Scope, peer_of
 from watchword.adapters.problem import problem
 from watchword.app import Watchword
+from watchword.assembly import schemes_at
 from watchword.codec.forwarded import FORWARDED
 from watchword.gate import Route
 from watchword.model.reason import MALFORMED_REQUEST, NO_ROUTE, Reason
@@ -207,4 +208,5 @@ def _route(watchword: Watchword, rule: Rule) -> Route:
         realm=parts.realm,
         clock=parts.clock,
     )
-    return replace(route, policy=compile_policy(rule.accept, {**watchword.schemes, "hmac": unseen}))
+    schemes = schemes_at(rule.resource, watchword.schemes, parts)
+    return replace(route, policy=compile_policy(rule.accept, {**schemes, "hmac": unseen}))
