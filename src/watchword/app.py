@@ -177,8 +177,6 @@ class Watchword:
             issuers=dict(issuers or {}),
             introspection=tuple(introspection),
             client_subject=client_subject,
-            dpop_nonces=self.oauth.rules.dpop_nonces,
-            dpop_algorithms=self.oauth.rules.algorithms,
             plaintext_passwords=plaintext_passwords,
             guesses=_guesses(self.meter, account_limit, logins_limit),
         )
@@ -265,6 +263,8 @@ class Watchword:
             audience=self.audience,
             realm=self.realm,
             clock=self.clock,
+            dpop_nonces=self.oauth.rules.dpop_nonces,
+            dpop_algorithms=self.oauth.rules.algorithms,
             **given,
         )
 
