@@ -71,7 +71,8 @@ class Grants:
             return refused(REFUSED_GRANT, "grants", "unauthorized_client")
         if self._require_keys and client_fault(client):
             return refused(REFUSED_GRANT, "profile", "unauthorized_client")
-        asked = {key: tuple(filter(None, (several or {}).get(key, ()))) for key in _LIST}  # empty is absent: section 3.2
+        # Without a value a parameter counts as absent (RFC 6749 section 3.2).
+        asked = {key: tuple(filter(None, (several or {}).get(key, ()))) for key in _LIST}
         # What is wanted from another server is known there alone, and judged by the grant.
         if not getattr(grant, "judges_targets", False) and not self._resources.allowed(asked["resource"], client):
             return refused(REFUSED_GRANT, "resource", "invalid_target")  # RFC 8707 section 2.2
