@@ -17,7 +17,8 @@ from tests.house import House, bearing, house, reason
 from watchword import Allow, Deny, Principal, Rejection, Watchword, run_sync
 from watchword.codec.secrets import new_root_key, new_secret
 from watchword.lifecycle.families import Refreshed
-from watchword.model.credential import Kind
+from watchword.lifecycle.oauth.authorization.consents import Wish
+from watchword.model.credential import Credential, Kind
 from watchword.model.ports import Unavailable
 from watchword.model.records import Swap
 from watchword.model.verdict import Rate
@@ -396,3 +397,40 @@ def test_the_holder_of_a_token_is_found_by_any_of_its_family() -> None:
         assert await families.holder(second.token.replace(second.token.split(".")[1], new_secret(""))) is None
 
     play(test)
+
+
+def test_fapi2_5_3_2_1_a_token_that_is_not_replaced_stays_the_only_one(url: str) -> None:
+    async def test(opened: House) -> None:
+        families = opened.watchword.families
+        token = (await families.start(WHO, by="x")).token
+        for _ in range(5):
+            opened.clock.now += 100
+            same = won(await families.redeem(token, rotate=False))
+            assert same.token == token
+            assert same.family.last_used_at == int(opened.clock.now)
+        assert isinstance(
+            await families.redeem(token[:-1] + ("y" if token[-1] == "x" else "x"), rotate=False), Rejection
+        )
+        await opened.watchword.lifecycle.revoke(same.family.id, reason="t", by="x")
+        assert isinstance(await families.redeem(token, rotate=False), Rejection)
+
+    play(test, url)
+
+
+def test_must_7_nothing_is_refreshed_once_its_consent_is_withdrawn(url: str) -> None:
+    async def test(opened: House) -> None:
+        watchword = opened.watchword
+        consents = watchword.oauth.consents
+        client = Credential("cli_x", Kind.OAUTH_CLIENT, "service:x", 1, detail={"client_id": "cli_x"})
+        consent = await consents.give("user:alice", client, Wish(frozenset("a")), by="user:alice")
+        more = {"client": "cli_x", "consent": consent.id}
+        first = await watchword.families.start(WHO, by="cli_x", more=more)
+        second = won(await watchword.families.redeem(first.token, client="cli_x"))
+        # As by a write that did not see the family: what it rests on is looked at in any case.
+        assert await watchword.store.write(Swap(consent.changed(revoked_at=int(opened.clock.now))))
+        refused = await watchword.families.redeem(second.token, client="cli_x")
+        assert reason(refused) == "revoked"
+        gone = await watchword.families.start(WHO, by="cli_x", more={**more, "consent": "cns_nothing"})
+        assert reason(await watchword.families.redeem(gone.token, client="cli_x")) == "revoked"
+
+    play(test, url)
