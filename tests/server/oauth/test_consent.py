@@ -337,6 +337,16 @@ def test_rfc9396_single_acts_are_shown_given_and_asked_for_each_time(
     assert unknown["error"] == "invalid_authorization_details"
 
 
+def test_rfc9396_single_acts_of_a_client_itself(server: Live, browser: httpx2.Client) -> None:
+    own = App(server, grants=["client_credentials"], authorization_details_types=["payment"])
+    form = {"grant_type": "client_credentials", "client_id": own.id, "client_secret": own.secret}
+    given = browser.post("/oauth/token", data={**form, "authorization_details": json.dumps([PAYMENT])}).json()
+    assert given["authorization_details"] == [PAYMENT]
+    assert claims_in(given["access_token"])["authorization_details"] == [PAYMENT]
+    refused = browser.post("/oauth/token", data={**form, "authorization_details": '[{"type": "admin"}]'})
+    assert refused.json()["error"] == "invalid_authorization_details"
+
+
 def test_the_way_to_another_account(server: Live, browser: httpx2.Client, app: App) -> None:
     page = browser.get(app.place())
     assert "Not alice?" in page.text

@@ -130,7 +130,7 @@ class Judge:
             return Refusal("invalid_redirect_uri", "the redirect URI is not one of this client's")
         if state is not None and not _short(state):
             return Refusal("invalid_request", "state", uri)
-        details = self._details(given, client)
+        details = self.details(given.get("authorization_details", ""), client)
         error = (
             self._unwanted(client, pushed=pushed, signed=signed)
             or _fault(given, client)
@@ -162,8 +162,8 @@ class Judge:
             return "invalid_target", "resource"
         return None
 
-    def _details(self, given: Mapping[str, str], client: Credential) -> Details | None:
-        text = given.get("authorization_details", "")
+    def details(self, text: str, client: Credential) -> Details | None:
+        """Return the ``authorization_details`` that a client asks for, None where it may not (RFC 9396 section 5)."""
         mine = set(client.detail.get("authorization_details_types", ()))
         return details_of(text, mine & self._rules.details.keys()) if text else ()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from watchword.lifecycle.oauth.asking import Judge
+from watchword.lifecycle.oauth.authorization.details import ERROR as BAD_DETAILS
 from watchword.lifecycle.oauth.grants.response import response_of
 from watchword.lifecycle.oauth.terms import Asking, Given, refused
 from watchword.lifecycle.tokens import Terms, Tokens
@@ -16,8 +18,9 @@ class ClientCredentials:
     name = "client_credentials"
     anybodys = False
 
-    def __init__(self, tokens: Tokens) -> None:
+    def __init__(self, tokens: Tokens, judge: Judge) -> None:
         self._tokens = tokens
+        self._judge = judge
 
     async def answer(self, asking: Asking) -> Given:
         """Return an access token of the client's own."""
@@ -25,4 +28,8 @@ class ClientCredentials:
         wanted = frozenset(asking.form.get("scope", "").split()) or client.scopes
         if not wanted <= client.scopes:
             return refused(REFUSED_GRANT, "scope", "invalid_scope")
-        return response_of(await self._tokens.for_client(client, Terms(wanted, asking.resources, asking.cnf)))
+        details = self._judge.details(asking.form.get("authorization_details", ""), client)
+        if details is None:
+            return refused(REFUSED_GRANT, "authorization_details", BAD_DETAILS)
+        terms = Terms(wanted, asking.resources, asking.cnf, details=details)
+        return response_of(await self._tokens.for_client(client, terms), details)

@@ -5,19 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from watchword.lifecycle.families import Refreshed
+from watchword.lifecycle.oauth.authorization.details import Details
 from watchword.lifecycle.tokens import AccessToken, Terms, Tokens
 from watchword.model.credential import Credential
 
 __all__ = ["family_response", "response_of"]
 
 
-def response_of(access: AccessToken) -> dict[str, Any]:
-    """Return the members for an access token."""
+def response_of(access: AccessToken, details: Details = ()) -> dict[str, Any]:
+    """Return the members for an access token, with what it is for in ``authorization_details`` (RFC 9396 section 7)."""
+    more = {"authorization_details": [dict(each) for each in details]} if details else {}
     return {
         "access_token": access.text,
         "token_type": access.token_type,
         "expires_in": access.expires_in,
         "scope": " ".join(sorted(access.scopes)),
+        **more,
     }
 
 
@@ -27,9 +30,7 @@ async def family_response(
     """Return the members for a family as it is now: an access token, a refresh token, an id_token where due."""
     family = refreshed.family
     access = await tokens.for_app(family, client, terms)
-    answer = response_of(access)
-    if terms.details:
-        answer["authorization_details"] = [dict(each) for each in terms.details]  # RFC 9396 section 7
+    answer = response_of(access, terms.details)
     if "refresh_token" in client.detail.get("grants", ()):
         answer["refresh_token"] = refreshed.token
     if "openid" in terms.scopes:
