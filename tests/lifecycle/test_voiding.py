@@ -5,10 +5,13 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.house import House, accepted, bearing, played, reason
+from tests.lifecycle.oauth.grants.stage import Stage, members
+from watchword.lifecycle.tokens import Terms
 from watchword.lifecycle.voiding import ALWAYS, VOID, client_taken_back, taken_back, void_up_to
 from watchword.model.credential import Credential, Kind
 from watchword.model.records import Publish, Subject, Swap, Topic
-from watchword.verdicts import Revocations
+from watchword.verdicts import FeedWatch, Revocations, Verdicts
 
 NOW = 1_800_000_000.0
 
@@ -59,3 +62,38 @@ def test_no_token_of_before_holds_whatever_the_order(steps: list[tuple[float, st
         else:
             signer = stale if act == "sign unheard" else heard
             given_out.append(signer.issue_time(now, "user:alice"))
+
+
+@played
+async def test_with_a_service_its_clients_tokens_for_people_are_void_while_it_is_disabled(opened: House) -> None:
+    stage = await Stage.of(opened)
+    given = members(await stage.redeemed(await stage.code()))
+    lifecycle, owner = opened.watchword.lifecycle, stage.client.subject
+    bearer = bearing(b"Bearer " + given["access_token"].encode())
+    accepted(await opened.decide("oauth2", bearer))
+    await lifecycle.set_enabled(owner, False, by="t")
+    assert reason(await opened.decide("oauth2", bearer)) == "revoked"
+    opened.clock.now += 5
+    await lifecycle.revoke_client_tokens(stage.client.id, reason="x", by="t")  # which lifts nothing
+    late = await opened.watchword.tokens.for_client(stage.client, Terms(frozenset({"a"})))  # asked for before that
+    assert reason(await opened.decide("oauth2", bearing(b"Bearer " + late.text.encode()))) == "revoked"
+    await lifecycle.set_enabled(owner, True, by="t")
+    for text in (given["access_token"], late.text):
+        assert reason(await opened.decide("oauth2", bearing(b"Bearer " + text.encode()))) == "revoked"
+    again = members(await stage.refreshed(given["refresh_token"]))
+    accepted(await opened.decide("oauth2", bearing(b"Bearer " + again["access_token"].encode())))
+
+
+@played
+async def test_who_reads_the_feed_anew_knows_that_a_service_was_enabled_again(opened: House) -> None:
+    stage = await Stage.of(opened)
+    for enabled in (False, True):
+        await opened.watchword.lifecycle.set_enabled(stage.client.subject, enabled, by="t")
+    opened.clock.now += 30 * 86_400
+    revocations = Revocations()
+    watch = FeedWatch(opened.watchword.store, Verdicts(), revocations)
+    reading = watch.sync(opened.clock())
+    if reading is not None:
+        await reading
+    now = opened.clock()
+    assert not revocations.token_void("jti_x", "user:alice", now, "fam_x", stage.client.id)

@@ -68,7 +68,8 @@ class Lifecycle:
     async def set_enabled(self, name: str, enabled: bool, *, by: str) -> Subject:
         """Enable or disable a subject; disabling voids every token that it holds or is given until it is enabled.
 
-        Sessions and refresh tokens end for good, those that were being made meanwhile when it is enabled again.
+        Sessions and refresh tokens end for good, those that were being made meanwhile when it is enabled again. Tokens
+        that its OAuth clients hold for people are void with it.
         """
         for _ in range(_TRIES):
             now = self._clock()
@@ -83,8 +84,28 @@ class Lifecycle:
             void = Publish(Topic.SUBJECT, subject.name, at if enabled else ALWAYS, ALWAYS)
             ended = await self._ended(subject.name, f"the subject was {event.action}d", by, now)
             if await self._commit(Swap(changed), void, event, *ended):
+                await self._clients_switched(changed.name)
                 return changed
         raise LifecycleError(f"{name} keeps changing", "try again")
+
+    async def _clients_switched(self, owner: str) -> None:
+        """Void the tokens of the subject's OAuth clients, from now on as well while it is disabled."""
+        after = ""
+        while page := await self._records.credentials(kind=Kind.OAUTH_CLIENT, subject=owner, after=after):
+            for each in page:
+                if each.detail.get("client_id") == each.id:
+                    await self._client_switched(each.id)
+            after = page[-1].id
+
+    async def _client_switched(self, client_id: str) -> None:
+        for _ in range(_TRIES):
+            first, now = await self.show(client_id), self._clock()
+            swap, void = client_taken_back(first, now, await self._records.subject(first.subject))
+            # Both this and its opposite stay in the feed: who reads it anew must not stop at the first of them.
+            lasting = [replace(void, until=ALWAYS) if isinstance(void, Publish) else void]
+            if await self._commit(swap, *lasting):
+                return
+        raise LifecycleError(f"{client_id} keeps changing", "try again")
 
     async def subject(self, name: str) -> Subject:
         """Return a subject, or raise LifecycleError naming the nearest one."""
@@ -206,9 +227,10 @@ class Lifecycle:
     async def _client_ended(self, revoked: Credential, now: float) -> tuple[Credential, list[Change]]:
         """Return the record and what besides voids every token of its client: they name the client, not the secret."""
         first = str(revoked.detail.get("client_id", revoked.id))
+        owner = await self._records.subject(revoked.subject)
         if first != revoked.id:
-            return revoked, client_taken_back(await self.show(first), now)
-        detail, void = client_void(revoked, now)
+            return revoked, client_taken_back(await self.show(first), now, owner)
+        detail, void = client_void(revoked, now, owner)
         return replace(revoked, detail=detail), [void]
 
     async def _ended(
@@ -257,8 +279,9 @@ class Lifecycle:
             raise LifecycleError(f"{client_id} is no OAuth client", "the id of one starts with cli_")
         for _ in range(_TRIES):
             first, now = await self.show(str(client.detail["client_id"])), self._clock()
+            owner = await self._records.subject(first.subject)
             event = _event(now, "revoke", by, client, f"tokens issued before now: {reason}")
-            if await self._commit(*client_taken_back(first, now), event):
+            if await self._commit(*client_taken_back(first, now, owner), event):
                 return client
         raise LifecycleError(f"{client_id} keeps changing", "try again")
 
