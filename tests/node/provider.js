@@ -4,6 +4,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import Provider from 'oidc-provider';
 
 const algorithm = process.argv[2] ?? 'ES256';
+const told = process.argv[3]; // where the client is told of logouts
 const kinds = {
   ES256: ['ec', { namedCurve: 'P-256' }],
   RS256: ['rsa', { modulusLength: 2048 }],
@@ -26,7 +27,10 @@ server.listen(0, '127.0.0.1', () => {
       grant_types: ['authorization_code'],
       response_types: ['code'],
       id_token_signed_response_alg: algorithm,
+      ...(told && { backchannel_logout_uri: told, backchannel_logout_session_required: true }),
     }],
+    features: { backchannelLogout: { enabled: Boolean(told) } },
+    fetch: (url, { dispatcher, ...options }) => fetch(url, options), // as it is, nothing on loopback is fetched
     jwks: { keys },
     enabledJWA: { idTokenSigningAlgValues: ['ES256', 'RS256', 'Ed25519'] },
     cookies: { keys: ['a key for the cookies of a test'] },

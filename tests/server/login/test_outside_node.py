@@ -12,6 +12,7 @@ import pytest
 from tests.node import node
 from tests.server.live import Live, live
 from tests.server.login.test_outside import form_of, post, whoami
+from tests.server.oauth.openid.test_backchannel import Listener
 
 SECRET = "a secret: of 32 characters at least%"  # with what a form must encode
 
@@ -77,3 +78,34 @@ def test_a_wrong_secret_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with node("provider.js") as issuer, live(tmp_path, settings(issuer)) as server, server.client() as http:
         assert log_in(server, http, "nina").status_code == 400
         assert "invalid_client" in server.last().detail
+
+
+def test_a_logout_there_is_one_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Back-Channel Logout 1.0: the logout token that oidc-provider really sends."""
+    monkeypatch.setenv("NODE_SECRET", SECRET)
+    with (
+        Listener().running() as listener,
+        node("provider.js", "ES256", listener.uri) as issuer,
+        live(tmp_path, settings(issuer)) as server,
+        server.client() as http,
+        server.client() as other,
+    ):
+        with httpx2.Client(trust_env=False) as browser:
+            place = http.get("/login/outside/node").headers["location"]
+            http.get(at_provider(browser, place, "nina").removeprefix(server.url))
+            post(http, "/login/outside", {**form_of(http.get("/login/outside")), "do": "create"})
+            assert log_in(server, other, "nina").headers["location"] == "/"
+            page = browser.get(f"{issuer}/session/end")
+            form = re.search(r'<form[^>]* action="([^"]+)"', page.text)
+            token = re.search(r'name="xsrf" value="([^"]+)"', page.text)
+            assert form is not None
+            assert token is not None
+            browser.post(urljoin(issuer, form[1]), data={"xsrf": token[1], "logout": "yes"})
+        listener.await_some()
+        with server.client() as provider:
+            answer = provider.post("/login/outside/node/logout", data={"logout_token": listener.heard[0]})
+            assert answer.status_code == 200, server.last()
+            again = provider.post("/login/outside/node/logout", data={"logout_token": listener.heard[0]})
+            assert again.status_code == 400
+        assert http.get("/account").status_code == 401
+        assert other.get("/account").status_code == 200  # it came from another session there

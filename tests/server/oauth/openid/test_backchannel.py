@@ -35,7 +35,7 @@ class Listener:
         class Answering(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"])).decode()
-                assert self.headers["content-type"] == "application/x-www-form-urlencoded"
+                assert self.headers["content-type"].startswith("application/x-www-form-urlencoded")
                 time.sleep(listener.wait)
                 listener.heard.append(parse_qs(body)["logout_token"][0])
                 self.send_response(listener.status)
