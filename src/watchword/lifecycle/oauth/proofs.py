@@ -68,6 +68,7 @@ _LEEWAY: Final = 30.0
 _CLAIMS: Final = frozenset({"iss", "sub", "aud", "exp", "jti"})
 _STRAY: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _RECORD: Final = "oauth-client"
+_NOBODY: Final = "service:"
 _NOBODYS: Final = b"\1" * 64
 
 
@@ -154,6 +155,7 @@ class ClientProofs:
     async def _named(self, client_id: str, certificate: bytes | None, place: str) -> Credential | Rejection:
         client = await self._clients.resolve(client_id, place)
         if isinstance(client, Rejection):
+            await self._records.subject(_NOBODY)  # as for a client that is there
             return client
         if _may(client, "none"):
             return client
@@ -211,7 +213,10 @@ class ClientProofs:
         key = await self._keys.key(client, token.header) if isinstance(client, Credential) and known else None
         if isinstance(client, Rejection) or key is None:
             self._decoy.verifies(token.signed, _NOBODYS)  # takes as long as a wrong signature
-            return client if isinstance(client, Rejection) else Rejection(UNKNOWN_KEY, credential=client.id)
+            if isinstance(client, Credential):
+                return Rejection(UNKNOWN_KEY, credential=client.id)
+            await self._records.subject(_NOBODY)
+            return client
         weak = self._strict and key.algorithm not in ALGORITHMS
         wrong = BAD_ALGORITHM if weak else token.unproved(key)  # what strangers sign is not to be remembered
         detail = "" if wrong is not None else self._unfit(token.claims, url)
