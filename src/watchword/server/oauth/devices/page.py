@@ -161,6 +161,7 @@ class DevicePage:
         """Remember what was agreed to, as the account lists it; applications of the operator's own need no consent."""
         if client.detail.get("first_party") is True:
             return {}
+        client = await self._oauth.clients.keep(client, by=who.subject)
         wish, declined = Wish(scopes, asked.resources, asked.details), _possible(asked, who) - scopes
         consent = await self._oauth.consents.give(who.subject, client, wish, declined=declined, by=who.subject)
         return {"consent": consent.id}
