@@ -84,6 +84,7 @@ class Families:
         id: str = "",
         more: Mapping[str, Any] | None = None,
         certificate: bytes | None = None,
+        lifetime: int | None = None,
     ) -> Refreshed:
         """Start a family for who has just proved themselves; it ends after ``lifetime`` seconds, or with what began it.
 
@@ -103,7 +104,7 @@ class Families:
             secret=digest(token),
             networks=tuple(str(network) for network in who.constraints.networks),
             limit=who.constraints.limit,
-            expires_at=await self._end(who.credential, now),
+            expires_at=await self._end(who.credential, now, lifetime or self._lifetime),
             detail={
                 "proof": digest(proof).hex(),
                 "generation": 0,
@@ -121,10 +122,10 @@ class Families:
         await make_room(self._records, family.subject, Kind.REFRESH, now, keep=id)
         return Refreshed(family, token)
 
-    async def _end(self, login: str, now: int) -> int:
+    async def _end(self, login: str, now: int, lifetime: int) -> int:
         """Return when a family ends: a password for a week opens no door for a month."""
         record = await self._records.credential(login)
-        return now + self._lifetime if record is None else int(until(record, now, self._lifetime))
+        return now + lifetime if record is None else int(until(record, now, lifetime))
 
     async def redeem(
         self,

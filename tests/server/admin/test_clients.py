@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import httpx2
 import pytest
 from tests.server.live import Live, live
 
 from watchword.codec.jose import SigningKey
-from watchword.model.credential import Kind
+from watchword.model.credential import Credential, Kind
+from watchword.model.records import Add
 
 PLACE = "/admin/v1/clients"
 CALLBACK = "https://shop.example/cb"
@@ -244,6 +246,18 @@ def test_a_private_key_is_refused_and_not_repeated(admin: httpx2.Client) -> None
     answer = admin.post(PLACE, json=body)
     assert answer.status_code == 422
     assert key["d"] not in answer.text
+
+
+def test_a_client_that_is_a_url_is_disabled_like_any(server: Live, admin: httpx2.Client) -> None:
+    url = "https://agent.example/client.json"
+    detail = {"client_id": url, "source": "document", "grants": ["authorization_code"], "redirect_uris": [CALLBACK]}
+    record = Credential(url, Kind.OAUTH_CLIENT, "service:billing", 1, detail={**detail, "public": True})
+    assert server.do(server.watchword.store.write(Add(record)))
+    place = f"{PLACE}/{quote(url, safe='')}"
+    assert admin.get(place).json()["source"] == "document"
+    assert admin.post(place + "/disable").json()["state"] == "disabled"
+    assert server.do(server.watchword.store.credential(url)).refusal(server.watchword.clock()) is not None  # type: ignore[union-attr]
+    assert admin.post(place + "/enable").json()["state"] == "active"
 
 
 def test_an_overlap_is_a_duration(admin: httpx2.Client) -> None:

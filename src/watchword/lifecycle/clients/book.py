@@ -71,7 +71,10 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Hold every record of one client, from the first to the newest."""
+    """Hold every record of one client, from the first to the newest.
+
+    One that describes itself by a document goes by its URL, and has one record once somebody let it act for them.
+    """
 
     records: tuple[Credential, ...]
 

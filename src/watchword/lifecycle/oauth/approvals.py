@@ -97,7 +97,8 @@ class Approvals:
         detail = {"client": name, "proved": approved["proved"], **where, **(more or {})}
         if lasting is not None:
             detail["cnf"] = dict(lasting)
-        refreshed = await self._families.start(who, by=name, id=id or new_id("fam_"), more=detail)
+        lifetime = client.detail.get("refresh_lifetime")
+        refreshed = await self._families.start(who, by=name, id=id or new_id("fam_"), more=detail, lifetime=lifetime)
         for name in rests:
             if not await self._still_there(grounds[name], app if name == "session" else _NO_APP):
                 await self._lifecycle.revoke(refreshed.family.id, reason=f"its {name} ended meanwhile", by=_BY)

@@ -39,16 +39,16 @@ class AdminClients:
 
     def routes(self) -> list[Route]:
         """Return the endpoints."""
-        to, one = self._desk.endpoint, _PLACE + "/{client_id}"
+        to, one = self._desk.endpoint, _PLACE + "/{client_id:path}"  # it may be a URL
         return [
             Route(_PLACE, to(READ, self.listed), methods=["GET"]),
             Route(_PLACE, to(WRITE, self.add, body=True), methods=["POST"]),
-            Route(one, to(READ, self.show), methods=["GET"]),
-            Route(one, to(WRITE, self.change, body=True), methods=["PATCH"]),
-            Route(one, to(WRITE, self.remove), methods=["DELETE"]),
             Route(one + "/rotate", to(WRITE, self.rotate, body=True), methods=["POST"]),
             Route(one + "/disable", to(WRITE, self.disable), methods=["POST"]),
             Route(one + "/enable", to(WRITE, self.enable), methods=["POST"]),
+            Route(one, to(READ, self.show), methods=["GET"]),
+            Route(one, to(WRITE, self.change, body=True), methods=["PATCH"]),
+            Route(one, to(WRITE, self.remove), methods=["DELETE"]),
         ]
 
     async def listed(self, asked: Asked) -> Response:

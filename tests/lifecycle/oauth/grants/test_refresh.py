@@ -24,3 +24,15 @@ async def test_another_clients_token_is_not_spent_by_trying_it(opened: House) ->
     assert error(await other.refreshed(token)) == "invalid_grant"
     assert error(await stage.refreshed("")) == "invalid_request"
     assert members(await stage.refreshed(token))["refresh_token"] != token
+
+
+@played
+async def test_a_client_may_have_a_shorter_time_to_refresh_than_others(opened: House) -> None:
+    stage = await Stage.of(opened, refresh_lifetime=3600, access_lifetime=60)
+    given = members(await stage.redeemed(await stage.code("a")))
+    assert given["expires_in"] == 60
+    opened.clock.now += 3599
+    token = members(await stage.refreshed(given["refresh_token"]))
+    assert token["expires_in"] == 1, "and no access token outlives that"
+    opened.clock.now += 1
+    assert error(await stage.refreshed(token["refresh_token"])) == "invalid_grant"

@@ -9,6 +9,7 @@ from watchword.codec.oauth.claims_request import CLAIM_SCOPES, LEVELS
 from watchword.codec.oauth.dpop import ALGORITHMS as VERIFIED
 from watchword.lifecycle.oauth.asking import OPENID_SCOPES
 from watchword.lifecycle.oauth.authorization.profile import FAPI2, authorization_metadata, narrowed_metadata
+from watchword.lifecycle.oauth.grants.exchange import JAG_TYPE
 from watchword.lifecycle.oauth.openid.id_tokens import ALGORITHMS as SIGNED
 from watchword.lifecycle.oauth.openid.subjects import SUBJECT_TYPES
 from watchword.lifecycle.oauth.proofs import METHODS
@@ -47,6 +48,7 @@ def authorization_server(watchword: Watchword, *, certificates: bool) -> dict[st
         **_clients(certificates),
         **_PEOPLE,
         "grant_types_supported": list(oauth.grants.names),
+        "identity_chaining_requested_token_types_supported": [JAG_TYPE],
         "scopes_supported": sorted(OPENID_SCOPES),
         "dpop_signing_alg_values_supported": list(VERIFIED),
         "tls_client_certificate_bound_access_tokens": certificates,
