@@ -158,10 +158,34 @@ def test_where_the_request_went() -> None:
     assert possession.place(asked(tls=False, host=b"auth.example:8000")) == "http://auth.example:8000/orders"
     nowhere = Request("GET", b"/orders", b"", [], Peer())
     assert refusal(proved(possession, Request("GET", b"/", b"", [(b"dpop", proof())], Peer()))).reason is BAD_PROOF
-    assert possession.place(nowhere) == "http:///orders"
+    assert possession.place(nowhere) == ""
     assert proved(possession, asked(proof(htu="https://as.example/t")), url="https://as.example/t") == JKT
     assert refusal(proved(possession, asked(proof()), url="https://as.example/t")).reason is BAD_PROOF
     assert refusal(proved(possession, asked(proof(), host=b"ap\xc3\xa9.example"))).reason is BAD_PROOF
+
+
+@pytest.mark.parametrize(
+    ("host", "path"),
+    [
+        (b"api.example/orders?", b"/admin"),
+        (b"api.example/orders#", b"/admin"),
+        (b"api.example/orders;", b"/admin"),
+        (b"api.example/", b"/orders"),
+        (b"x@api.example", b"/orders"),
+        (b"api.example\\", b"/orders"),
+        (b"api.example", b"/orders#/admin"),
+        (b"api.example", b"/orders?/admin"),
+        (b"api.exampl", b"e/orders"),
+        (b"api.example", b""),
+        (b"api.example", b"*"),
+        (b"api.example:", b"/orders"),
+        (b"", b"/orders"),
+    ],
+)
+def test_neither_host_nor_path_can_say_the_other(host: bytes, path: bytes) -> None:
+    possession, _ = house()
+    assert possession.place(asked(host=host, path=path)) == ""
+    assert refusal(proved(possession, asked(proof(), host=host, path=path))).reason is BAD_PROOF
 
 
 # --- nonces (RFC 9449 section 8) --------------------------------------------------------------------------------------

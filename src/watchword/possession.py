@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 import time
 from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import replace
@@ -22,6 +23,8 @@ __all__ = ["Possession"]
 
 _FIELD: Final = b"dpop"
 _NONCE_FIELD: Final = b"dpop-nonce"
+_HOST: Final = re.compile(rb"(?:[0-9A-Za-z._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+_PATH: Final = re.compile(r"/[^?#]*")
 _ENDPOINTS: Final = "/oauth/"
 _NONCE_LIFE: Final = 120  # seconds that one nonce is handed out; it is taken for as long again
 _NONCE_BYTES: Final = 16
@@ -108,9 +111,12 @@ class Possession:
         """Return the URL that a request went to: its Host, and the scheme that TLS or a trusted proxy vouches for.
 
         At the issuer's own host the issuer's scheme is right, also where no proxy says how it was reached, and so is
-        its path before our own endpoints.
+        its path before our own endpoints. Where Host or path could say more than that, such as another path, it is "",
+        which no proof is for.
         """
         host, path = request.fields.get(b"host", b""), request.path.decode("latin-1")
+        if not _HOST.fullmatch(host) or not _PATH.fullmatch(path):
+            return ""
         scheme = "https" if request.peer.tls else "http"
         if self._own_scheme and host.lower() == self._own:
             scheme = self._own_scheme

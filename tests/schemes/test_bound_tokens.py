@@ -215,6 +215,16 @@ def test_a_provider_whose_tokens_begin_alike_gets_those_that_are_not_ours() -> N
     assert [call[1]["token"] for call in place.fetch.calls] == ["at_theirs_1"]
 
 
+def test_a_provider_like_ourselves_is_asked_about_what_we_do_not_know() -> None:
+    place = Place(prefix="at_")
+    theirs = new_secret("at_")
+    assert isinstance(place.asked(theirs, scheme="Bearer"), Principal)
+    assert isinstance(place.asked(place.opaque(), scheme="Bearer"), Principal)
+    assert [call[1]["token"] for call in place.fetch.calls] == [theirs]
+    place.answer["active"] = False
+    assert reason(place.asked(new_secret("at_"), scheme="Bearer")) is why.INACTIVE_TOKEN
+
+
 def test_what_was_taken_back_proves_nothing_any_more(place: Place) -> None:
     for number, token in enumerate((place.signed(cnf=JKT, jti="a"), place.opaque(cnf=JKT, jti="b"))):
         assert isinstance(place.proved(token), Principal)

@@ -308,7 +308,7 @@ class OAuth2:
 
         What the token says is remembered apart from what Bearer tokens say, and every use of it is proved anew.
         """
-        lookup = sha256(b"DPoP " + found.token).digest()
+        lookup = sha256(found.token).digest() + b"DPoP"
         outcome: Any
         if found.jose is None:
             outcome = self._verify_opaque(found.token, lookup, request, bound=True)

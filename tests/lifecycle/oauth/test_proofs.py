@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.certificates import Made, make, uri
 from tests.house import House, played
@@ -510,6 +511,8 @@ async def test_rfc_8705_section_2_2_a_self_signed_certificate_of_a_registered_ke
         old = make(common="app", key=own.key, now=opened.clock.now, span=(-120, -60))
         refused(await proved(opened, form, certificate=old.der), EXPIRED)
         refused(await proved(opened, form, certificate=b"x"), MALFORMED_CREDENTIAL)
+        large = make(common="app", key=ec.generate_private_key(ec.SECP384R1()), now=opened.clock.now)
+        refused(await proved(opened, form, certificate=large.der), UNTRUSTED_CERTIFICATE)
         refused(await proved(opened, signed(client, key)), UNKNOWN_KEY)
 
 

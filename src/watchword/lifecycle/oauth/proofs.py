@@ -17,7 +17,7 @@ from urllib.parse import unquote_plus
 
 from watchword.codec.claims import is_name, moment, time_refusal
 from watchword.codec.fields import parse_authorization
-from watchword.codec.jose import Header, KeyRefused, SigningKey, Token, VerificationKey, key_set, open_token, peek
+from watchword.codec.jose import Header, SigningKey, Token, VerificationKey, key_set, open_token, peek
 from watchword.codec.secrets import digest
 from watchword.codec.x509 import ClientCertificate, addresses_of, has_subject, parse_certificate
 from watchword.lifecycle.mint import SECRET_METHODS, client_lookup
@@ -187,8 +187,8 @@ class ClientProofs:
             return Rejection(EXPIRED, "client certificate")
         try:
             key = VerificationKey(certificate.parsed.public_key())  # type: ignore[arg-type]  # other kinds are refused
-        except KeyRefused as error:
-            return Rejection(UNTRUSTED_CERTIFICATE, str(error))
+        except Exception:  # whatever a hostile key breaks on the way in, it is refused
+            return Rejection(UNTRUSTED_CERTIFICATE, "a key that is not Ed25519, EC P-256 or RSA")
         known = key_set(_json(client.detail["jwks"])) if "jwks" in client.detail else None
         found = list(known.values()) if known else []
         for kid in (key.kid, None) if not found else ():
