@@ -132,7 +132,7 @@ def test_audit_names_who_issued(desk: Desk) -> None:
         (("api-key", "--for", "user:alice", "--public"), "--public is for oauth-client, not for api-key", "--test"),
         (("hmac", "--for", "user:alice", "--profile", "v2"), "no signing profile 'v2'", "v1"),
         (("oauth-client", "--for", "user:alice", "--grant", "client_credential"), "no grant", "client_credentials?"),
-        (("oauth-client", "--for", "user:alice", "--grant", "authorization_code"), "needs --redirect-uri", "https://"),
+        (("oauth-client", "--for", "user:alice", "--grant", "authorization_code"), "needs a redirect URI", "https://"),
         (("oauth-client", "--for", "user:alice", "--public"), "exclude each other", "authorization_code"),
         (("api-key",), "--for is missing", "such as: watchword issue api-key"),
         ((), "KIND is missing", "such as: watchword issue"),

@@ -14,8 +14,6 @@ from watchword.cli.plumbing.passwords import demand
 from watchword.cli.plumbing.records import check_folder, print_issued
 from watchword.cli.plumbing.shell import Stop, VerbCommand, asked, nearest
 from watchword.cli.plumbing.typed import at, chosen, expiry_of, password_from_stdin
-from watchword.lifecycle.errors import LifecycleError
-from watchword.lifecycle.values import redirect_of
 
 if TYPE_CHECKING:
     from watchword.app import Watchword
@@ -36,7 +34,6 @@ _FOR_KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "--first-party": ("oauth-client",),
     "--password-stdin": ("password",),
 }
-_GRANTS: Final = ("client_credentials", "authorization_code", "refresh_token")
 
 Repeated = list[str] | None
 
@@ -73,7 +70,8 @@ def issue(
         Repeated, typer.Option("--redirect-uri", metavar="URI", help="oauth-client: where codes go; repeat for more.")
     ] = None,
     grants: Annotated[
-        Repeated, typer.Option("--grant", metavar="GRANT", help=f"oauth-client: {', '.join(_GRANTS)}.")
+        Repeated,
+        typer.Option("--grant", metavar="GRANT", help="oauth-client: how it gets tokens, such as client_credentials."),
     ] = None,
     public: Annotated[bool, typer.Option("--public", help="oauth-client: an app that can keep no secret.")] = False,
     first_party: Annotated[
@@ -160,8 +158,8 @@ def _options(given: Mapping[str, Any]) -> dict[str, Any]:
     if given["--profile"]:
         options["profile"] = _profile(given["--profile"])
     if given["--grant"] or given["--redirect-uri"] or given["--public"] or given["--first-party"]:
-        options |= _client(given["--grant"] or [], given["--redirect-uri"] or [], given["--public"])
-        options["first_party"] = bool(given["--first-party"])
+        lists = (given["--grant"] or [], given["--redirect-uri"] or [])
+        options |= _client(*lists, bool(given["--public"]), bool(given["--first-party"]))
     if given["--password-stdin"]:
         options["password"] = password_from_stdin()
     return options
@@ -177,22 +175,14 @@ def _profile(text: str) -> str:
     return text
 
 
-def _client(grants: list[str], redirects: list[str], public: bool) -> dict[str, Any]:
+def _client(grants: list[str], redirects: list[str], public: bool, first_party: bool) -> dict[str, Any]:
     """Return an OAuth client's options; what a grant needs is asked for here, not when it is first used."""
-    for grant in grants:
-        if grant not in _GRANTS:
-            near = nearest(grant, _GRANTS, 0.4)
-            hint = f"did you mean {near}?" if near else f"one of: {', '.join(_GRANTS)}"
-            raise Stop(f"--grant: there is no grant {grant[:40]!r}", hint)
-    for uri in redirects:
-        try:
-            redirect_of(uri)
-        except LifecycleError as error:
-            raise Stop(f"--redirect-uri: {error}", error.hint) from None
-    chosen_grants = grants or (["authorization_code", "refresh_token"] if redirects else ["client_credentials"])
-    if "authorization_code" in chosen_grants and not redirects:
-        raise Stop("--grant authorization_code needs --redirect-uri", "such as --redirect-uri https://app.example/cb")
-    if public and "client_credentials" in chosen_grants:
-        hint = "a public client has no secret: use --grant authorization_code with --redirect-uri"
-        raise Stop("--public and the grant client_credentials exclude each other", hint)
-    return {"grants": chosen_grants, "redirect_uris": redirects, "public": public}
+    from watchword.cli.plumbing.client_options import flag_of
+    from watchword.lifecycle.clients.fields import FieldError, settled
+
+    given = {"grants": grants, "redirect_uris": redirects, "public": public, "first_party": first_party}
+    try:
+        return settled({name: value for name, value in given.items() if value})
+    except FieldError as error:
+        message = str(error).removeprefix(f"{error.field}: ")
+        raise Stop(f"{flag_of(error.field)}: {message}", error.hint) from None
