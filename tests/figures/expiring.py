@@ -46,7 +46,7 @@ async def _say(opened: House, what: str) -> None:
     store = opened.watchword.store
     kinds = [len(await store.credentials(kind=kind, limit=100_000)) for kind in (Kind.REFRESH, Kind.SESSION)]
     rss = psutil.Process().memory_info().rss
-    told = {"what": what, "rss": rss, "records": sum(kinds), **_sizes(store)}
+    told = {"what": what, "rss": rss, "blocks": sys.getallocatedblocks(), "records": sum(kinds), **_sizes(store)}
     print(json.dumps(told), flush=True)
 
 

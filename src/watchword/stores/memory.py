@@ -49,6 +49,7 @@ class MemoryStore:
         self._claims: dict[bytes, float] = {}
         self._claim_ends: list[tuple[float, bytes]] = []
         self._forgotten = 0.0  # claims that ended by then may be unknown
+        self._most = 0  # values or claims that there were at once, since there were few
 
     async def open(self) -> None:
         """Do nothing: there is nothing to open."""
@@ -213,6 +214,7 @@ class MemoryStore:
             return self._prune(self._clock(), at_most)
 
     def _prune(self, now: float, at_most: int) -> int:
+        """Forget what ended first; give back the room of what was there once and is not any more."""
         done = 0
         while done < at_most and self._value_ends and self._value_ends[0][0] <= now:
             until, name = heappop(self._value_ends)
@@ -225,6 +227,9 @@ class MemoryStore:
                 del self._claims[key]
             self._forgotten = max(self._forgotten, until)
             done += 1
+        self._most = max(self._most, len(self._values), len(self._claims))
+        if self._most > _FEW + 8 * max(len(self._values), len(self._claims)):  # a dict never shrinks by itself
+            self._values, self._claims, self._most = dict(self._values), dict(self._claims), 0
         return done
 
 
