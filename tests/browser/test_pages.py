@@ -35,6 +35,12 @@ PAGES: dict[str, dict[str, Any]] = {
     "confirm.html": {"moving": ("user:alice", LONG), "pending": None, "fields": {"token": "lk_x"}},
     "confirmed.html": {"email": LONG},
     "deleted.html": {},
+    "logged_out.html": {},
+    "logout.html": {
+        "application": "Donaudampfschifffahrtsgesellschaftskapitänskajütenverwaltung",
+        "person": LONG,
+        "kept": {"client_id": "cli_1", "state": "s"},
+    },
     "password_done.html": {},
     "step_up.html": {"username": "alice", "factors": ("fed",), "providers": PROVIDERS, "wanted": "", "next": "/"},
 }

@@ -9,6 +9,10 @@ import httpx2
 import pytest
 from tests.server.account.town import PASSWORD, Town, town
 
+from watchword.lifecycle.people.holdings import APPS
+from watchword.model.credential import Kind
+from watchword.model.records import Swap
+
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
 
 
@@ -115,3 +119,19 @@ def test_last_use_is_known_to_the_next_reader(tmp_path: Path) -> None:
         assert used["last_used_at"] == used["created_at"] + 120  # type: ignore[operator]
         page = browser.get("/account/sessions").text
         assert re.search(r"Last used <time [^>]*>just now</time>", page)
+
+
+def test_the_list_says_which_applications_are_signed_in_through_a_session(tmp_path: Path) -> None:
+    with town(tmp_path) as server:
+        server.user("alice")
+        server.service("app")
+        browser = server.browser().log_in("alice")
+        session = server.do(server.watchword.store.credential(str(listed(browser.http)[0]["id"])))
+        assert session is not None
+        options = {"client_name": "The <Shop>"}
+        shop = server.issue(Kind.OAUTH_CLIENT, "service:app", options=options).credential.id
+        apps = {shop: True, "https://other.example/client": False, "cli_gone": True}
+        assert server.do(server.watchword.store.write(Swap(session.changed(detail={**session.detail, APPS: apps}))))
+        assert listed(browser.http)[0]["apps"] == ["The <Shop>", "cli_gone", "other.example"]
+        page = browser.get("/account/sessions").text
+        assert "Signed in to: The &lt;Shop&gt;, cli_gone, other.example" in page

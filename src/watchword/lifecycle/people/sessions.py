@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from watchword.lifecycle.errors import LifecycleError
-from watchword.lifecycle.people.holdings import LOGINS, ended, ending, held
+from watchword.lifecycle.people.holdings import APPS, LOGINS, ended, ending, held
 from watchword.lifecycle.people.proving import TRIES
 from watchword.lifecycle.people.user_agent import device_of
 from watchword.lifecycle.verbs import Lifecycle
@@ -25,7 +25,8 @@ class SessionView:
     """Describe one session of a browser, or one login of a program. Times are Unix seconds.
 
     ``last_used_at`` is exact to some ten seconds. ``ends_at`` is when it ends whatever happens, ``idle_at`` when it
-    ends unless it is used before that; None where nothing ends it for being idle.
+    ends unless it is used before that; None where nothing ends it for being idle. ``apps`` are the ids of the
+    applications that were let in through it.
     """
 
     id: str
@@ -38,6 +39,7 @@ class SessionView:
     idle_at: int | None
     factors: tuple[str, ...]
     client: str
+    apps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,4 +109,5 @@ def _view(record: Credential) -> SessionView:
         idle_at=None if idle is None else used + int(idle),
         factors=tuple(detail.get("factors", ())),
         client=str(detail.get("client") or ""),
+        apps=tuple(detail.get(APPS, ())),
     )

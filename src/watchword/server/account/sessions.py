@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
@@ -56,8 +58,18 @@ class SessionPages:
         assert visit.who is not None  # noqa: S101 - Own lets nobody else through
         here = network_of(visit.request.peer.address)
         found = await self._sessions.listed(visit.who.subject)
-        rows = [_row(each, visit.who.credential, here) for each in found]
+        names = await self._names({id for each in found for id in (*each.apps, each.client) if id})
+        rows = [_row(each, visit.who.credential, here, names) for each in found]
         return sorted(rows, key=lambda row: not row["current"])
+
+    async def _names(self, ids: set[str]) -> dict[str, str]:
+        """Return what people call these applications; one that goes by a URL by its host, which no other can have."""
+        found: dict[str, str] = {}
+        for id in ids:
+            host = urlsplit(id).hostname
+            client = None if host else await self._watchword.oauth.clients.find(id)
+            found[id] = host or str(client.detail.get("client_name") or id if client else id)
+        return found
 
     async def _ended(self, visit: Visit) -> Response:
         who, wanted = visit.who, visit.text("end")
@@ -82,6 +94,7 @@ class SessionPages:
         return redirect("/login" if gone else _PLACE, cookies)
 
 
-def _row(view: SessionView, current: str, here: str) -> dict[str, Any]:
+def _row(view: SessionView, current: str, here: str, names: Mapping[str, str]) -> dict[str, Any]:
     row = {**asdict(view), "kind": view.kind.value, "factors": list(view.factors)}
+    row |= {"apps": sorted(names.get(id, id) for id in view.apps), "application": names.get(view.client, "")}
     return {**row, "current": view.id == current, "same_network": network_of(view.address) == here}
