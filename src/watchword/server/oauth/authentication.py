@@ -32,6 +32,7 @@ PRAGMA: Final = (b"pragma", b"no-cache")  # RFC 6749 section 5.1
 
 _NO_GUESS: Final = (MALFORMED_REQUEST, NO_CREDENTIAL, PASSWORD_OVER_PLAINTEXT)
 _TOO_MANY: Final = 429
+_MOST_BYTES: Final = 16_384  # of a request
 _LISTS: Final = ("resource", "audience")  # RFC 8707 section 2, RFC 8693 section 2.1
 
 
@@ -69,7 +70,8 @@ class ClientDesk:
         slowed = await self._attempts.slowed(request)
         if slowed is not None:
             return problem_response(self._watchword.gate.refuse(request, replace(slowed, scheme=SCHEME)))
-        read = form_with(request, _LISTS)
+        small = len(request.body or b"") <= _MOST_BYTES
+        read = form_with(request, _LISTS) if small else Rejection(MALFORMED_REQUEST, "too long")
         if isinstance(read, Rejection):
             return self.refused(request, Refused(Rejection(MALFORMED_REQUEST, "form"), "invalid_request"))
         form, several = read

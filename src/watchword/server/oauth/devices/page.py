@@ -132,7 +132,7 @@ class DevicePage:
             "details": detail_rows(rules, asked.details, language),
             "address": asked.address,
             "near": network_of(asked.address) == network_of(visit.request.peer.address),
-            "device": device_of(asked.agent) or asked.agent[:64],
+            "device": device_of(asked.agent),  # what else it says of itself could be anything
             "age": self._watchword.clock() - asked.asked_at,
         }
 
