@@ -22,7 +22,7 @@ from watchword.lifecycle.oauth.inspection import Inspection
 from watchword.lifecycle.oauth.rules import TrustedIssuer
 from watchword.lifecycle.voiding import VOID
 from watchword.model.credential import Credential
-from watchword.model.ports import Clock, Ephemeral, Records
+from watchword.model.ports import Clock, Ephemeral, Records, Unavailable
 from watchword.model.reason import (
     BAD_CLAIMS,
     BAD_TYPE,
@@ -35,6 +35,7 @@ from watchword.model.reason import (
     WRONG_ISSUER,
     Reason,
 )
+from watchword.model.records import Event
 from watchword.model.verdict import Rejection
 
 __all__ = ["ID_JAG", "LONGEST_ASSERTION", "PresentedTokens", "Shown"]
@@ -46,6 +47,7 @@ LONGEST_ASSERTION: Final = 7_200
 """Seconds that an assertion may still have before it (RFC 7523 section 3 lets an unreasonably far end be refused)."""
 
 _LEEWAY: Final = 30.0
+_LONGEST_NOTE: Final = 512
 _ENDS: Final = frozenset({"exp", "sub"})
 _JAG: Final = frozenset({"exp", "sub", "iat", "jti", "client_id"})
 _OWN_ID: Final = frozenset({"", "jwt"})
@@ -217,6 +219,21 @@ class PresentedTokens:
             return Rejection(refused, trusted.issuer.iss)
         once = b"" if not jag and "assertion" not in trusted.uses else _mark(trusted.issuer.iss, token.claims["jti"])
         return await self._shown(token, trusted, texts(token.claims["aud"]) or (), once)
+
+    async def note(self, action: str, client: Credential, shown: Shown, detail: str) -> None:
+        """Have it in the audit what a client got a token for, and for whom: durable before the token is out."""
+        event = Event(
+            self._clock(),
+            action,
+            "done",
+            scheme=client.kind,
+            credential=client.id,
+            subject=shown.subject,
+            actor=client.subject,
+            detail=detail[:_LONGEST_NOTE],
+        )
+        if not await self._records.write(event):
+            raise Unavailable("the audit takes no event")
 
     async def spend(self, shown: Shown) -> Rejection | None:
         """Take what may be shown once: exactly one of any number of showings gets None."""

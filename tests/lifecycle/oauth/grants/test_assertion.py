@@ -106,6 +106,14 @@ async def test_a_workload_gets_a_token_for_what_its_platform_says_of_it(play: Pl
 
 
 @played
+async def test_the_audit_says_who_got_a_token_for_whom(play: Play) -> None:
+    members(await play.ask(play.plain(), play.public))
+    event = (await play.opened.events())[-1]
+    assert (event.action, event.credential, event.subject) == ("assertion", play.public.id, "service:deploy")
+    assert (event.actor, event.detail) == ("service:workload", f"of {CI} about repo:shop:main")
+
+
+@played
 async def test_an_assertion_may_be_for_the_token_endpoint(play: Play) -> None:
     play.claims(await play.ask(play.plain(aud=f"{US}/oauth/token")))
     play.claims(await play.ask(play.plain(aud=["https://other.example", US])))

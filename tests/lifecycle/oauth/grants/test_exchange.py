@@ -7,6 +7,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.house import House, asking, bearing, house, statuses
 from tests.lifecycle.oauth.grants.stage import error, members
@@ -124,6 +126,50 @@ async def test_an_api_gets_a_token_for_the_api_behind_it_and_says_that_it_acts(p
     decision: Any = await play.opened.decide("oauth2", request, resource=BACK.uri)
     assert (decision.principal.subject, decision.principal.actor) == ("user:alice", "service:api")
     assert "refresh_token" not in given
+
+
+@played
+async def test_the_audit_says_who_got_a_token_for_whom(play: Play) -> None:
+    token = await play.token()
+    members(await play.exchange(token, resource=(BACK.uri,)))
+    event = (await play.opened.events())[-1]
+    assert (event.action, event.subject, event.actor) == ("exchange", "user:alice", "service:api")
+    assert event.detail == f"{play.claims(token)['jti']} for {BACK.uri}"
+
+
+SCOPES = st.frozensets(st.sampled_from(["orders:read", "orders:write", "stock:read", "profile:read", "openid"]))
+TARGETS = st.lists(st.sampled_from([API.uri, BACK.uri]), unique=True, max_size=2)
+
+
+@settings(max_examples=60, deadline=None)
+@given(held=SCOPES, allowed=SCOPES, asked=SCOPES, targets=TARGETS, audience=TARGETS, life=st.integers(1, 900))
+def test_property_nothing_grows_by_an_exchange(
+    held: frozenset[str],
+    allowed: frozenset[str],
+    asked: frozenset[str],
+    targets: list[str],
+    audience: list[str],
+    life: int,
+) -> None:
+    @played
+    async def test(play: Play) -> None:
+        client = await play.client("some", sorted(allowed), introspects=[API.uri, BACK.uri])
+        named, end = tuple(audience) or (API.uri,), play.opened.clock() + life
+        token = await play.token(scopes=held, audience=named, ends_at=end)
+        before = play.claims(token)
+        given = await play.exchange(token, client, resource=tuple(targets), scope=" ".join(sorted(asked)))
+        if not isinstance(given, dict):
+            assert given.error in ("invalid_scope", "invalid_target")
+            return
+        after = play.claims(given["access_token"])
+        scopes = set(after["scope"].split())
+        assert scopes <= set(before["scope"].split()) & (allowed | {"openid"})
+        assert not asked or scopes <= asked
+        assert (after["sub"], after["exp"] <= before["exp"]) == (before["sub"], True)
+        aud = {after["aud"]} if isinstance(after["aud"], str) else set(after["aud"])
+        assert aud == (set(targets) or set(named))
+
+    test()
 
 
 @played

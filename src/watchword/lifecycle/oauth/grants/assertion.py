@@ -49,6 +49,7 @@ class JwtBearer:
         spent = await self._presented.spend(shown)
         if spent is not None:
             return Refused(spent, _GRANT_ERROR)
+        await self._presented.note("assertion", client, shown, f"of {shown.claims['iss']} about {shown.claims['sub']}")
         terms = Terms(asked or possible, target, asking.cnf, more=_said(shown))
         return response_of(await self._tokens.for_client(replace(client, subject=shown.subject), terms))
 

@@ -183,6 +183,10 @@ class TokenExchange:
         source = replace(wanted.client, id=shown.source or wanted.client.id, subject=shown.subject)
         if shown.source:  # the bounds of what it came from, not those of who exchanges
             source = replace(source, networks=tuple(map(str, bound.networks)), limit=bound.limit)
+        shown_as = shown.claims.get("jti", "an id_token")
+        await self._presented.note(
+            "exchange", wanted.client, shown, f"{shown_as} for {' '.join(target) or 'our own API'}"
+        )
         given = response_of(await self._tokens.for_client(source, terms))
         return {**given, "issued_token_type": wanted.kind}
 
@@ -236,6 +240,7 @@ class TokenExchange:
             claims["scope"] = " ".join(sorted(asked))
         if resources:
             claims["resource"] = resources[0] if len(resources) == 1 else list(resources)
+        await self._presented.note("exchange", wanted.client, shown, f"{claims['jti']} for {audience}")
         key = await self._tokens.openid.key_for(wanted.client)
         answer = response_of(AccessToken(key.sign(claims, ID_JAG), end - now, asked))
         return {**answer, "token_type": "N_A", "issued_token_type": JAG_TYPE}
