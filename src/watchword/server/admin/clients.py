@@ -22,6 +22,7 @@ READ: Final = "admin:clients:read"
 WRITE: Final = "admin:clients:write"
 
 _PLACE: Final = "/admin/v1/clients"
+_ONE: Final = "/admin/v1/clients/{client_id:path}"  # it may be a URL
 _PAGE: Final = 100
 _DAY: Final = 86_400
 _MOST_TEXTS: Final = 1_000
@@ -39,16 +40,16 @@ class AdminClients:
 
     def routes(self) -> list[Route]:
         """Return the endpoints."""
-        to, one = self._desk.endpoint, _PLACE + "/{client_id:path}"  # it may be a URL
+        to = self._desk.endpoint
         return [
             Route(_PLACE, to(READ, self.listed), methods=["GET"]),
             Route(_PLACE, to(WRITE, self.add, body=True), methods=["POST"]),
-            Route(one + "/rotate", to(WRITE, self.rotate, body=True), methods=["POST"]),
-            Route(one + "/disable", to(WRITE, self.disable), methods=["POST"]),
-            Route(one + "/enable", to(WRITE, self.enable), methods=["POST"]),
-            Route(one, to(READ, self.show), methods=["GET"]),
-            Route(one, to(WRITE, self.change, body=True), methods=["PATCH"]),
-            Route(one, to(WRITE, self.remove), methods=["DELETE"]),
+            Route("/admin/v1/clients/{client_id:path}/rotate", to(WRITE, self.rotate, body=True), methods=["POST"]),
+            Route("/admin/v1/clients/{client_id:path}/disable", to(WRITE, self.disable), methods=["POST"]),
+            Route("/admin/v1/clients/{client_id:path}/enable", to(WRITE, self.enable), methods=["POST"]),
+            Route(_ONE, to(READ, self.show), methods=["GET"]),
+            Route(_ONE, to(WRITE, self.change, body=True), methods=["PATCH"]),
+            Route(_ONE, to(WRITE, self.remove), methods=["DELETE"]),
         ]
 
     async def listed(self, asked: Asked) -> Response:
