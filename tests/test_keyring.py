@@ -263,7 +263,7 @@ class TestIssuer:
             {"jwks_uri": JWKS_URI},
             {"keys": [ED.verification], "jwks_uri": JWKS_URI, "fetch": CountingFetch()},
             {"keys": [ED.verification], "fetch": CountingFetch()},
-            {"keys": [ED.verification], "subject": "{sub}"},
+            {"keys": [ED.verification], "subject": "{sub}@partner"},
             {"jwks_uri": "http://login.partner.example/jwks", "fetch": CountingFetch()},
         ],
     )
