@@ -12,8 +12,8 @@ from watchword.lifecycle.clients.book import Bounds, Client, ClientBook, ClientC
 from watchword.lifecycle.clients.fields import FieldError
 from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.mint import client_lookup
-from watchword.model.credential import Kind
-from watchword.model.records import Topic
+from watchword.model.credential import Credential, Kind
+from watchword.model.records import Add, Topic
 from watchword.model.verdict import Rate
 
 CALLBACK = "https://app.example/cb"
@@ -64,6 +64,21 @@ async def test_a_client_is_a_service_that_is_added_with_it(opened: House) -> Non
 async def test_people_are_no_clients(opened: House) -> None:
     with pytest.raises(FieldError, match="no service"):
         await book_of(opened).add("user:alice", {}, by="user:admin")
+    for name in ("service:watchword", "service:registered"):
+        with pytest.raises(FieldError, match="this server's own"):
+            await book_of(opened).add(name, {}, by="user:admin")
+
+
+@played
+async def test_what_describes_itself_is_not_described_here(opened: House) -> None:
+    url = "https://agent.example/client.json"
+    detail = {"client_id": url, "source": "document", "grants": ["authorization_code"], "redirect_uris": [CALLBACK]}
+    await opened.watchword.lifecycle.add_subject("service:registered", by="test")
+    record = Credential(url, Kind.OAUTH_CLIENT, "service:registered", 1, detail={**detail, "public": True})
+    assert await opened.watchword.store.write(Add(record))
+    with pytest.raises(LifecycleError, match="says itself what it is"):
+        await book_of(opened).change(url, {"client_name": "Mine"}, by="user:admin")
+    assert [each.id for each in (await book_of(opened).page())[0]] == [url]
 
 
 @played

@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from watchword.lifecycle.clients.fields import FIELDS, FieldError, settled
 from watchword.lifecycle.errors import LifecycleError
-from watchword.lifecycle.mint import SECRET_METHODS
+from watchword.lifecycle.mint import CA_SUBJECT, SECRET_METHODS
+from watchword.lifecycle.oauth.described.permits import REGISTERED
 from watchword.lifecycle.values import networks_of, scopes_of, subject_of
 from watchword.lifecycle.verbs import Issued, Lifecycle
 from watchword.lifecycle.voiding import ALWAYS, DISABLED, client_void
@@ -29,6 +30,7 @@ _CHAIN: Final = 1000  # replacements of a secret that are followed
 _PAGE: Final = 100
 _TRIES: Final = 8
 _CHANGED_FOR: Final = 3600  # seconds that a changed record stays in the feed
+_OWN_SUBJECTS: Final = frozenset({CA_SUBJECT, REGISTERED})
 _RETIRES: Final = "retires_at"
 _ENDED: Final = frozenset({State.REVOKED, State.LEAKED, State.RETIRED, State.EXPIRED})
 
@@ -157,6 +159,8 @@ class ClientBook:
         name = subject_of(subject)
         if not name.startswith("service:"):
             raise FieldError("subject", f"{name} is no service, and a client is one", "such as service:billing")
+        if name in _OWN_SUBJECTS:
+            raise FieldError("subject", f"{name} is this server's own", "name a service of yours")
         options = settled(fields) | ({"source": source} if source else {})
         found = (bounds or Bounds()).changes()
         if await self._records.subject(name) is None:

@@ -176,6 +176,7 @@ class PresentedTokens:
         claims = {
             "auth_time": int(family.detail["authenticated_at"]),
             "amr": list(family.detail["factors"]),
+            "networks": list(family.networks),
             **({"cnf": dict(family.detail["cnf"])} if family.detail.get("cnf") else {}),
         }
         ends_at = family.expires_at or self._clock() + LONGEST_ASSERTION

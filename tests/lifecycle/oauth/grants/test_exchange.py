@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -27,7 +28,7 @@ from watchword.lifecycle.oauth.rules import OAuthRules, Resource, TrustedIssuer
 from watchword.lifecycle.oauth.terms import Given, Sender
 from watchword.lifecycle.tokens import Terms
 from watchword.model.credential import Credential, Kind
-from watchword.model.verdict import Principal
+from watchword.model.verdict import Constraints, Principal
 
 API = Resource("https://orders.example", scopes=frozenset({"orders:read", "orders:write", "profile:read"}))
 BACK = Resource("https://stock.example", scopes=frozenset({"orders:read", "stock:read"}))
@@ -446,6 +447,15 @@ async def test_an_id_jag_is_for_one_server_and_the_clients_name_there(play: Play
     assert error(await play.exchange(given["access_token"], client, type=JWT_TYPE)) == "invalid_request"
     refresh = {**ask, "type": REFRESH_TYPE}
     assert members(await play.exchange(play.refresh_token, client, **refresh))["issued_token_type"] == JAG_TYPE  # type: ignore[arg-type]
+
+
+@played
+async def test_a_refresh_token_is_shown_from_where_it_may_be_used(play: Play) -> None:
+    client, _ = await _jagger(play)
+    play.who = play.who._replace(constraints=Constraints((ip_network("10.0.0.0/8"),)))
+    await play.family(client)
+    ask: dict[str, Any] = {"type": REFRESH_TYPE, "requested_token_type": JAG_TYPE, "audience": (CHAT,)}
+    assert error(await play.exchange(play.refresh_token, client, **ask)) == "invalid_request"
 
 
 @played

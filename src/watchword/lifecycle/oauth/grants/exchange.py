@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias
 from watchword.codec.claims import bounds
 from watchword.codec.oauth.protected_resource import checked_resource
 from watchword.codec.secrets import new_id
+from watchword.guards.networks import Networks
 from watchword.lifecycle.clients.fields import EXCHANGE
 from watchword.lifecycle.oauth.asking import OPENID_SCOPES
 from watchword.lifecycle.oauth.grants.response import response_of
@@ -24,7 +25,7 @@ from watchword.lifecycle.tokens import AccessToken, Terms, Tokens
 from watchword.model.credential import Credential
 from watchword.model.ports import Clock
 from watchword.model.reason import MALFORMED_REQUEST, REFUSED_GRANT, UNCONFIRMED
-from watchword.model.verdict import Rejection
+from watchword.model.verdict import NO_CONSTRAINTS, Principal, Rejection
 
 __all__ = ["JAG_TYPE", "MOST_ACTORS", "TokenExchange"]
 
@@ -83,6 +84,7 @@ class TokenExchange:
         self._resources = resources
         self._issuer = issuer
         self._clock = clock
+        self._networks = Networks()
 
     async def answer(self, asking: Asking) -> Given:
         """Return the exchanged token (RFC 8693 section 2.2.1)."""
@@ -111,12 +113,22 @@ class TokenExchange:
         if said == ID_TYPE:
             shown = await self._presented.id_token(text, client)
         elif said == REFRESH_TYPE and kind == JAG_TYPE:
-            shown = await self._presented.refresh(text, client)
+            shown = await self._refresh_shown(asking, text)
         elif said in (ACCESS_TYPE, JWT_TYPE) and kind != JAG_TYPE:
             return await self._access_shown(text, client)
         else:
             return Rejection(REFUSED_GRANT, "subject_token_type")
         return shown
+
+    async def _refresh_shown(self, asking: Asking, text: str) -> Judged:
+        """Judge the client's own refresh token: it must be where that may be used."""
+        shown = await self._presented.refresh(text, asking.client)
+        if isinstance(shown, Rejection):
+            return shown
+        bound = bounds({"networks": shown.claims["networks"]}) or NO_CONSTRAINTS
+        who = Principal(shown.subject, "refresh", shown.source, constraints=bound)
+        elsewhere = self._networks.check(asking.request, who)
+        return elsewhere if isinstance(elsewhere, Rejection) else shown
 
     async def _access_shown(self, text: str, client: Credential) -> Judged:
         """Judge what somebody else gave to the client: it must have been for it, or its own."""
