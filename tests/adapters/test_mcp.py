@@ -48,6 +48,11 @@ def orders() -> MCPServer:
         return f"{caller(context).subject} cancels {id}"
 
     @server.tool()
+    async def fields(context: Context[Any, Any]) -> str:
+        request: Any = context.request_context.request
+        return json.dumps(dict(request.headers))
+
+    @server.tool()
     async def known_to_the_sdk() -> str:
         token = get_access_token()
         assert token is not None
@@ -169,6 +174,35 @@ def test_the_sdk_gets_no_token_that_it_could_pass_on() -> None:
             assert (said["token"], said["resource"], said["subject"]) == ("", RESOURCE, "service:billing")
             assert said["claims"] == {"iss": ISSUER}
             assert said["client_id"] == client.detail["client_id"]
+
+    run(play())
+
+
+def test_tools_see_the_request_without_what_proved_the_caller() -> None:
+    async def play() -> None:
+        async with bench(accept="oauth2 | api-key") as b:
+            token = await b.token("orders:read")
+            told = await b.call("fields", token)
+            assert token not in told
+            assert json.loads(told)["host"] == "mcp.example.com"
+            bearer, _ = await b.house.key(scopes=("orders:read",))
+            key = bearer.decode().removeprefix("Bearer ")
+            assert key not in await b.call("fields", key)
+
+    run(play())
+
+
+def test_who_proves_nothing_has_no_tool_that_wants_a_scope() -> None:
+    async def play() -> None:
+        tools = {"cancel": ["orders:write"]}
+        async with bench(scopes=(), accept="oauth2 | public", tools=tools) as b:
+            answer = await b.post()
+            assert answer.status_code == 401
+            assert parameters(answer) == {"realm": "api", "scope": "orders:write", "resource_metadata": METADATA}
+            public = {**CALL, "params": {"name": "fields", "arguments": {}}}
+            assert (await b.post(message=public)).status_code == 400  # the SDK's own: it wants a session
+            assert "mcp.example.com" in await b.call("fields", "")
+            assert await b.call("cancel", await b.token("orders:write"), id=7) == "service:billing cancels 7"
 
     run(play())
 

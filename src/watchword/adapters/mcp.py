@@ -29,7 +29,13 @@ from watchword.adapters.asgi import (
 )
 from watchword.codec.oauth.protected_resource import checked_resource, metadata_url, origin_of
 from watchword.codec.strict import json_object
-from watchword.model.reason import BODY_TOO_LARGE, INSUFFICIENT_SCOPE, MALFORMED_REQUEST, METHOD_NOT_ALLOWED
+from watchword.model.reason import (
+    BODY_TOO_LARGE,
+    INSUFFICIENT_SCOPE,
+    MALFORMED_REQUEST,
+    METHOD_NOT_ALLOWED,
+    NO_CREDENTIAL,
+)
 from watchword.model.verdict import Challenge, Deny, Principal, Rejection
 
 if TYPE_CHECKING:
@@ -41,6 +47,7 @@ MAX_MESSAGE: Final = 4 * 1024 * 1024
 """Bytes of a message that are read where tools have scopes of their own: as many as the SDK takes."""
 
 _READ: Final = ("GET", "HEAD")
+_SECRET: Final = frozenset({b"authorization", b"cookie", b"dpop", b"x-api-key"})  # what proved the caller
 _FRESH: Final = (b"cache-control", b"public, max-age=300")
 _ANY_ORIGIN: Final = (b"access-control-allow-origin", b"*")  # public, and asked for without credentials
 
@@ -129,7 +136,7 @@ class Protected:
 class _Named:
     """Tell the SDK who is calling, so that a session belongs to who began it; ask tools for their scopes.
 
-    The SDK gets no token: what has none cannot pass one on.
+    The SDK gets no token, and neither do tools, which see the request: what has none cannot pass one on.
     """
 
     def __init__(
@@ -143,19 +150,20 @@ class _Named:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         who = scope.get(SCOPE_KEY)
-        if scope["type"] == "http" and who is not None:
-            scope["user"] = AuthenticatedUser(_token(who, self._resource))
-            if self._tools and scope["method"] == "POST":
-                read = await self._judged(scope, receive, who)
-                if isinstance(read, Deny):
-                    await send_problem(send, read)
-                    return
-                if read is None:
-                    return
-                receive = partial(replayed, [read], receive)
-        await self._app(scope, receive, send)
+        if scope["type"] == "http" and self._tools and scope["method"] == "POST":
+            read = await self._judged(scope, receive, who)
+            if isinstance(read, Deny):
+                await send_problem(send, read)
+                return
+            if read is None:
+                return
+            receive = partial(replayed, [read], receive)
+        inner = {**scope, "headers": [each for each in scope.get("headers", ()) if each[0] not in _SECRET]}
+        if who is not None:
+            inner["user"] = AuthenticatedUser(_token(who, self._resource))
+        await self._app(inner, receive, send)
 
-    async def _judged(self, scope: Scope, receive: Receive, who: Principal) -> bytes | Deny | None:
+    async def _judged(self, scope: Scope, receive: Receive, who: Principal | None) -> bytes | Deny | None:
         """Return the message if the caller may have the tool that it calls, None when they went away."""
         gate, request = self._watchword.gate, request_of(scope, self._watchword.proxies)
         try:
@@ -168,16 +176,21 @@ class _Named:
         if message is None:  # the SDK might read another message in it than was judged
             return gate.refuse(request, Rejection(MALFORMED_REQUEST, "message"))
         wanted = self._tools.get(_tool(message), ())
-        missing = [scope for scope in wanted if scope not in who.scopes]
+        missing = [scope for scope in wanted if who is None or scope not in who.scopes]
         if not missing:
             return body
-        rejection = Rejection(INSUFFICIENT_SCOPE, " ".join(missing), scheme=who.scheme, credential=who.credential)
-        return replace(gate.refuse(request, rejection), challenges=(self._challenge(wanted),))
+        named = " ".join(missing)
+        if who is None:  # the policy lets in the public, but not to this tool
+            rejection = Rejection(NO_CREDENTIAL, named)
+        else:
+            rejection = Rejection(INSUFFICIENT_SCOPE, named, scheme=who.scheme, credential=who.credential)
+        return replace(gate.refuse(request, rejection), challenges=(self._challenge(rejection, wanted),))
 
-    def _challenge(self, wanted: tuple[str, ...]) -> Challenge:
-        scopes = " ".join(dict.fromkeys((*self._scopes, *wanted)))
-        said = (("realm", self._watchword.realm), ("error", INSUFFICIENT_SCOPE.error), ("scope", scopes))
-        return Challenge("Bearer", (*said, ("resource_metadata", metadata_url(self._resource))))
+    def _challenge(self, rejection: Rejection, wanted: tuple[str, ...]) -> Challenge:
+        error = (("error", rejection.reason.error),) if rejection.reason.error else ()
+        scopes = ("scope", " ".join(dict.fromkeys((*self._scopes, *wanted))))
+        place = ("resource_metadata", metadata_url(self._resource))
+        return Challenge("Bearer", (("realm", self._watchword.realm), *error, scopes, place))
 
 
 def _tool(message: Mapping[str, Any]) -> str:
