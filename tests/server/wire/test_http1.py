@@ -257,3 +257,55 @@ def test_who_speaks_no_http_fills_no_log(served: Live, caplog: pytest.LogCapture
     for _ in range(20):
         assert statuses(exchange(served, b"\x16\x03\x01\r\n\r\n")) == [400]
     assert sum("Invalid HTTP" in record.message for record in caplog.records) <= 2
+
+
+class Wire:
+    """Note what is written, and whether it was closed."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+        self.closed = False
+
+    def write(self, data: bytes) -> None:
+        assert not self.closed
+        self.sent.append(data)
+
+    def close(self) -> None:
+        self.closed = True
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+
+def test_a_head_goes_with_its_content_or_by_itself_at_once() -> None:
+    head = b"HTTP/1.1 200 OK\r\n\r\n"
+
+    async def play() -> None:
+        wire = Wire()
+        joined = http1._Joined(wire, asyncio.get_running_loop())  # type: ignore[arg-type]
+        joined.write(head)
+        joined.write(b"one")
+        joined.write(b"two")
+        assert wire.sent == [head + b"one", b"two"]
+        joined.write(head)
+        await asyncio.sleep(0)  # a stream whose content takes a while
+        assert wire.sent[2:] == [head]
+        joined.write(b"HTTP/1.1 in a content")
+        await asyncio.sleep(0)
+        assert wire.sent[3:] == [b"HTTP/1.1 in a content"]
+        joined.write(head)
+        joined.close()
+        assert (wire.sent[4:], wire.closed) == ([head], True)
+        await asyncio.sleep(0)
+        assert len(wire.sent) == 5
+
+    asyncio.run(play())
+
+
+def test_answers_without_content_are_whole(served: Live, bearer: bytes) -> None:
+    with served.client() as http:
+        for _ in range(3):  # over one connection
+            answer = http.head("/whoami", headers={"authorization": bearer.decode()[15:].strip()})
+            assert (answer.status_code, answer.content) == (200, b"")
+            assert int(answer.headers["content-length"]) > 0
+            assert http.options("/whoami").status_code == 405

@@ -22,6 +22,7 @@ What comes with the first bytes read, at most 256 KiB, is not counted.
 _MOST_AHEAD: Final = 1000
 """Requests that may wait behind the one that is being answered: one of 18 bytes takes kilobytes of memory."""
 
+_HEAD: Final = b"HTTP/1.1 "
 _SECONDS: Final = 60.0  # that a request may take to come, a new connection to send its first byte, an answer to go
 _TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
@@ -60,6 +61,7 @@ class WireProtocol(HttpToolsProtocol):
     """
 
     flow: FlowControl
+    _joined: _Joined
     headers: list[tuple[bytes, bytes]]
     timeout_keep_alive_task: asyncio.TimerHandle | None
 
@@ -74,6 +76,7 @@ class WireProtocol(HttpToolsProtocol):
         """Wait for the first request, for so long."""
         super().connection_made(transport)
         self.flow = _Flow(transport, self.pipeline)
+        self._joined = _Joined(transport, self.loop)
         self.timeout_keep_alive_task = self.loop.call_later(_SECONDS, self.timeout_keep_alive_handler)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -115,6 +118,7 @@ class WireProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= _MOST_AHEAD:
             raise ValueError("too many requests ahead of their answers")
         super().on_headers_complete()
+        self.cycle.transport = self._joined  # type: ignore[assignment]  # of a transport it uses no more than that
         if self.parser.should_upgrade():
             self.cycle.keep_alive = False
         else:
@@ -142,6 +146,7 @@ class WireProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Go on with the next request, or close."""
+        self._joined.flush()
         super().on_response_complete()
         if self.transport.is_closing():
             self._let_go()
@@ -197,6 +202,43 @@ class _Flow(FlowControl):
         """Read on, unless somebody waits."""
         if not self._waiting:
             super().resume_reading()
+
+
+class _Joined:
+    """Write a head together with the first content behind it, in one call; without any it goes by itself, at once."""
+
+    __slots__ = ("_head", "_loop", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._head = b""
+
+    def write(self, data: bytes) -> None:
+        """Write, or keep what begins as a head does until the loop's next turn at most."""
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.write(head + data)
+        elif data.startswith(_HEAD):
+            self._head = data
+            self._loop.call_soon(self.flush)
+        else:
+            self._transport.write(data)
+
+    def flush(self) -> None:
+        """Write what is kept."""
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.write(head)
+
+    def close(self) -> None:
+        """Write what is kept, and close."""
+        self.flush()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        """Tell whether the connection is being closed."""
+        return self._transport.is_closing()
 
 
 class _Dropped(list[Any]):
