@@ -13,12 +13,12 @@ ONE, OTHER = "https://api.example.com/one", "https://api.example.com/other"
 METADATA = "https://api.example.com/.well-known/oauth-protected-resource/"
 
 
-async def token(opened: House, audience: str = "") -> bytes:
+async def token(opened: House, audience: str = "", cnf: dict[str, str] | None = None) -> bytes:
     """Return an Authorization value that is for this API, "" for the usual one."""
     client = (
         await opened.issue(Kind.OAUTH_CLIENT, options={"grants": ["client_credentials"]}, scopes=["read"])
     ).credential
-    terms = Terms(frozenset({"read"}), (audience,) if audience else ())
+    terms = Terms(frozenset({"read"}), (audience,) if audience else (), cnf)
     return b"Bearer " + (await opened.watchword.tokens.for_client(client, terms)).text.encode()
 
 

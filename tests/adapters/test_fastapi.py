@@ -18,6 +18,8 @@ from tests.house import House, house, played
 from watchword import Principal
 from watchword.adapters.fastapi import Refused, caller, install
 from watchword.app import Watchword
+from watchword.client.oauth2 import DpopKey
+from watchword.lifecycle.oauth.rules import OAuthRules
 from watchword.model.credential import Kind
 from watchword.model.ports import Unavailable
 from watchword.policy import PolicyError
@@ -122,7 +124,7 @@ async def test_scopes_of_security_are_demanded_and_described(opened: House) -> N
             answer = await ask(app, bearing(value, path=path))
             assert answer.status == (200 if name in names else 403), (path, name)
     refused = await ask(app, bearing(keys["base"], path="/direct"))
-    assert refused.one(b"www-authenticate").endswith('scope="base read"')
+    assert refused.all(b"www-authenticate")[0].endswith('scope="base read"')
     document = app.openapi()
     if document["components"]["securitySchemes"]["oauth2"]["type"] == "oauth2":
         assert document["paths"]["/direct"]["get"]["security"] == [{"api-key": []}, {"oauth2": ["base", "read"]}]
@@ -573,3 +575,25 @@ async def test_what_is_proved_to_one_api_is_not_proved_to_another(opened: House)
         assert answer.status == 401, audience
     with pytest.raises(ValueError, match="names no API"):
         caller("oauth2", resource="orders")
+
+
+def test_rfc_9449_section_7_1_bound_tokens_are_asked_for_as_everywhere() -> None:
+    async def play() -> None:
+        async with house(oauth=OAuthRules(dpop_nonces=True)) as opened:
+            app = FastAPI()
+            install(app, opened.watchword)
+            guarded(app, "/one", caller("oauth2", resource=ONE))
+            nothing = (await ask(app, Ask(path="/one"))).all(b"www-authenticate")
+            assert [each.partition(" ")[0] for each in nothing] == ["Bearer", "DPoP"]
+            key = DpopKey(clock=opened.clock)
+            value = await token(opened, ONE, cnf={"jkt": key.thumbprint})
+            proof = key.proof("GET", "https://api.example/one", access=value.decode().partition(" ")[2])
+            fields = (b"authorization", value.replace(b"Bearer", b"DPoP")), (b"dpop", proof.encode())
+            answer = await ask(app, Ask(path="/one").bearing(*fields))
+            assert answer.status == 401
+            bearer, dpop = answer.all(b"www-authenticate")
+            assert "error" not in bearer
+            assert 'error="use_dpop_nonce"' in dpop
+            assert answer.all(b"dpop-nonce")
+
+    asyncio.run(play())

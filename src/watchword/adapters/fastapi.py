@@ -247,6 +247,7 @@ class _Once:
         self.needs_body = scheme.needs_body
         self.read = scheme.read
         self.challenge = scheme.challenge
+        self.challenges = getattr(scheme, "challenges", None)  # of those that ask in several ways
         self.describe = scheme.describe
 
     def verify(self, credential: Any, request: Request) -> Soon[Principal | Rejection]:
