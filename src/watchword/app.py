@@ -354,7 +354,7 @@ class Watchword:
         forget = getattr(self.store, "forget", None)  # other people's stores may do so by themselves
         return {
             "the audit cannot be written": self.audit.flush,  # the notes wait; when too many do, deciding stops
-            "the signing keys cannot be turned over": lambda: self._turn_keys(),  # the key in use goes on signing
+            "the signing keys cannot be turned over": self._turn_keys,  # the key in use goes on signing
             "unused clients cannot be dropped": self.oauth.registration.tidy,
             "what has ended cannot be forgotten": Endings(self.store, forget, clock=self.clock).run,
         }
