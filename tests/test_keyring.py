@@ -295,6 +295,10 @@ class TestIssuer:
         "login.example/jwks",
         "https://login.example/a b\n",
         "https://lögin.example/",
+        "https://login.example:0/",
+        "https://login.example:99999/",
+        "https://[::1/",
+        "https://]",
         "",
     ],
 )

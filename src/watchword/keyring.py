@@ -148,7 +148,8 @@ def checked_url(url: str) -> str:
     """Return a URL that may be fetched: https, or http to a loopback host; no user, no fragment. Raise ValueError."""
     parts = urlsplit(url)
     host = parts.hostname or ""
-    if not host or parts.username is not None or parts.fragment or not url.isascii() or not url.isprintable():
+    readable = url.isascii() and url.isprintable() and parts.port != 0
+    if not host or parts.username is not None or parts.fragment or not readable:
         raise ValueError(f"{url!r} is not a URL to fetch: it needs a host, and must have neither user nor fragment")
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
         raise ValueError(f"{url!r} must start with https:// (http:// only for a loopback host)")

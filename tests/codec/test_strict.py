@@ -93,6 +93,10 @@ def test_json_objects_are_read(value: dict[str, object]) -> None:
         b'{"a":NaN}',
         b'{"a":Infinity}',
         b'{"a":-Infinity}',
+        b'{"a":1e999}',
+        b'{"a":[-1.5E+400]}',
+        b'{"a":"\\ud800"}',
+        b'{"a":[{"\\uDFFF\\uD800":1}]}',
         b'{"a":"\xff"}',
         b'{"a":"\n"}',
         b"\xc2\xa0{}",
@@ -104,6 +108,15 @@ def test_json_objects_are_read(value: dict[str, object]) -> None:
 )
 def test_other_texts_are_not(raw: bytes) -> None:
     assert json_object(raw) is None
+
+
+def test_numbers_and_characters_of_any_spelling_are_read() -> None:
+    assert json_object(rb'{"a":1e3,"b":-0.5,"c":"\ud83d\ude00","d":"\\ud800"}') == {
+        "a": 1000.0,
+        "b": -0.5,
+        "c": "\N{GRINNING FACE}",
+        "d": "\\ud800",
+    }
 
 
 def test_nesting_is_bounded_but_width_is_not() -> None:

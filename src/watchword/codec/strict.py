@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from base64 import urlsafe_b64encode
 from binascii import a2b_base64
+from math import isfinite
 from typing import Any, Final
 
 __all__ = ["from_base64url", "json_object", "to_base64url"]
@@ -53,13 +54,21 @@ def _no_constant(text: str) -> None:
     raise ValueError("not a JSON number")
 
 
-_JSON: Final = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
+def _finite(text: str) -> float:
+    value = float(text)
+    if not isfinite(value):  # 1e999 is written like a number, and could not be written again
+        raise ValueError("not a number that we can hold")
+    return value
+
+
+_JSON: Final = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
 
 
 def json_object(raw: bytes) -> dict[str, Any] | None:
     """Return the JSON object, or None for anything else (RFC 8259).
 
-    Refused too: a member that occurs twice in one object, NaN and Infinity, a byte order mark, nesting beyond 32.
+    Refused too: a member that occurs twice in one object, NaN and Infinity and numbers as large, half a character
+    (``\\ud800``; RFC 7493 section 2.1), a byte order mark, nesting beyond 32.
     """
     try:
         text = raw.decode()
@@ -68,6 +77,8 @@ def json_object(raw: bytes) -> dict[str, Any] | None:
         value, end = _JSON.raw_decode(text)
         if end != len(text) and text[end:].strip(_SPACE):
             return None
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode()  # half a character is no text, and nothing can be made of it
     except (ValueError, RecursionError):
         return None
     if value.__class__ is not dict or (text.count("[") + text.count("{") > _MOST_DEPTH and not _shallow(value)):

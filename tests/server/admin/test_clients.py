@@ -133,6 +133,13 @@ def test_a_list_comes_in_pages(admin: httpx2.Client) -> None:
         assert admin.get(PLACE, params={"limit": limit}).status_code == 422
 
 
+@pytest.mark.parametrize("limit", ["", "0", "101", "-1", "x", "1.0", "\u0664", "9" * 5_000])
+def test_a_page_has_a_size(admin: httpx2.Client, limit: str) -> None:
+    answer = admin.get(PLACE, params={"limit": limit})
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == ["limit"]
+
+
 def test_a_change_is_of_the_version_that_was_read(admin: httpx2.Client) -> None:
     id = _added(admin)["client_id"]
     tag = admin.get(f"{PLACE}/{id}").headers["etag"]
@@ -192,6 +199,9 @@ def test_removed_is_gone_for_good(server: Live, admin: httpx2.Client) -> None:
         ({}, "subject"),
         ({"subject": 7}, "subject"),
         ({"subject": "user:alice"}, "subject"),
+        ({"subject": "service:\u0000"}, "subject"),
+        ({"subject": "shop"}, "subject"),
+        ({"subject": "service:shop", "jwks_uri": "https://shop.example:99999/"}, "jwks_uri"),
         ({"subject": "service:shop", "grants": ["password"]}, "grants"),
         ({"subject": "service:shop", "redirect_uris": ["javascript:alert(1)"]}, "redirect_uris"),
         ({"subject": "service:shop", "scopes": "a"}, "scopes"),
@@ -219,12 +229,14 @@ def test_what_cannot_be_accepted_names_its_field(admin: httpx2.Client, body: dic
         (b"{", "application/json", 400),
         (b"[]", "application/json", 400),
         (b'{"a":1,"a":2}', "application/json", 400),
+        (b'{"jwks":{"keys":[{"n":1e999}]}}', "application/json", 400),
+        (b'{"client_name":"\\ud800"}', "application/json", 400),
         (b'{"subject":"service:shop"}', "text/plain", 415),
         (b"subject=service:shop", "application/x-www-form-urlencoded", 415),
         (b'{"x":"' + b"y" * 20_000 + b'"}', "application/json", 413),
         (b'{"x":"' + b"y" * 200_000 + b'"}', "application/json", 413),
     ],
-    ids=["torn", "list", "twice", "text", "form", "long", "longer"],
+    ids=["torn", "list", "twice", "infinite", "half", "text", "form", "long", "longer"],
 )
 def test_cve_2021_32677_only_json_of_reasonable_size(
     admin: httpx2.Client, content: bytes, kind: str, status: int

@@ -138,9 +138,18 @@ def test_cve_2026_7504_3872_28512_nothing_else_is_gone_to(http: httpx2.Client, u
             assert "location" not in gone.headers
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"a":1,"a":2}', b'"x"', b"\xff", b"{}"])
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"{", b'{"a":1,"a":2}', b'"x"', b"\xff", b"{}", b'{"client_name":"\\ud800"}']
+)
 def test_must_23_what_is_no_metadata(http: httpx2.Client, body: bytes) -> None:
     answer = http.post("/oauth/register", content=body, headers={"content-type": "application/json"})
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_client_metadata")
+
+
+@pytest.mark.parametrize("url", ["https://[::1", "https://]", "https://[x]/", "https://a.example:99999/", "https://a:0"])
+@pytest.mark.parametrize("name", ["client_uri", "jwks_uri", "sector_identifier_uri", "backchannel_logout_uri"])
+def test_brackets_that_hold_no_address_break_nothing(http: httpx2.Client, name: str, url: str) -> None:
+    answer = http.post("/oauth/register", json={**APP, name: url})
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_client_metadata")
 
 

@@ -156,7 +156,10 @@ class ClientBook:
         self, subject: str, fields: Mapping[str, Any], bounds: Bounds | None = None, *, by: str, source: str = ""
     ) -> Issued:
         """Add a client that is the service ``subject``, which is added where it is missing. Raise LifecycleError."""
-        name = subject_of(subject)
+        try:
+            name = subject_of(subject)
+        except LifecycleError as error:
+            raise FieldError("subject", str(error), error.hint) from None
         if not name.startswith("service:"):
             raise FieldError("subject", f"{name} is no service, and a client is one", "such as service:billing")
         if name in _OWN_SUBJECTS:

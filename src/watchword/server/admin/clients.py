@@ -56,7 +56,7 @@ class AdminClients:
         """Return a page of clients, and the cursor of the next one."""
         query = asked.http.query_params
         limit = query.get("limit", str(_PAGE))
-        if not (limit.isascii() and limit.isdigit() and 0 < int(limit) <= _PAGE):
+        if not (limit.isascii() and limit.isdigit() and len(limit) <= 3 and 0 < int(limit) <= _PAGE):
             raise FieldError("limit", f"limit: 1 to {_PAGE}")
         found, after = await self._book.page(after=query.get("cursor", ""), limit=int(limit))
         now = self._clock()

@@ -184,16 +184,16 @@ def _text(name: str, value: object, longest: int) -> str:
 
 
 def _web_address(name: str, value: object) -> str:
-    parts = urlsplit(value) if isinstance(value, str) and _WEB.fullmatch(value) else None
-    if parts is None or not parts.hostname or len(str(value)) > _LONGEST_URL or not _has_port(str(value)):
+    if not isinstance(value, str) or len(value) > _LONGEST_URL or not _WEB.fullmatch(value) or not _has_place(value):
         raise _Fault(f"{name} must be an https URL without user and fragment")
-    return str(value)
+    return value
 
 
-def _has_port(url: str) -> bool:
+def _has_place(url: str) -> bool:
     try:
-        return urlsplit(url).port != 0
-    except ValueError:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets that hold no address, a port beyond all ports
         return False
 
 
