@@ -146,7 +146,9 @@ def test_must_23_what_is_no_metadata(http: httpx2.Client, body: bytes) -> None:
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_client_metadata")
 
 
-@pytest.mark.parametrize("url", ["https://[::1", "https://]", "https://[x]/", "https://a.example:99999/", "https://a:0"])
+@pytest.mark.parametrize(
+    "url", ["https://[::1", "https://]", "https://[x]/", "https://a.example:99999/", "https://a:0"]
+)
 @pytest.mark.parametrize("name", ["client_uri", "jwks_uri", "sector_identifier_uri", "backchannel_logout_uri"])
 def test_brackets_that_hold_no_address_break_nothing(http: httpx2.Client, name: str, url: str) -> None:
     answer = http.post("/oauth/register", json={**APP, name: url})

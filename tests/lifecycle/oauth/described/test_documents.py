@@ -121,7 +121,7 @@ NOT_A_CLIENT = (
     *("https://app.example/../c", "https://app.example/./c", "https://app.example/%2e%2e/c", "https://app.example\\c"),
     *("https:///c", "https://app.example/c d", "https://é.example/c", "HTTPS://app.example/c", "file:///etc/passwd"),
     *("http://127.0.0.1/c", "http://localhost/c", "https://0/c", "https://127.1/c", "https://*.example/c", ""),
-    "https://app.example/" + "a" * LONGEST,
+    *("https://app.example/" + "a" * LONGEST, "https://app.example/c+ses_1"),
 )
 
 
@@ -253,6 +253,19 @@ def test_nobody_uses_us_to_fetch() -> None:
     rejection = office.find("https://h101.example/", "198.51.100.1")
     assert isinstance(rejection, Rejection)
     assert rejection.reason is RATE_LIMITED
+
+
+def test_a_kept_client_whose_document_became_wrong_is_not_fetched_at_every_request() -> None:
+    office = Office()
+    office.keep()
+    office.fetch.answers[URL] = Fetched(404, b"")
+    office.clock.now += 86_400
+    for number in range(100):
+        assert isinstance(office.find(place=f"192.0.2.{number}"), Rejection)
+    assert len(office.fetch.calls) == 1 + 10
+    office.fetch.answers[URL] = document(client_name="Back")
+    office.clock.now += 60
+    assert office.found().detail["client_name"] == "Back"
 
 
 def test_a_known_document_is_not_limited() -> None:

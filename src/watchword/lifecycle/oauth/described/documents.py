@@ -52,6 +52,7 @@ _MOST: Final = 1_000  # documents in memory
 _OF_PLACE: Final = Rate(30, 60)  # fetches for unknown URLs: nobody uses us as theirs
 _OF_HOST: Final = Rate(30, 60)
 _OF_ALL: Final = Rate(300, 60)
+_OF_KEPT: Final = Rate(10, 60)  # of one kept client whose document became wrong: errors are not cached
 _MAX_AGE: Final = re.compile(r"(?:^|[,\s])max-age=\"?([0-9]{1,9})\"?(?:$|[,\s])")
 _KINDS: Final = re.compile(r"application/(?:[a-z0-9.+-]+\+)?json", re.IGNORECASE)
 _SECRETS: Final = ("client_secret", "client_secret_expires_at")
@@ -65,6 +66,8 @@ def document_fault(url: str) -> str:
     fault = redirect_fault(url)  # the same rules: https, a host, no user, fragment, dot segments or two readings
     if fault is not None or kind_of(url) != "https":
         return "not an https URL that everybody reads alike"
+    if "+" in url:  # it joins the ids of credentials that prove one caller together
+        return "written with a +: write %2B"
     return "" if urlsplit(url).path else "without a path"
 
 
@@ -147,10 +150,9 @@ class Documents:
 
     async def _read(self, url: str, place: str, kept: bool) -> ClientMetadata | Rejection | None:
         """Fetch and judge, and cache what is good; None for a kept client whose document cannot be had."""
-        if not kept:
-            limited = await self._limited(url, place)
-            if limited is not None:
-                return limited
+        limited = await self._limited(url, place, kept)
+        if limited is not None:
+            return limited
         try:
             fetched = await self._fetched(url)
             found = await self._judged(url, fetched)
@@ -164,13 +166,14 @@ class Documents:
         self._remember(url, _Entry(found, self._clock() + _life(fetched)))
         return found
 
-    async def _limited(self, url: str, place: str) -> Rejection | None:
-        limits = ((f"place|{place}", _OF_PLACE), (f"host|{urlsplit(url).hostname}", _OF_HOST), ("all", _OF_ALL))
-        for key, rate in limits:
+    async def _limited(self, url: str, place: str, kept: bool) -> Rejection | None:
+        """Return the refusal of who has too much fetched. A kept client waits for nobody but who asks for it alone."""
+        of_all = ((f"place|{place}", _OF_PLACE), (f"host|{urlsplit(url).hostname}", _OF_HOST), ("all", _OF_ALL))
+        for key, rate in ((f"kept|{url}", _OF_KEPT),) if kept else of_all:
             answer = self._meter.hit(f"client-documents|{key}", 1, rate)
             left = answer if isinstance(answer, Allowance) else await answer
             if not left.admitted:
-                return Rejection(RATE_LIMITED, f"client id: too many unknown documents ({key.partition('|')[0]})")
+                return Rejection(RATE_LIMITED, f"client id: too many documents ({key.partition('|')[0]})")
         return None
 
     async def _fetched(self, url: str) -> Fetched:
