@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from hashlib import sha256
 from typing import Any
 
 import httpx2
@@ -20,6 +22,8 @@ from mcp.server.mcpserver import Context, MCPServer
 
 from tests.house import House, house
 from watchword.adapters.mcp import MAX_MESSAGE, Protected, caller, protect
+from watchword.codec.jose import SigningKey
+from watchword.codec.strict import to_base64url
 from watchword.keyring import Issuer
 from watchword.lifecycle.tokens import Terms
 from watchword.model.credential import Credential, Kind
@@ -31,6 +35,11 @@ HOST = "https://mcp.example.com"
 RESOURCE = f"{HOST}/mcp"
 ELSEWHERE = "https://other.example.com/mcp"
 METADATA = f"{HOST}/.well-known/oauth-protected-resource/mcp"
+HELLO = {
+    "protocolVersion": "2025-06-18",
+    "capabilities": {},
+    "clientInfo": {"name": "test", "version": "1"},
+}
 CALL = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "cancel", "arguments": {"id": 7}}}
 
 
@@ -287,11 +296,7 @@ def test_a_session_belongs_to_who_began_it() -> None:
                 "jsonrpc": "2.0",
                 "id": 0,
                 "method": "initialize",
-                "params": {
-                    "protocolVersion": "2025-06-18",
-                    "capabilities": {},
-                    "clientInfo": {"name": "test", "version": "1"},
-                },
+                "params": HELLO,
             }
             client = await b.client("orders:read")
             mine = await b.token("orders:read", client=client)
@@ -413,5 +418,29 @@ def test_what_names_no_server_is_refused_at_once(resource: str) -> None:
         async with house() as opened:
             with pytest.raises(ValueError, match="names no API"):
                 protect(orders(), opened.watchword, resource=resource)
+
+    run(play())
+
+
+def test_must_17_a_bound_token_needs_its_proof_here_too() -> None:
+    async def play() -> None:
+        async with bench() as b:
+            key = SigningKey.generate("ES256")
+            jwk = {name: value for name, value in key.public_jwk().items() if name in ("kty", "crv", "x", "y")}
+            client = await b.client("orders:read")
+            terms = Terms(frozenset({"orders:read"}), (RESOURCE,), {"jkt": key.verification.thumbprint()})
+            token = (await b.house.watchword.tokens.for_client(client, terms)).text
+            ath = to_base64url(sha256(token.encode()).digest()).decode()
+
+            async def shown(scheme: str, **claims: Any) -> int:
+                said = {"jti": secrets.token_hex(8), "htm": "POST", "htu": RESOURCE, "ath": ath}
+                proof = key.sign({**said, "iat": int(b.house.clock()), **claims}, "dpop+jwt", {"jwk": jwk})
+                ping = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": HELLO}
+                return (await b.post("", ping, authorization=f"{scheme} {token}", dpop=proof)).status_code
+
+            assert await shown("DPoP") == 200
+            assert await shown("DPoP", htu=ELSEWHERE) == 401
+            assert await shown("Bearer") == 401
+            assert (await b.post(token)).status_code == 401
 
     run(play())
