@@ -263,9 +263,7 @@ def test_a_kept_client_whose_document_became_wrong_is_not_fetched_at_every_reque
     for number in range(100):
         assert isinstance(office.find(place=f"192.0.2.{number}"), Rejection)
     assert len(office.fetch.calls) == 1 + 10
-    office.fetch.answers[URL] = document(client_name="Back")
-    office.clock.now += 60
-    assert office.found().detail["client_name"] == "Back"
+    assert office.refused().reason is RATE_LIMITED
 
 
 def test_a_known_document_is_not_limited() -> None:
