@@ -6,6 +6,7 @@ import contextlib
 import os
 import secrets
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -100,7 +101,8 @@ class TokenFile:
     def __init__(self, path: str | Path) -> None:
         self._path = Path(path)
         lock = _Lock(self._path.with_name(self._path.name + ".lock"))
-        self.take, self.give_back = lock.take, lock.give_back
+        self.take: Callable[[], bool] = lock.take
+        self.give_back: Callable[[], None] = lock.give_back
 
     def __repr__(self) -> str:
         return f"TokenFile({str(self._path)!r})"
@@ -155,7 +157,8 @@ class KeyringKeep:
         self._keyring: Any = keyring
         self._name, self._service = name, service
         lock = _Lock(Path(folder) / f"{name}.lock")
-        self.take, self.give_back = lock.take, lock.give_back
+        self.take: Callable[[], bool] = lock.take
+        self.give_back: Callable[[], None] = lock.give_back
 
     def __repr__(self) -> str:
         return f"KeyringKeep({self._name!r})"

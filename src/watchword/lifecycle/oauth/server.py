@@ -70,6 +70,27 @@ class House:
 class AuthorizationServer:
     """Hold what decides about applications: who they are, what they were granted, which tokens they get."""
 
+    rules: OAuthRules
+    issuer: str
+    fetch: Fetch | None
+    documents: Documents
+    clients: Clients
+    registration: Registration
+    client_keys: ClientKeys
+    proofs: ClientProofs
+    resources: Resources
+    judge: Judge
+    codes: Codes
+    consents: Consents
+    pushed: Pushed
+    arrivals: Arrivals
+    devices: Devices
+    signing_out: SigningOut
+    logouts: Logouts
+    inspection: Inspection
+    presented: PresentedTokens
+    grants: Grants
+
     def __init__(
         self,
         house: House,
