@@ -18,7 +18,10 @@ pytest.importorskip("mcp", reason="NOT TESTED: the official MCP SDK is missing")
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.server.auth.middleware.auth_context import get_access_token
+from mcp.server.context import ServerRequestContext
+from mcp.server.lowlevel import Server
 from mcp.server.mcpserver import Context, MCPServer
+from mcp_types import CallToolResult, ListToolsResult, TextContent, Tool
 
 from tests.house import House, house
 from watchword.adapters.mcp import MAX_MESSAGE, Protected, caller, protect
@@ -399,6 +402,26 @@ def test_an_application_that_is_made_already_is_taken_as_it_is() -> None:
             assert (await b.post(await b.token("orders:read"))).status_code == 204
             assert seen[0] is None
             assert seen[1].access_token.subject == "service:billing"
+
+    run(play())
+
+
+def test_a_server_of_the_lower_level_is_protected_alike() -> None:
+    async def play() -> None:
+        async def call(context: ServerRequestContext[Any, Any], params: Any) -> CallToolResult:
+            return CallToolResult(
+                content=[TextContent(type="text", text=f"{params.name} by {caller(context).subject}")]
+            )
+
+        async def tools(context: ServerRequestContext[Any, Any], params: Any) -> ListToolsResult:
+            return ListToolsResult(tools=[Tool(name="plain", input_schema={"type": "object"})])
+
+        async with house(issuer=ISSUER) as opened:
+            server: Server[Any] = Server("plain", on_call_tool=call, on_list_tools=tools)
+            b = Bench(opened, protect(server, opened.watchword, resource=RESOURCE))
+            async with server.session_manager.run():
+                assert (await b.post()).status_code == 401
+                assert await b.call("plain", await b.token("orders:read")) == "plain by service:billing"
 
     run(play())
 

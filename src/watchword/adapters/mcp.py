@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
+from mcp.server.context import ServerRequestContext
+from mcp.server.lowlevel import Server
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.transport_security import TransportSecuritySettings
 
@@ -54,7 +56,7 @@ _ANY_ORIGIN: Final = (b"access-control-allow-origin", b"*")  # public, and asked
 
 
 def protect(
-    server: MCPServer | App,
+    server: MCPServer | Server[Any] | App,
     watchword: Watchword,
     *,
     resource: str,
@@ -86,13 +88,13 @@ def protect(
         "dpop_signing_alg_values_supported": list(ALGORITHMS),
         **({"resource_name": title} if title else {}),
     }
-    app = _served(server, place, options) if isinstance(server, MCPServer) else server
+    app = _served(server, place, options) if isinstance(server, MCPServer | Server) else server
     named = _Named(AuthContextMiddleware(app), watchword, place, tuple(scopes), wanted)
     demands: dict[str, Any] = {"scopes": tuple(scopes), "resource": place, "limit": limit}
     return Protected(WatchwordMiddleware(named, watchword, accept, **demands), place, metadata)
 
 
-def _served(server: MCPServer, place: str, options: dict[str, Any]) -> App:
+def _served(server: MCPServer | Server[Any], place: str, options: dict[str, Any]) -> App:
     """Return the SDK's application at the path of the resource, for its host alone (DNS rebinding)."""
     origin = origin_of(place)
     host = origin.partition("//")[2]
@@ -101,9 +103,9 @@ def _served(server: MCPServer, place: str, options: dict[str, Any]) -> App:
     return server.streamable_http_app(**{"streamable_http_path": path, "transport_security": guarded, **options})
 
 
-def caller(context: Context[Any, Any]) -> Principal:
+def caller(context: Context[Any, Any] | ServerRequestContext[Any, Any]) -> Principal:
     """Return who is calling the tool that got this ``context``. Raise LookupError where nobody was asked."""
-    request = context.request_context.request
+    request = (context.request_context if isinstance(context, Context) else context).request
     who = None if request is None else request.scope.get(SCOPE_KEY)
     if who.__class__ is not Principal:
         raise LookupError("nobody was asked who is calling: serve the application that protect() returns")
