@@ -16,6 +16,7 @@ from tests.server.live import Live, live
 from tests.server.oauth.consenting import answered
 from tests.server.oauth.flow import App, login
 
+from watchword.lifecycle.clients.book import Bounds, ClientBook
 from watchword.lifecycle.oauth.described.permits import REGISTERED
 from watchword.lifecycle.oauth.described.registration import REGISTER_SCOPE
 from watchword.model.credential import Kind
@@ -302,6 +303,29 @@ def test_initial_access_tokens(tmp_path: Any) -> None:
         assert int(limited.headers["retry-after"]) > 1
         server.do(server.watchword.lifecycle.revoke(issued.credential.id, reason="done", by="operator"))
         assert http.post("/oauth/register", json=APP, headers=headers).status_code == 401
+
+
+def test_changes_are_limited_as_registrations_are(tmp_path: Any) -> None:
+    toml = OPEN.replace("10000/min", "3/h")
+    with live(tmp_path, toml) as server, server.client() as http:
+        value = register(http)
+        wanted = {**APP, "client_id": value["client_id"]}
+        place, mine = own(value), bearing(value)
+        answers = [http.put(place, json=wanted, headers=mine) for _ in range(4)]
+        assert [answer.status_code for answer in answers] == [200, 200, 429, 429]
+        assert int(answers[-1].headers["retry-after"]) > 1
+        assert http.get(place, headers=mine).status_code == 200
+
+
+def test_what_an_operator_changed_a_client_cannot_change_back(http: httpx2.Client, server: Live) -> None:
+    value = register(http)
+    book = ClientBook(server.watchword.store, server.watchword.lifecycle)
+    server.do(book.change(value["client_id"], {}, Bounds(scopes=()), by="operator"))
+    wanted = {**APP, "client_id": value["client_id"]}
+    answer = http.put(own(value), json=wanted, headers=bearing(value))
+    assert (answer.status_code, answer.json()["error"]) == (403, "access_denied")
+    assert http.get(own(value), headers=bearing(value)).json()["scope"] == ""
+    assert http.delete(own(value), headers=bearing(value)).status_code == 204
 
 
 def test_disabling_all_of_them_closes_registration_and_shuts_them_out(tmp_path: Any) -> None:

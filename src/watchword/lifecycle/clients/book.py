@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from watchword.lifecycle.clients.fields import FIELDS, FieldError, settled
+from watchword.lifecycle.clients.fields import FIELDS, HELD, FieldError, settled
 from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.mint import CA_SUBJECT, SECRET_METHODS
 from watchword.lifecycle.oauth.described.permits import REGISTERED
@@ -223,6 +223,8 @@ class ClientBook:
             raise LifecycleError(f"{client_id} says itself what it is", "disable it, or bound all of them in [oauth]")
         found, whole = (bounds or Bounds()).changes(), settled(fields, client.newest.detail)
         known = {name: value for name, value in whole.items() if name in FIELDS}
+        if client.newest.detail.get("source") == "registered" and _its_own({*fields, *found}):
+            known[HELD] = True
         changed = []
         for record in client.usable(now):
             own = {name: value for name, value in record.detail.items() if name not in FIELDS}
@@ -303,6 +305,13 @@ class ClientBook:
 def _secret(detail: Mapping[str, Any]) -> bool:
     """Return whether a client of this kind proves itself by a secret."""
     return detail.get("public") is not True and detail.get("auth_method", "client_secret_basic") in SECRET_METHODS
+
+
+def _its_own(names: set[str]) -> bool:
+    """Return whether a client that registered itself could change any of these back."""
+    from watchword.lifecycle.oauth.described.metadata import DETAIL_KEYS
+
+    return bool(names & {*DETAIL_KEYS, "scopes"})
 
 
 def _switched(record: Credential, enabled: bool, now: float) -> Credential:

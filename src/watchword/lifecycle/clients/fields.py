@@ -16,7 +16,7 @@ from watchword.keyring import checked_url
 from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.values import redirect_of
 
-__all__ = ["AUTH_METHODS", "FIELDS", "GRANTS", "FieldError", "checked", "grant_of", "settled"]
+__all__ = ["AUTH_METHODS", "FIELDS", "GRANTS", "HELD", "FieldError", "checked", "grant_of", "settled"]
 
 EXCHANGE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
 ASSERTION: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -29,6 +29,9 @@ AUTH_METHODS: Final = (
     *("none", "client_secret_basic", "client_secret_post", "private_key_jwt"),
     *("tls_client_auth", "self_signed_tls_client_auth"),
 )
+
+HELD: Final = "held"
+"""What the detail of a client has that registered itself, once an operator changed what it had said of itself."""
 
 _SHORT: Final = {each.rpartition(":")[2].replace("-", "_"): each for each in GRANTS}
 _MOST_TEXTS: Final = 32

@@ -96,6 +96,7 @@ class Register:
         return who if limited is None else problem_response(self._deny(request, limited))
 
     async def _limited(self, request: Request) -> Rejection | None:
+        """Return the refusal of an address that has too much registered: each time is a write, and may be a fetch."""
         key = f"registrations|{network_of(request.peer.address)}"
         answer = self._watchword.meter.hit(key, 1, self._clients.limit)
         left = answer if isinstance(answer, Allowance) else await answer
@@ -120,6 +121,9 @@ class Register:
         if isinstance(given, Rejection):
             return self._unreadable(request, given)
         client, token = found
+        limited = await self._limited(request)
+        if limited is not None:
+            return problem_response(self._deny(request, limited))
         changed = await self._clients.change(client, given, token)
         if changed is None:
             return self._unproved(request)

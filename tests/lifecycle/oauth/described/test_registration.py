@@ -10,9 +10,10 @@ import pytest
 
 from tests.tokens import ED, NOW, CountingFetch, Ticker
 from watchword.app import Watchword
+from watchword.lifecycle.clients.book import Bounds, ClientBook
 from watchword.lifecycle.oauth.described.metadata import MetadataRefused
 from watchword.lifecycle.oauth.described.permits import REGISTERED
-from watchword.lifecycle.oauth.described.registration import REGISTER_SCOPE, Registered
+from watchword.lifecycle.oauth.described.registration import REGISTER_SCOPE, Registered, Registration
 from watchword.lifecycle.oauth.described.rules import DescribedRules
 from watchword.lifecycle.oauth.rules import OAuthRules
 from watchword.model.credential import Credential, Kind
@@ -170,6 +171,35 @@ class TestChange:
         assert stored is not None
         assert stored.version == 21
 
+    @pytest.mark.parametrize(
+        ("fields", "scopes", "its"),
+        [
+            ({"require_par": True}, None, False),
+            ({"redirect_uris": ["https://app.example/one"]}, None, False),
+            ({}, (), False),
+            ({"access_lifetime": 60, "audiences": ["https://orders.example"]}, None, True),  # it has no say in those
+        ],
+    )
+    def test_cve_2026_15572_what_an_operator_changed_stays(self, fields: Any, scopes: Any, its: bool) -> None:
+        office = Office(scopes=frozenset({"a", "b"}))
+        registered = office.register()
+        book = ClientBook(office.store, office.watchword.lifecycle, clock=office.clock)
+        bounds = Bounds(scopes=scopes)
+        after = office.run(book.change(registered.client.id, fields, bounds, by="operator")).newest
+        found = office.change(registered, redirect_uris=["https://app.example/other"])
+        stored = office.stored(registered)
+        assert stored is not None
+        assert {name: stored.detail[name] for name in fields} == {**fields}
+        if its:
+            assert isinstance(found, Registered)
+            return
+        assert isinstance(found, MetadataRefused)
+        assert found.error == "access_denied"  # RFC 7592 section 2.2
+        assert stored == after
+        assert office.run(office.registration.mine(registered.client.id, registered.token)) == after
+        office.run(office.registration.delete(registered.client))
+        assert office.change(registered) is None
+
     def test_gone_meanwhile(self) -> None:
         office = Office()
         registered = office.register()
@@ -193,6 +223,24 @@ class TestBounds:
         office.registration._count = 0
         office.tidy(0)
         assert office.refused().error == "temporarily_unavailable"
+
+    def test_those_of_other_processes_are_counted_before_many_more_are_registered(self) -> None:
+        office = Office(most=60)
+        office.tidy(0)
+        elsewhere = Registration(
+            office.store, office.watchword.lifecycle, office.watchword.oauth.rules, None, clock=office.clock
+        )
+        office.run(elsewhere.tidy())
+        for _ in range(59):
+            office.register()
+
+        def more() -> Registered | MetadataRefused:
+            found = office.run(elsewhere.register(APP, by="test"))
+            office.run(elsewhere.tidy())  # as in the background
+            return found
+
+        admitted = [isinstance(more(), Registered) for _ in range(10)]
+        assert admitted == [True] * 4 + [False] * 6
 
     def test_who_never_got_a_token_is_dropped_and_who_did_stays_a_while(self) -> None:
         office = Office()

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from watchword.codec.secrets import digest, new_id, new_secret, well_formed
+from watchword.lifecycle.clients.fields import HELD
 from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.mint import SECRET_METHODS, client_lookup
 from watchword.lifecycle.oauth.described.metadata import DETAIL_KEYS, ClientMetadata, MetadataRefused, metadata_of
@@ -45,6 +46,8 @@ _SOON: Final = 60.0  # and where one time was not enough
 _HEARD: Final = 3_600
 _ENDED: Final = frozenset({State.REVOKED, State.LEAKED, State.RETIRED, State.EXPIRED})
 _FULL: Final = MetadataRefused("temporarily_unavailable", "too many clients are registered")
+_NOT_ITS: Final = MetadataRefused("access_denied", "the operator of this server changed this client, and keeps it so")
+_SHARE: Final = 20  # registrations are counted anew after this part of ``most``: other processes register, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ class Registration:
         self._told = told
         self._clock = clock
         self._count = 0  # of such clients' records, when they were last counted, and those registered here since
+        self._since = 0  # those alone
         self.due: float = float("-inf")
         """The Unix second from which ``tidy`` has something to do."""
 
@@ -105,6 +109,9 @@ class Registration:
         except LifecycleError:
             return MetadataRefused("access_denied", "registration is closed")
         self._count += 1
+        self._since += 1
+        if self._since * _SHARE > self._rules.most:
+            self.due = self._clock()
         return Registered(issued.credential, issued.material.get("client_secret", ""), token)
 
     async def _judged(self, given: Mapping[str, Any]) -> ClientMetadata | MetadataRefused:
@@ -159,7 +166,10 @@ class Registration:
     async def change(
         self, client: Credential, given: Mapping[str, Any], token: str
     ) -> Registered | MetadataRefused | None:
-        """Replace all that the client says of itself (RFC 7592 section 2.2); None when it is gone meanwhile."""
+        """Replace all that the client says of itself (RFC 7592 section 2.2); None when it is gone meanwhile.
+
+        What an operator changed of it stays as the operator has it: such a client changes itself no more.
+        """
         client_id = str(client.detail["client_id"])
         fault = await self._stays_itself(client, given)
         if fault is not None:
@@ -174,6 +184,8 @@ class Registration:
             if current is None:
                 return None
             secret = await self._swapped(client_id, found)
+            if isinstance(secret, MetadataRefused):
+                return secret
             if secret is not None:
                 return Registered((await self._chain(client_id))[-1], secret)
         return MetadataRefused("temporarily_unavailable", "somebody else keeps changing this client")
@@ -190,10 +202,12 @@ class Registration:
             return MetadataRefused("invalid_client_metadata", "client_secret is not the one that was given")
         return None
 
-    async def _swapped(self, client_id: str, found: ClientMetadata) -> str | None:
+    async def _swapped(self, client_id: str, found: ClientMetadata) -> str | MetadataRefused | None:
         """Write the change into every record of the client; return a new secret or "", None when it lost."""
         now = self._clock()
         usable = [each for each in await self._chain(client_id) if each.state(now) not in _ENDED]
+        if usable and HELD in usable[-1].detail:
+            return _NOT_ITS
         needed, secret = found.detail["auth_method"] in SECRET_METHODS, ""
         changes: list[Change] = []
         for record in usable:
@@ -237,7 +251,7 @@ class Registration:
         now = self._clock()
         if now < self.due:
             return
-        self.due = now + _EVERY
+        self.due, self._since = now + _EVERY, 0
         count, spare, after = 0, list[Credential](), ""
         while page := await self._records.credentials(kind=Kind.OAUTH_CLIENT, after=after, limit=_PAGE):
             described = [each for each in page if each.detail.get("source") in ("registered", "document")]
