@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from tests.client.callers import Caller
-from tests.client.oauth2.world import ISSUER, World, opened, reply, sending
+from tests.client.oauth2.world import API, ISSUER, Played, World, opened, reply, sending
 from tests.client.server import CLIENT, CLIENT_SECRET, Server
 from watchword.client import AuthenticationFailed, OAuth2Auth
 from watchword.client.transport import Reply, Sending
@@ -163,10 +163,65 @@ def test_a_403_for_want_of_scope_asks_for_it_once() -> None:
     assert len(world.shown) == 2
 
 
-def test_a_machine_steps_up_too() -> None:
-    world = World(needs="b")
-    assert world.play(machine()) == [403, 200]
+@pytest.mark.parametrize(("kind", "options"), [("Bearer", {"resource": API}), ("DPoP", {"dpop": True})])
+def test_a_machine_steps_up_where_its_token_is_good_for_that_api_alone(kind: str, options: dict[str, Any]) -> None:
+    world = World(needs="b", kind=kind)
+    assert world.play(machine(**options)) == [403, 200]
     assert world.live["t2"] == "a b"
+
+
+def test_an_api_talks_no_machine_into_a_stronger_token_that_others_take_too() -> None:
+    world = World(needs="payments:write")
+    assert world.play(machine()) == [403]
+    assert world.live == {"t1": "a"}
+
+
+def test_an_api_that_is_content_with_no_login_asks_for_one_once() -> None:
+    class Insatiable(World):
+        def request(self, request: Sending, fields: Mapping[str, str]) -> Reply:
+            return Reply(401, True, challenge='Bearer error="insufficient_user_authentication", acr_values="aal9"')
+
+    world = Insatiable()
+    auth = person(world)
+    assert world.play(auth) == [401, 401]
+    assert world.play(auth) == [401]
+    assert (len(world.shown), world.grants()["refresh_token"]) == (2, 0)
+
+
+def test_a_step_up_that_met_a_busy_server_is_tried_again() -> None:
+    world = World(needs="b", token_answers=[])
+    auth = person(world)
+    world.token_answers = [reply(200, {"access_token": "t0", "token_type": "Bearer", "scope": "a"}), Reply(503)]
+    world.live["t0"] = "a"
+    with pytest.raises(AuthenticationFailed, match="503"):
+        world.play(auth)
+    assert world.play(auth) == [403, 200]
+
+
+def test_two_requests_that_want_different_scopes_get_both() -> None:
+    class Picky(World):
+        def request(self, request: Sending, fields: Mapping[str, str]) -> Reply:
+            self.needs = request.target.decode()[1:]
+            return super().request(request, fields)
+
+    world = Picky()
+    auth = person(world)
+    world.play(auth, sending(f"{API}/a"))
+    one, two = (Played(world, auth, sending(f"{API}/{name}")) for name in "bc")
+    for each in (one, two):
+        each.until(lambda step: isinstance(step, Mapping))  # both go out, and both hear 403
+    while not (one.over and two.over):
+        for each in (one, two):
+            if not each.over:
+                each.go(wait=False)
+    assert (one.statuses, two.statuses) == ([403, 200], [403, 200])
+    assert world.live[f"t{world.number}"] == "a b c"
+
+
+@pytest.mark.parametrize("url", ["http://auth.example/token", "https://u:p@auth.example/token", "https://a.example/#x"])
+def test_rfc_6749_section_3_2_a_secret_goes_nowhere_in_the_clear(url: str) -> None:
+    with pytest.raises(ValueError, match="https URL"):
+        OAuth2Auth(url, "cli", "s")
 
 
 def test_a_scope_that_is_not_granted_is_not_asked_for_again_and_again() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.client.oauth2.world import API, ISSUER, World, reply, sending
+from tests.client.oauth2.world import API, ISSUER, Played, World, reply, sending
 from watchword.client import AuthenticationFailed, OAuth2Auth
+from watchword.client.oauth2 import TokenFile
 from watchword.client.oauth2.discovery import url_of
 from watchword.client.transport import Call, Reply
 
@@ -67,6 +69,56 @@ def test_a_discovered_token_goes_to_the_api_that_it_is_for_alone() -> None:
     world.play(client)
     world.play(client, sending("https://other.example/"))
     assert world.seen[-1] == {}
+
+
+EVIL = "https://evil.example"
+
+
+class Two(World):
+    """Be two APIs: one that the person means, and another that says it trusts a server of its own."""
+
+    def call(self, call: Call) -> Reply:
+        if call.url.startswith(f"{EVIL}/.well-known/oauth-protected"):
+            return reply(200, {"resource": EVIL, "authorization_servers": [EVIL]})
+        if call.url.startswith(EVIL):
+            self.asked.append(call)
+            return reply(200, {**self.document(), "issuer": EVIL, "token_endpoint": f"{EVIL}/token"})
+        return super().call(call)
+
+
+@pytest.mark.parametrize("body", [b"", None])
+def test_a_token_is_not_carried_to_another_api_that_was_asked_at_the_same_time(body: bytes | None) -> None:
+    world = Two(resource=RESOURCE)
+    client = auth(world)
+    late = Played(world, client, sending(f"{EVIL}/", body=body))
+    if body is not None:
+        late.go()  # what can be sent twice goes out first, and hears 401
+    assert world.play(client) == [401, 200]
+    while not late.over:
+        late.go()
+    assert late.statuses == [401]
+    assert [fields for fields in world.seen if fields] == [{"Authorization": "Bearer t1"}]
+    assert not [call for call in world.asked if call.url.startswith(EVIL)]
+    assert world.play(client) == [200]
+
+
+def test_what_is_kept_for_one_api_goes_to_no_other(tmp_path: Path) -> None:
+    world = Two(resource=RESOURCE, lifetime=0.0)
+    keep = TokenFile(tmp_path / "tokens" / "me.json")
+    world.play(auth(world, keep=keep))
+    world.play(auth(world, keep=keep))  # the next process knows it again
+    assert world.grants()["refresh_token"] == 1
+    world.live.clear()
+    with pytest.raises(AuthenticationFailed, match="RFC 9207"):  # it sends people to the server that is not its own
+        world.play(auth(world, keep=keep), sending(f"{EVIL}/"))
+    assert not [call for call in world.asked if call.url == f"{EVIL}/token"]
+
+
+def test_a_login_over_http_is_not_begun() -> None:
+    home = "http://api.example"
+    world = World(resource={"resource": home, "authorization_servers": [home]})
+    with pytest.raises(AuthenticationFailed, match="no URL to go to"):
+        world.play(auth(world), sending(f"{home}/orders"))
 
 
 @pytest.mark.parametrize(

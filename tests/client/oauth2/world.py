@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from base64 import b64decode
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
@@ -204,29 +204,57 @@ class World:
 
     def play(self, auth: Auth, request: Sending | None = None) -> list[int]:
         """Drive one request; return the statuses of its answers, the last one is what the caller gets."""
-        request = request or sending()
-        steps, statuses = auth.begin(request), []
-        answer: Reply | None = None
+        played = Played(self, auth, request or sending())
         try:
-            step = next(steps)
-            while True:
-                if isinstance(step, Call):
-                    answer = self.call(step)
-                elif isinstance(step, Future):
-                    step.result(5)
-                    answer = None
-                else:
-                    answer = self.request(request, step)
-                    statuses.append(answer.status)
-                step = steps.send(answer)
-        except StopIteration:
-            return statuses
+            while not played.over:
+                played.go()
         finally:
-            steps.close()
+            played.steps.close()
+        return played.statuses
 
     def grants(self) -> Counter[str]:
         """Count the grants that were asked for."""
         return Counter(form["grant_type"].rpartition(":")[2] for form in self.forms if "grant_type" in form)
+
+
+class Played:
+    """Drive one request step by step, so that tests say what comes between."""
+
+    def __init__(self, world: World, auth: Auth, request: Sending) -> None:
+        self.world, self.request = world, request
+        self.steps = auth.begin(request)
+        self.statuses: list[int] = []
+        self.over = False
+        self._answer: Reply | None = None
+        self._step: Any = None
+        self._send()
+
+    def go(self, *, wait: bool = True) -> None:
+        """Take one step; without ``wait`` none that has to."""
+        step = self._step
+        if isinstance(step, Call):
+            self._answer = self.world.call(step)
+        elif isinstance(step, Future):
+            if not wait and not step.done():
+                return
+            step.result(5)
+            self._answer = None
+        else:
+            self._answer = self.world.request(self.request, step)
+            self.statuses.append(self._answer.status)
+        self._send()
+
+    def until(self, wanted: Callable[[Any], bool]) -> None:
+        """Go up to such a step, and take it."""
+        while not wanted(self._step):
+            self.go()
+        self.go()
+
+    def _send(self) -> None:
+        try:
+            self._step = self.steps.send(self._answer)  # type: ignore[arg-type]
+        except StopIteration:
+            self.over = True
 
 
 def reply(status: int, body: dict[str, Any]) -> Reply:

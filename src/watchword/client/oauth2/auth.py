@@ -6,9 +6,10 @@ import hashlib
 import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import replace
+from threading import Lock
 from typing import Any, Final, TypedDict, Unpack
 
-from watchword.client.flight import Renewal, RenewingAuth
+from watchword.client.flight import Renewal, RenewingAuth, Turn
 from watchword.client.oauth2.asking import Ask, ClientCredentials, Flow, accepted, pause, refreshed
 from watchword.client.oauth2.challenges import said_of
 from watchword.client.oauth2.code import AuthorizationCode, show_in_browser
@@ -19,9 +20,9 @@ from watchword.client.oauth2.endpoint import Desk
 from watchword.client.oauth2.granted import Granted, granted_of, kept_of, to_keep
 from watchword.client.oauth2.identity import client_of
 from watchword.client.oauth2.keeping import Keep
-from watchword.client.oauth2.metadata import Server, usable_issuer
+from watchword.client.oauth2.metadata import Server, usable, usable_issuer
 from watchword.client.tokens import failure, json_object
-from watchword.client.transport import AuthenticationFailed, Reply, Sending, Step, Steps, origin_of
+from watchword.client.transport import AuthenticationFailed, Reply, Sending, Step, Steps
 
 __all__ = ["OAuth2Auth", "Options"]
 
@@ -59,8 +60,9 @@ class OAuth2Auth(RenewingAuth[Granted]):
     the client; none of them is a public one. ``kid`` names the key. ``dpop`` binds tokens to a key of this object's own
     (RFC 9449), so that a stolen one is useless. ``keep`` keeps tokens between processes.
 
-    A 403 for want of scope, or a 401 for want of a stronger login, asks for that once. Raises AuthenticationFailed when
-    no token can be had, ValueError for arguments that make no sense.
+    A 403 for want of scope, or a 401 for want of a stronger login, asks for that once; in the client's own name only
+    where the token is for that API alone (``resource``) or bound, since whoever asks gets it. Raises
+    AuthenticationFailed when no token can be had, ValueError for arguments that make no sense.
     """
 
     def __init__(
@@ -91,11 +93,13 @@ class OAuth2Auth(RenewingAuth[Granted]):
         self._desk = Desk(client)
         self._dpop = dpop
         self._keep = keep
-        self._purpose = _purpose(issuer or token_url or self._origin, client_id, scope, resource, dpop, self._flow)
+        self._named = token_url, client_id, scope
         self._refresh = ""
         self._spent = ""  # the access token that was refused: one that is kept may be that very one
         self._wanted: Ask | None = None  # what a step-up asks for, until it is granted
         self._denied: set[frozenset[str]] = set()
+        self._stepping = Turn()
+        self._finding = Lock()
 
     @classmethod
     def client_credentials(
@@ -163,6 +167,8 @@ class OAuth2Auth(RenewingAuth[Granted]):
             known = self._desk.learn(sending.origin, reply)
             again, wanted = self._consequence(proof, reply, known)
             if again not in left or sending.body is None:
+                if again not in left and wanted is not None and wanted.login:
+                    self._denied.add(_missing(wanted, proof))  # the login that it asked for is not enough
                 return
             left.remove(again)
             if wanted is not None:
@@ -179,36 +185,45 @@ class OAuth2Auth(RenewingAuth[Granted]):
         if reply.refused and proof.bound and error == "use_dpop_nonce":
             return (_NONCE if new_nonce else ""), None
         if reply.refused and error == "insufficient_user_authentication" and self._flow.interactive:
-            return _STEP_UP, replace(self._ask, login=_login_of(said))
+            return self._unless_hopeless(proof, replace(self._ask, login=_login_of(said)))
         if reply.refused:
             if self._proof is proof:
                 self._proof, self._spent = None, proof.access
             return _RENEW, None
         scopes = frozenset(said.get("scope", "").split())
-        if error != "insufficient_scope" or not scopes - proof.scopes or self._hopeless(scopes - proof.scopes):
+        harmless = self._flow.interactive or proof.bound or self._ask.resource is not None
+        if error != "insufficient_scope" or not harmless or scopes <= proof.scopes:
             return "", None
-        return _STEP_UP, replace(self._ask, scopes=self._ask.scopes | proof.scopes | scopes)
+        return self._unless_hopeless(proof, replace(self._ask, scopes=self._ask.scopes | proof.scopes | scopes))
 
-    def _hopeless(self, scopes: frozenset[str]) -> bool:
-        """Return whether it was in vain to ask for these before; an API that thinks of ever more is not heard."""
-        return scopes in self._denied or len(self._denied) >= _MOST_DENIED
+    def _unless_hopeless(self, proof: Granted, wanted: Ask) -> tuple[str, Ask | None]:
+        """Leave out what was asked for in vain before; an API that thinks of ever more is not heard."""
+        hopeless = _missing(wanted, proof) in self._denied or len(self._denied) >= _MOST_DENIED
+        return ("", None) if hopeless else (_STEP_UP, wanted)
 
     def _stepped_up(self, proof: Granted, wanted: Ask) -> Generator[Step, Reply | None, Granted]:
-        """Ask for more; where that is refused, what there was is good for as much as before."""
-        self._wanted = wanted
-        if self._proof is proof:
-            self._proof, self._spent = None, proof.access
+        """Ask for more, one request at a time; where it is refused, what there was is good for as much as before."""
+        ticket = self._stepping.ticket()
         try:
-            fresh = yield from self.renewed()
-        except AuthenticationFailed:
-            self._proof = self._proof or proof
-            self._denied.add(wanted.scopes - proof.scopes)
-            raise
+            yield ticket
+            held = self.current() or proof
+            if held is not proof and wanted.scopes <= held.scopes:  # another request has asked meanwhile
+                return held
+            self._wanted = wanted = replace(wanted, scopes=wanted.scopes | self._ask.scopes | held.scopes)
+            self._proof, self._spent = None, held.access
+            try:
+                fresh = yield from self.renewed()
+            except AuthenticationFailed as failed:
+                self._proof = self.current() or held
+                if failed.status not in _BUSY:
+                    self._denied.add(_missing(wanted, held))
+                raise
+            if not wanted.scopes <= fresh.scopes:
+                self._denied.add(_missing(wanted, held))
+            return fresh
         finally:
             self._wanted = None
-        if not wanted.scopes <= fresh.scopes:
-            self._denied.add(wanted.scopes - proof.scopes)
-        return fresh
+            self._stepping.give_back(ticket)
 
     def _discovered(self, sending: Sending) -> Generator[Step, Any, bool]:
         """Find the server by the resource; return whether the request is still to be sent."""
@@ -219,12 +234,17 @@ class OAuth2Auth(RenewingAuth[Granted]):
                 return False
             said = said_of(reply.challenge)
         found = yield from resource_found(url_of(sending), said)
-        self._issuer = found.resource.issuer
-        self._origin = self._origin or sending.origin
-        ask = self._ask
-        scopes = ask.scopes or found.scopes or frozenset(found.resource.scopes)
-        self._ask = replace(ask, scopes=scopes, resource=ask.resource or found.resource.identifier)
-        return True
+        with self._finding:  # requests to several APIs may be here at once: the first one's tokens are for it alone
+            if self._issuer is None:
+                ask, self._origin = self._ask, self._origin or sending.origin
+                scopes = ask.scopes or found.scopes or frozenset(found.resource.scopes)
+                self._ask = replace(ask, scopes=scopes, resource=ask.resource or found.resource.identifier)
+                self._issuer = found.resource.issuer
+        if sending.origin == self._origin:
+            return True
+        if sending.body is None:
+            yield {}
+        return False
 
     # --- tokens -------------------------------------------------------------------------------------------------------
 
@@ -236,11 +256,7 @@ class OAuth2Auth(RenewingAuth[Granted]):
         kept = self._kept(keep)
         if kept is not None:
             return kept
-        waited = time.monotonic()
-        while not keep.take():
-            if time.monotonic() - waited > _PATIENCE:
-                raise AuthenticationFailed("another process has been getting a token for minutes", type="timeout")
-            yield pause(_LOCK_EVERY)
+        yield from _locked(keep)
         try:
             kept = self._kept(keep)
             if kept is None:
@@ -251,25 +267,43 @@ class OAuth2Auth(RenewingAuth[Granted]):
             keep.give_back()
 
     def forgotten(self) -> Renewal[bool]:
-        """Delete what is kept, once the server was asked to revoke it (RFC 7009); return whether there was something.
+        """Delete what is kept and have the server revoke it (RFC 7009); return whether there was something.
 
-        Raises AuthenticationFailed, after the deletion, when the server does not do it.
+        Raises AuthenticationFailed, after the deletion, when it is not revoked.
         """
-        keep = self._keep
-        found = None if keep is None else kept_of(keep.load(), self._purpose, monotonic=0.0, now=time.time())
-        there = keep is not None and keep.forget()
-        self._proof, self._refresh = None, ""
-        if found is not None and self._issuer is not None:
-            server = yield from server_found(self._issuer, mtls=self._desk.client.mtls)
-            token = found[0].refresh or found[0].access
-            if server.revocation_endpoint:
-                reply = yield from self._desk.post(server, server.revocation_endpoint, {"token": token}, bound=False)
-                accepted("the server does not revoke the token", reply)
+        keep, self._proof, self._refresh = self._keep, None, ""
+        if keep is None:
+            return False
+        yield from _locked(keep)
+        try:
+            found = kept_of(keep.load(), self._purpose(), monotonic=0.0, now=time.time())
+            there = keep.forget()
+        finally:
+            keep.give_back()
+        if found is not None:
+            yield from self._revoked(found[0].refresh or found[0].access)
+        elif there:
+            raise AuthenticationFailed("what was kept is for something else than is asked for now")
         return there
+
+    def _revoked(self, token: str) -> Renewal[None]:
+        server = self._server
+        if self._issuer is not None:
+            server = yield from server_found(self._issuer, mtls=self._desk.client.mtls)
+        if server is None or not server.revocation_endpoint:
+            raise AuthenticationFailed("no revocation_endpoint is known")
+        reply = yield from self._desk.post(server, server.revocation_endpoint, {"token": token}, bound=False)
+        accepted("the server does not revoke the token", reply)
+
+    def _purpose(self) -> str:
+        """Say what tokens are for: those that were got from another server, or for another API, are not used."""
+        token_url, client_id, scope = self._named
+        parts = self._issuer or token_url, client_id, scope, self._ask.resource, self._dpop, type(self._flow).__name__
+        return hashlib.sha256(repr([*parts]).encode()).hexdigest()
 
     def _kept(self, keep: Keep) -> Granted | None:
         """Take over what is kept; return the token when it can be used as it is."""
-        found = kept_of(keep.load(), self._purpose, monotonic=time.monotonic(), now=time.time())
+        found = kept_of(keep.load(), self._purpose(), monotonic=time.monotonic(), now=time.time())
         if found is None:
             return None
         granted, key = found
@@ -285,7 +319,7 @@ class OAuth2Auth(RenewingAuth[Granted]):
 
     def _save(self, keep: Keep, granted: Granted) -> None:
         key = "" if self._desk.key is None else self._desk.key.to_text()
-        keep.save(to_keep(granted, self._purpose, key, monotonic=time.monotonic(), now=time.time()))
+        keep.save(to_keep(granted, self._purpose(), key, monotonic=time.monotonic(), now=time.time()))
 
     def _fresh(self) -> Renewal[Granted]:
         server = self._server
@@ -336,14 +370,25 @@ def _server(token_url: str | None, issuer: str | None, flow: Flow) -> Server | N
         raise ValueError("an issuer is an https URL (http on this machine), without query and fragment")
     if token_url is None:
         return None
-    origin_of(token_url)
+    if not usable(token_url):
+        raise ValueError("a token_url is an https URL (http on this machine)")
     if flow.interactive:
         raise ValueError("a person's login needs the issuer, not its token endpoint alone")
     return Server(issuer or "", token_url)
 
 
-def _purpose(*parts: object) -> str:
-    return hashlib.sha256(repr([*parts[:-1], type(parts[-1]).__name__]).encode()).hexdigest()
+def _locked(keep: Keep) -> Renewal[None]:
+    """Wait until no other process changes what is kept. Raises AuthenticationFailed."""
+    waited = time.monotonic()
+    while not keep.take():
+        if time.monotonic() - waited > _PATIENCE:
+            raise AuthenticationFailed("another process has been getting a token for minutes", type="timeout")
+        yield pause(_LOCK_EVERY)
+
+
+def _missing(wanted: Ask, proof: Granted) -> frozenset[str]:
+    """Return what an answer asks for that the token has not: how the person logged in, or scopes."""
+    return frozenset(map("=".join, wanted.login.items())) or wanted.scopes - proof.scopes
 
 
 def _login_of(said: Mapping[str, str]) -> dict[str, str]:

@@ -12,7 +12,16 @@ from watchword.codec.claims import texts
 from watchword.codec.oidc import safe
 from watchword.codec.strict import json_object
 
-__all__ = ["Resource", "Server", "places_of_resource", "places_of_server", "resource_of", "server_of", "usable_issuer"]
+__all__ = [
+    "Resource",
+    "Server",
+    "places_of_resource",
+    "places_of_server",
+    "resource_of",
+    "server_of",
+    "usable",
+    "usable_issuer",
+]
 
 _LONGEST: Final = 65_536  # bytes of a document
 _ENDPOINTS: Final = (
@@ -47,10 +56,21 @@ class Resource:
     scopes: tuple[str, ...] = ()
 
 
+def usable(url: str) -> bool:
+    """Return whether secrets may go to a URL that a person names: https, or http on this machine (RFC 6749 3.1, 3.2).
+
+    Raises ValueError for what is no absolute http or https URL.
+    """
+    scheme, host, _ = origin_of(url)
+    return safe(url, url) and (scheme == "https" or _loopback(host))
+
+
 def usable_issuer(issuer: str) -> bool:
-    """Return whether a person may name this issuer: https, or http on this machine, without query and fragment."""
-    parts = urlsplit(issuer)
-    return not parts.query and safe(issuer, issuer) and (parts.scheme == "https" or _loopback(parts.hostname or ""))
+    """Return whether this can be an issuer: a usable URL without query and fragment (RFC 8414 section 2)."""
+    try:
+        return not urlsplit(issuer).query and usable(issuer)
+    except ValueError:
+        return False
 
 
 def _loopback(host: str) -> bool:
@@ -126,7 +146,7 @@ def resource_of(raw: bytes, url: str) -> Resource | str:
         return "it is the metadata of another resource"
     if not servers or scopes is None:
         return "it names no authorization server"
-    if not safe(servers[0], url) or urlsplit(servers[0]).query:
+    if not safe(servers[0], url) or not usable_issuer(servers[0]):
         return "its authorization server is no URL to go to"
     return Resource(identifier, servers[0], scopes)
 
