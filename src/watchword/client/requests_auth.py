@@ -8,11 +8,12 @@ from functools import cache, partial
 from importlib import import_module
 from typing import Any
 
-from watchword.client.transport import Auth, Call, Origin, Reply, Sending, Steps, origin_of
+from watchword.client.transport import Auth, Call, Origin, Reply, Sending, Steps, bounded, origin_of
 
 __all__ = ["RequestsFlow", "requests_auth"]
 
 _TIMEOUT = 30.0
+_PART = 65_536  # bytes
 
 
 def requests_auth(auth: Auth) -> Any:
@@ -91,10 +92,15 @@ class RequestsFlow:
                 auth=_as_it_is,
                 timeout=self.timeout,
                 allow_redirects=False,
+                stream=True,
             )
         finally:
             self.session.cookies.clear()  # the flow keeps its own
-        return _reply(response, response.content)
+        body = bytearray()
+        with response:
+            for part in response.iter_content(_PART):
+                bounded(body, part)
+        return _reply(response, bytes(body))
 
 
 def _as_it_is(prepared: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,7 @@ from watchword.client.transport import AuthenticationFailed, Reply
 
 __all__ = ["Token", "failure", "json_object", "token_of"]
 
+_KIND = re.compile(r"[!#-\[\]-~]{1,128}")  # RFC 6749 section 5.2: it is shown to people
 _MARGIN = 30.0  # seconds before the end at which a token is renewed, or a tenth of its life if that is less
 
 
@@ -27,7 +29,7 @@ def json_object(reply: Reply) -> Mapping[str, Any]:
     """Return the JSON object in the reply's body, an empty one when there is none."""
     try:
         value = json.loads(reply.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 
@@ -36,7 +38,7 @@ def failure(what: str, reply: Reply) -> AuthenticationFailed:
     """Describe a refusal by its status and type; the body's prose stays out, as it may quote what was sent."""
     body = json_object(reply)
     kind = body.get("error", body.get("type", ""))
-    kind = kind if isinstance(kind, str) else ""
+    kind = kind if isinstance(kind, str) and _KIND.fullmatch(kind) else ""
     return AuthenticationFailed(f"{what}: {reply.status}{' ' + kind if kind else ''}", reply.status, kind)
 
 

@@ -13,10 +13,23 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
-__all__ = ["Auth", "AuthenticationFailed", "Call", "Origin", "Reply", "Sending", "Step", "Steps", "drive", "origin_of"]
+__all__ = [
+    "LONGEST",
+    "Auth",
+    "AuthenticationFailed",
+    "Call",
+    "Origin",
+    "Reply",
+    "Sending",
+    "Step",
+    "Steps",
+    "bounded",
+    "drive",
+    "origin_of",
+]
 
 
 def _optional(name: str) -> Any:
@@ -49,6 +62,9 @@ Origin: TypeAlias = tuple[str, str, int]
 """Name scheme, host and port (RFC 6454)."""
 
 _PORTS: Mapping[str, int] = {"http": 80, "https": 443}
+
+LONGEST: Final = 1_048_576
+"""Bytes of an answer to a call of a flow's own: whoever sends more means no good."""
 
 
 class AuthenticationFailed(Exception):
@@ -161,7 +177,7 @@ class Auth(_HttpAuth, ABC):  # type: ignore[misc]
                 elif isinstance(step, Call):
                     own = _own(step, request)
                     response = yield own
-                    reply = _answer(response, own, response.read())
+                    reply = _answer(response, own, _content(response))
                 else:
                     request.headers.update(step)
                     reply = _reply((yield request), request)
@@ -185,7 +201,7 @@ class Auth(_HttpAuth, ABC):  # type: ignore[misc]
                 elif isinstance(step, Call):
                     own = _own(step, request)
                     response = yield own
-                    reply = _answer(response, own, await response.aread())
+                    reply = _answer(response, own, await _content_async(response))
                 else:
                     request.headers.update(step)
                     reply = _reply((yield request), request)
@@ -206,8 +222,12 @@ def drive(client: Any, steps: Generator[Call | Future[None], Any, T]) -> T:
                 step = steps.send(None)
             else:
                 own = client.build_request(step.method, step.url, headers=dict(step.headers), content=step.content)
-                response = client.send(own, follow_redirects=False)
-                step = steps.send(_answer(response, own, response.read()))
+                response = client.send(own, follow_redirects=False, stream=True)
+                try:
+                    content = _content(response)
+                finally:
+                    response.close()
+                step = steps.send(_answer(response, own, content))
     except StopIteration as end:
         value: T = end.value
         return value
@@ -276,6 +296,34 @@ class _Once:
 def _once(stream: type) -> type:
     """Return _Once as a class that the caller's library takes for a stream of its own."""
     return type("_Once", (_Once, stream), {})
+
+
+def bounded(body: bytearray, part: bytes) -> None:
+    """Add a part to what came. Raises AuthenticationFailed beyond LONGEST: the answer might not end at all."""
+    body += part
+    if len(body) > LONGEST:
+        raise AuthenticationFailed(f"the server's answer is longer than {LONGEST} bytes")
+
+
+def _content(response: Any) -> bytes:
+    body = bytearray()
+    for part in response.iter_bytes():
+        bounded(body, part)
+    return _kept(response, body)
+
+
+async def _content_async(response: Any) -> bytes:
+    body = bytearray()
+    async for part in response.aiter_bytes():
+        bounded(body, part)
+    return _kept(response, body)
+
+
+def _kept(response: Any, body: bytearray) -> bytes:
+    """Leave the content where the library looks for it, which reads what it is answered once more."""
+    content: bytes = bytes(body)
+    response._content = content
+    return content
 
 
 def _answer(response: Any, own: Any, body: bytes) -> Reply:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ from tests.client.callers import Caller
 from tests.client.oauth2.world import API, ISSUER, Played, World, opened, reply, sending
 from tests.client.server import CLIENT, CLIENT_SECRET, Server
 from watchword.client import AuthenticationFailed, OAuth2Auth
-from watchword.client.transport import Reply, Sending
+from watchword.client.transport import LONGEST, Reply, Sending
 
 
 def client(server: Server, secret: str = CLIENT_SECRET, **options: str) -> OAuth2Auth:
@@ -69,6 +70,28 @@ def test_a_refusal_names_the_error_and_no_secret(caller: Caller, server: Server)
         caller.send(client(server, "s3cret-wrong"), "GET", f"{server.url}/whoami")
     assert (caught.value.status, caught.value.type) == (401, "invalid_client")
     assert "s3cret-wrong" not in str(caught.value)
+
+
+@pytest.mark.parametrize("endless", [b" " * (LONGEST + 1), gzip.compress(b" " * (LONGEST + 1))], ids=["plain", "gzip"])
+def test_an_answer_that_does_not_end_is_not_read_to_the_end(caller: Caller, server: Server, endless: bytes) -> None:
+    server.api.endless = endless
+    with pytest.raises(AuthenticationFailed, match="longer than"):
+        caller.send(client(server), "GET", f"{server.url}/whoami")
+
+
+@pytest.mark.parametrize("body", [b"[" * 500_000, b'{"a":' * 100_000, b"\xff", b"", b"9" * 9_999])
+def test_an_answer_that_is_no_json_is_refused(caller: Caller, server: Server, body: bytes) -> None:
+    server.api.endless = body or b" "
+    with pytest.raises(AuthenticationFailed, match=r"the token endpoint refused: 200$"):
+        caller.send(client(server), "GET", f"{server.url}/whoami")
+
+
+@pytest.mark.parametrize("error", ["\x1b[2Jgone", "x" * 1000, "a b", 'a"', ["a"], None])
+def test_an_error_that_is_none_is_not_shown(error: object) -> None:
+    world = World(token_answers=[reply(400, {"error": error})])
+    with pytest.raises(AuthenticationFailed, match=r"refused: 400$") as caught:
+        world.play(machine())
+    assert caught.value.type == ""
 
 
 def test_an_origin_binds_the_token(caller: Caller, server: Server, other: Server) -> None:
