@@ -240,7 +240,7 @@ def test_nodes_that_share_the_key_share_the_nonces() -> None:
 
 def test_the_challenge_names_what_may_sign() -> None:
     possession, _ = house()
-    assert possession.challenge(None).parameters == (("algs", "EdDSA Ed25519 ES256 RS256"),)
+    assert possession.challenge(None).parameters == (("algs", "EdDSA Ed25519 ES256 PS256 RS256"),)
     assert possession.challenge(Rejection(NONCE_NEEDED)).parameters[0] == ("error", "use_dpop_nonce")
     assert possession.challenge(Rejection(BAD_PROOF)).parameters[0] == ("error", "invalid_dpop_proof")
     assert possession.challenge(None).scheme == "DPoP"

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from inspect import isawaitable
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from watchword.codec.jose import SigningKey
 from watchword.codec.secrets import Sealer, new_root_key
@@ -129,6 +130,13 @@ def compact(header: Any, payload: Any, sign: Callable[[bytes], bytes]) -> bytes:
 def raw_sign(key: SigningKey) -> Callable[[bytes], bytes]:
     """Return the key's own signature over anything."""
     return lambda signed: key._sign(signed, key._wrapped)
+
+
+def pss_sign(key: SigningKey) -> Callable[[bytes], bytes]:
+    """Return an RSA key's signature by PS256 (RFC 7518 section 3.5) over anything."""
+    held: Any = key._key
+    pss = padding.PSS(padding.MGF1(hashes.SHA256()), salt_length=32)
+    return lambda signed: held.sign(signed, pss, hashes.SHA256())
 
 
 @dataclass

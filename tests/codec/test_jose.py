@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa, x25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from tests.tokens import ED, ES, RS, compact, raw_sign, segment
+from tests.tokens import ED, ES, RS, compact, pss_sign, raw_sign, segment
 from watchword.codec import jose
 from watchword.codec.jose import (
     Header,
@@ -117,6 +117,20 @@ def test_rfc_9864_name_of_eddsa_is_the_same_algorithm() -> None:
     assert verify(token, ED.verification) == CLAIMS
 
 
+def test_rfc_7518_section_3_5_an_rsa_key_says_that_it_is_for_ps256() -> None:
+    jwk = {name: value for name, value in RS.public_jwk().items() if name != "alg"}
+    plain, pss = VerificationKey.from_jwk(jwk), VerificationKey.from_jwk({**jwk, "alg": "PS256"})
+    assert (plain.algorithm, pss.algorithm) == ("RS256", "PS256")
+    assert pss.thumbprint() == plain.thumbprint()
+    assert VerificationKey.from_jwk(pss.public_jwk()).algorithm == "PS256"
+    for alg, sign, right, wrong in (("PS256", pss_sign(RS), pss, plain), ("RS256", raw_sign(RS), plain, pss)):
+        token = compact({"alg": alg, "kid": RS.kid}, CLAIMS, sign)
+        assert verify(token, right) == CLAIMS
+        assert verify(token, wrong) is why.BAD_ALGORITHM, "CVE-2026-22817: the key decides, not the token"
+    assert verify(compact({"alg": "PS256"}, CLAIMS, raw_sign(RS)), pss) is why.BAD_SIGNATURE
+    assert verify(compact({"alg": "RS256"}, CLAIMS, pss_sign(RS)), plain) is why.BAD_SIGNATURE
+
+
 @pytest.mark.parametrize("key", [ED, ES, RS], ids=lambda key: key.algorithm)
 def test_signing_and_back(key: SigningKey) -> None:
     claims = {"iss": "joe", "näme": "☃", "n": 1}
@@ -170,7 +184,9 @@ PRIVATE = {"d": OKP_D.decode()}
         {**OKP_JWK, "alg": ["EdDSA"]},
         {**EC_JWK, "alg": "EdDSA"},
         {**RSA_JWK, "alg": "HS256"},
-        {**RSA_JWK, "alg": "PS256"},
+        {**RSA_JWK, "alg": "PS512"},
+        {**RSA_JWK, "e": "AgAAAAE"},  # longer ones make checking a signature hundreds of times as slow
+        {**EC_JWK, "alg": "PS256"},
         {**OKP_JWK, "kid": 1},
         {**OKP_JWK, "kid": ""},
         {**OKP_JWK, "kid": "k" * 257},

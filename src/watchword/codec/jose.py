@@ -38,12 +38,14 @@ _MOST_HEADER: Final = 4_096  # bytes of base64url
 _MOST_KID: Final = 256  # characters
 _MOST_HEADERS: Final = 256  # remembered
 _RSA_BITS: Final = (2_048, 8_192)
+_RSA_EXPONENT: Final = 2**33  # a proof of a stranger's key with a longer one would cost as much as hundreds of others
 
 # One row an algorithm: header names that mean it, the joserfc algorithm (RFC 9864 calls EdDSA over Ed25519 "Ed25519").
 _ALGORITHMS: Final[Mapping[str, tuple[frozenset[str], str]]] = {
     "EdDSA": (frozenset({"EdDSA", "Ed25519"}), "Ed25519"),
     "ES256": (frozenset({"ES256"}), "ES256"),
     "RS256": (frozenset({"RS256"}), "RS256"),
+    "PS256": (frozenset({"PS256"}), "PS256"),
 }
 _NAMES: Final = frozenset(name for names, _ in _ALGORITHMS.values() for name in names)
 _REGISTRY: Final = JWSRegistry(algorithms=[name for _, name in _ALGORITHMS.values()])
@@ -54,8 +56,6 @@ _REFUSED_MEMBERS: Final = {
     **dict.fromkeys(("jwk", "jku", "x5u", "x5c"), BAD_ALGORITHM),  # a key that the token itself brings (RFC 8725 3.10)
 }
 _PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
-
-
 _KINDS: Final[Mapping[str, Any]] = {"OKP": OKPKey, "EC": ECKey, "RSA": RSAKey}
 
 
@@ -66,14 +66,15 @@ class KeyRefused(ValueError):
 # --- keys -------------------------------------------------------------------------------------------------------------
 
 
-def _algorithm_of(key: object) -> str:
-    """Return the one algorithm that a key is good for."""
+def _algorithm_of(key: object, *, pss: bool) -> str:
+    """Return the one algorithm that a key is good for; with ``pss`` that of an RSA key is PS256."""
     if isinstance(key, ed25519.Ed25519PublicKey):
         return "EdDSA"
     if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
         return "ES256"
-    if isinstance(key, rsa.RSAPublicKey) and _RSA_BITS[0] <= key.key_size <= _RSA_BITS[1]:
-        return "RS256"
+    sized = isinstance(key, rsa.RSAPublicKey) and _RSA_BITS[0] <= key.key_size <= _RSA_BITS[1]
+    if isinstance(key, rsa.RSAPublicKey) and sized and key.public_numbers().e < _RSA_EXPONENT:
+        return "PS256" if pss else "RS256"
     raise KeyRefused("a key must be Ed25519, EC P-256, or RSA of 2048 to 8192 bits")
 
 
@@ -100,13 +101,13 @@ class _Ready:
 
 @final
 class VerificationKey:
-    """Hold one public key with the one algorithm that it is good for: ``EdDSA``, ``ES256`` or ``RS256``."""
+    """Hold one public key with its one algorithm: ``EdDSA``, ``ES256`` or ``RS256``; with ``pss`` PS256."""
 
     __slots__ = ("_check", "_ready", "_wrapped", "algorithm", "kid", "names", "signature_length")
 
-    def __init__(self, key: PublicKey, kid: str | None = None) -> None:
+    def __init__(self, key: PublicKey, kid: str | None = None, *, pss: bool = False) -> None:
         """Take a public key of the cryptography package; ``kid`` defaults to its thumbprint. Raise KeyRefused."""
-        self.algorithm: str = _algorithm_of(key)
+        self.algorithm: str = _algorithm_of(key, pss=pss)
         self._wrapped = _wrapped(key)
         self.kid: str = kid if kid is not None else self._wrapped.thumbprint()
         self.names: frozenset[str]
@@ -124,7 +125,7 @@ class VerificationKey:
         """Load a public JSON Web Key (RFC 7517 section 4). Raise KeyRefused.
 
         Refused are symmetric keys, private members, a ``use``, ``key_ops`` or ``alg`` that says something else than
-        verifying with the key's own algorithm.
+        verifying with the key's own algorithm. An RSA key is for RS256 unless its ``alg`` says PS256.
         """
         kind = _KINDS.get(str(jwk.get("kty")))
         if kind is None or not _PRIVATE_MEMBERS.isdisjoint(jwk):
@@ -135,7 +136,7 @@ class VerificationKey:
         if kid is not None and not _is_kid(kid):
             raise KeyRefused("the JWK's kid is not a text of at most 256 characters")
         try:
-            loaded = cls(kind.import_key(_material(jwk)).public_key, kid)
+            loaded = cls(kind.import_key(_material(jwk)).public_key, kid, pss=jwk.get("alg") == "PS256")
         except KeyRefused:
             raise
         except Exception:  # whatever a hostile key breaks on the way in, it is refused

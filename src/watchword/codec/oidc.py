@@ -37,7 +37,7 @@ _OLDEST: Final = 600  # seconds since an id_token was issued: it comes straight 
 _LEEWAY: Final = 60.0  # seconds that the provider's clock may be ahead
 _LONGEST_QUERY: Final = 8_192
 _MOST_FIELDS: Final = 32
-_HASHES: Final = {"EdDSA": "sha512", "Ed25519": "sha512", "ES256": "sha256", "RS256": "sha256"}
+_HASHES: Final = {"EdDSA": "sha512", "Ed25519": "sha512", "ES256": "sha256", "PS256": "sha256", "RS256": "sha256"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.tokens import compact, raw_sign, segment
+from tests.tokens import compact, pss_sign, raw_sign, segment
 from watchword.codec.jose import SigningKey, peek
 from watchword.codec.oauth.dpop import ALGORITHMS, LEEWAY, WINDOW, Proof, normal_url, open_proof
 from watchword.codec.strict import from_base64url, to_base64url
@@ -99,7 +99,27 @@ def test_each_kind_of_key_proves(algorithm: str) -> None:
 
 def test_rfc_9864_name_of_ed25519() -> None:
     assert isinstance(opened(proof(KEYS["EdDSA"], header(KEYS["EdDSA"], alg="Ed25519"))), Proof)
-    assert set(ALGORITHMS) == {*KEYS, "Ed25519"}
+    assert set(ALGORITHMS) == {*KEYS, "Ed25519", "PS256"}
+
+
+def test_rfc_7518_section_3_5_a_bare_rsa_key_is_for_what_the_header_says() -> None:
+    key = KEYS["RS256"]
+    bare = header(key, alg="PS256")
+    for head in (bare, {**bare, "jwk": {**bare["jwk"], "alg": "PS256"}}):
+        found = opened(compact(head, claims(), pss_sign(key)))
+        assert isinstance(found, Proof)
+        assert (found.algorithm, found.jkt) == ("PS256", key.verification.thumbprint())
+    refused(compact(bare, claims(), raw_sign(key)), "bad_signature")
+    refused(compact(header(key), claims(), pss_sign(key)), "bad_signature")
+    refused(compact({**bare, "jwk": {**bare["jwk"], "alg": "RS256"}}, claims(), pss_sign(key)), "bad_algorithm")
+
+
+def test_an_rsa_key_with_an_endless_exponent_is_refused_before_it_is_used() -> None:
+    key = KEYS["RS256"]
+    unfit = "a key must be Ed25519, EC P-256, or RSA of 2048 to 8192 bits"
+    for e, reason in ((2**32 + 1, "bad_signature"), (2**33 + 1, unfit), (2**2000 + 1, unfit)):
+        jwk = {**header(key)["jwk"], "e": to_base64url(e.to_bytes((e.bit_length() + 7) // 8)).decode()}
+        refused(proof(key, header(key, jwk=jwk)), reason)
 
 
 def test_what_web_crypto_exports_is_a_key() -> None:
@@ -147,7 +167,8 @@ def _mac(secret: bytes, hashed: str, signed: bytes) -> bytes:
 def test_cve_2026_48523_the_algorithm_is_the_keys() -> None:
     for algorithm, key in KEYS.items():
         for other in {*KEYS, "ES384", "PS256", "ES256K", "RS1"} - {algorithm}:
-            refused(compact(header(key, alg=other), claims(), raw_sign(key)), "bad_algorithm")
+            reason = "bad_signature" if (algorithm, other) == ("RS256", "PS256") else "bad_algorithm"
+            refused(compact(header(key, alg=other), claims(), raw_sign(key)), reason)
 
 
 def test_must_10_the_type_is_dpop_jwt() -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
-from tests.proving import assertion, dpop
+from tests.proving import assertion, claims_of_client, dpop, public
 from tests.server.live import Live, live
 from tests.server.oauth.flow import App, code_of, login
-from tests.tokens import segment
+from tests.tokens import compact, pss_sign, segment
 
 from watchword.codec.jose import SigningKey, open_token, peek
 from watchword.model.credential import Kind
@@ -284,7 +285,7 @@ def test_a_revoked_client_has_no_bound_token_either(http: httpx2.Client, server:
 
 def test_rfc_9449_section_7_1_the_challenge_names_the_algorithms(http: httpx2.Client, server: Live) -> None:
     answer = http.get("/whoami")
-    assert 'DPoP algs="EdDSA Ed25519 ES256 RS256"' in answer.headers.get_list("www-authenticate")
+    assert 'DPoP algs="EdDSA Ed25519 ES256 PS256 RS256"' in answer.headers.get_list("www-authenticate")
 
 
 # --- people's tokens: codes and refresh tokens (sections 5, 6 and 10) -------------------------------------------------
@@ -411,9 +412,30 @@ def test_fapi_2_0_section_5_4_1_rs256_signs_nothing(tmp_path: Path) -> None:
         assert good.json()["token_type"] == "DPoP"
         assert asked(http, server, client).json() == {"error": "invalid_request"}, "every token is bound"
         assert asked(http, server, client, at_token(server, rsa)).json() == {"error": "invalid_dpop_proof"}
-        strong = {"EdDSA", "Ed25519", "ES256"}
+        strong = {"EdDSA", "Ed25519", "ES256", "PS256"}
         said = http.get("/.well-known/oauth-authorization-server").json()
         assert set(said["dpop_signing_alg_values_supported"]) == strong
         assert set(said["token_endpoint_auth_signing_alg_values_supported"]) == strong
+        resource = http.get("/.well-known/oauth-protected-resource").json()
+        assert set(resource["dpop_signing_alg_values_supported"]) == strong
         token = good.json()["access_token"]
         assert errors(called(http, server, token, at_api(server, token, rsa)))["DPoP"] == "invalid_dpop_proof"
+
+
+def test_fapi_2_0_section_5_4_1_ps256_signs_everything(tmp_path: Path) -> None:
+    key = SigningKey.generate("RS256")
+    sign, bare = pss_sign(key), public(key)
+    with live(tmp_path, 'issuer = "{url}"\n[oauth]\nprofile = "fapi2"\n') as server, server.client() as http:
+        server.service("billing")
+        for alg, status in (("PS256", 200), ("RS256", 401)):
+            jwks = {"keys": [{**bare, "kid": "k", "alg": alg}]}
+            client = client_of(server, auth_method="private_key_jwt", jwks=jwks)
+            head = {"alg": "PS256", "kid": "k", "typ": "JWT"}
+            signed = compact(head, claims_of_client(client, server.url), sign).decode()
+            now = {"jti": f"p-{alg}", "iat": int(time.time()), "htm": "POST", "htu": f"{server.url}/oauth/token"}
+            proof = compact({"alg": "PS256", "typ": "dpop+jwt", "jwk": bare}, now, sign).decode()
+            answer = asked(http, server, client, proof, client_assertion=signed)
+            assert answer.status_code == status, (alg, answer.text)
+            if status == 200:
+                bound = claims(answer.json()["access_token"])["cnf"]
+                assert bound == {"jkt": key.verification.thumbprint()}

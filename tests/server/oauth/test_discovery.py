@@ -59,7 +59,7 @@ def test_only_ways_that_work_here_are_named(http: httpx2.Client, tmp_path: Path)
     assert said["tls_client_certificate_bound_access_tokens"] is False
     assert "mtls_endpoint_aliases" not in said
     for name in ("dpop_signing_alg_values_supported", "token_endpoint_auth_signing_alg_values_supported"):
-        assert set(said[name]) == {"EdDSA", "Ed25519", "ES256", "RS256"}
+        assert set(said[name]) == {"EdDSA", "Ed25519", "ES256", "PS256", "RS256"}
         assert not any(each.startswith("HS") or each == "none" for each in said[name])
     with live(tmp_path) as other:
         certified = TestClient(Starlette(routes=Discovery(other.watchword, certificates=True).routes()))

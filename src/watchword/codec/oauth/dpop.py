@@ -18,7 +18,7 @@ from watchword.model.verdict import Rejection
 
 __all__ = ["ALGORITHMS", "LEEWAY", "WINDOW", "Proof", "normal_url", "open_proof"]
 
-ALGORITHMS: Final = ("EdDSA", "Ed25519", "ES256", "RS256")
+ALGORITHMS: Final = ("EdDSA", "Ed25519", "ES256", "PS256", "RS256")
 """The algorithms that proofs may be signed with, as ``dpop_signing_alg_values_supported`` names them."""
 
 WINDOW: Final = 60.0
@@ -110,10 +110,15 @@ def _brought(segment: bytes) -> tuple[Header, VerificationKey, str] | str:
     if not isinstance(jwk, dict):
         return "jwk"
     try:
-        key = VerificationKey.from_jwk(jwk)
+        # The key comes without ``alg`` as a rule; of RSA keys alone the header says which (RFC 9449 section 4.2).
+        key = VerificationKey.from_jwk({"alg": "PS256", **jwk} if _is_pss(header, jwk) else jwk)
     except KeyRefused as error:
         return str(error)
     return header, key, key.thumbprint()
+
+
+def _is_pss(header: Header, jwk: dict[str, object]) -> bool:
+    return header.algorithm == "PS256" and jwk.get("kty") == "RSA"
 
 
 def _is_hash_of(token: bytes, ath: object) -> bool:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.hostile import URIS
-from tests.tokens import ED, ES
+from tests.tokens import ED, ES, RS
 from watchword.lifecycle.oauth.asking import registered
 from watchword.lifecycle.oauth.described.metadata import (
     ClientMetadata,
@@ -188,6 +188,17 @@ def test_metadata_that_is_refused(more: dict[str, Any]) -> None:
     found = refused(app(**more))
     assert found.error == "invalid_client_metadata"
     assert "c2VjcmV0" not in found.description
+
+
+def test_an_algorithm_needs_a_key_that_is_for_it() -> None:
+    bare = {name: value for name, value in RS.public_jwk().items() if name != "alg"}
+    given = {"token_endpoint_auth_method": "private_key_jwt", "token_endpoint_auth_signing_alg": "PS256"}
+    assert "its alg is PS256" in refused(app(**given, jwks={"keys": [bare]})).description
+    assert "for PS256" in refused(app(**given, jwks=KEYS)).description
+    accepted(app(**given, jwks={"keys": [bare, {**bare, "alg": "PS256", "kid": "pss"}]}))
+    accepted(app(**given | {"token_endpoint_auth_method": "client_secret_basic"}, jwks=KEYS))
+    refused(app(request_object_signing_alg="ES256", jwks=KEYS))
+    accepted(app(request_object_signing_alg="Ed25519", jwks=KEYS))
 
 
 def test_software_statements_are_refused_by_their_own_error() -> None:

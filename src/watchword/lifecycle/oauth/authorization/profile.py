@@ -39,7 +39,7 @@ def authorization_metadata(rules: OAuthRules) -> dict[str, Any]:
         "require_pushed_authorization_requests": rules.require_par,
         "request_parameter_supported": True,
         "request_uri_parameter_supported": False,  # none is fetched: a pushed one is not meant by this
-        "request_object_signing_alg_values_supported": ["EdDSA", "ES256", "RS256"],
+        "request_object_signing_alg_values_supported": ["EdDSA", "ES256", "PS256", "RS256"],
     }
     if rules.details:
         found["authorization_details_types_supported"] = sorted(rules.details)

@@ -59,13 +59,13 @@ _FLAGS: Final = {
     "require_signed_request_object": "require_signed_request_object",
     "backchannel_logout_session_required": "backchannel_logout_session_required",
 }
-_SIGNED: Final = ("EdDSA", "Ed25519", "ES256", "RS256")
+_SIGNED: Final = ("EdDSA", "Ed25519", "ES256", "PS256", "RS256")
+_SIGNING: Final = ("token_endpoint_auth_signing_alg", "request_object_signing_alg")
 _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "application_type": ("web", "native"),
     "subject_type": ("public", "pairwise"),
     "userinfo_signed_response_alg": ("EdDSA", "ES256", "RS256"),
-    "token_endpoint_auth_signing_alg": _SIGNED,
-    "request_object_signing_alg": _SIGNED,
+    **dict.fromkeys(_SIGNING, _SIGNED),
 }
 _KEPT_CHOICES: Final = ("subject_type", "userinfo_signed_response_alg")
 _NOT_HAD: Final = frozenset(
@@ -273,7 +273,8 @@ def _check_flow(given: Mapping[str, Any], detail: Mapping[str, Any]) -> None:
 
 def _check_keys(given: Mapping[str, Any], detail: dict[str, Any]) -> None:
     if "jwks" in given:
-        detail["jwks"] = _key_set(given["jwks"])
+        used = _SIGNING if detail["auth_method"] == "private_key_jwt" else _SIGNING[1:]
+        detail["jwks"] = _key_set(given["jwks"], [given[name] for name in used if name in given])
     held = [name for name in ("jwks", "jwks_uri") if name in detail]
     if len(held) > 1:
         raise _Fault("jwks and jwks_uri exclude each other")
@@ -285,7 +286,7 @@ def _check_keys(given: Mapping[str, Any], detail: dict[str, Any]) -> None:
         raise _Fault("tls_client_auth goes with exactly one tls_client_auth_ member (RFC 8705 section 2.1.2)")
 
 
-def _key_set(value: object) -> Mapping[str, Any]:
+def _key_set(value: object, algorithms: list[str]) -> Mapping[str, Any]:
     from watchword.codec.jose import key_set
 
     keys = value.get("keys") if isinstance(value, dict) else None
@@ -293,8 +294,12 @@ def _key_set(value: object) -> Mapping[str, Any]:
         raise _Fault(f"jwks must be a JWK Set of at most {_MOST} keys")
     if any(not isinstance(key, dict) or not _PRIVATE.isdisjoint(key) for key in keys):
         raise _Fault("jwks must hold public keys only; one that was sent here with its private part is burnt")
-    if not key_set(json.dumps({"keys": keys}).encode()):
+    usable = key_set(json.dumps({"keys": keys}).encode())
+    if not usable:
         raise _Fault("jwks holds no key to verify with: Ed25519, EC P-256, or RSA of 2048 to 8192 bits")
+    for algorithm in algorithms:
+        if not any(algorithm in key.names for key in usable.values()):
+            raise _Fault(f"jwks holds no key for {algorithm}; an RSA key is for RS256 unless its alg is PS256")
     return {"keys": keys}
 
 
