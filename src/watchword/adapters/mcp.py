@@ -29,7 +29,6 @@ from watchword.adapters.asgi import (
     request_of,
     send_problem,
 )
-from watchword.codec.oauth.dpop import ALGORITHMS
 from watchword.codec.oauth.protected_resource import checked_resource, metadata_url, origin_of
 from watchword.codec.strict import json_object
 from watchword.model.reason import (
@@ -85,7 +84,7 @@ def protect(
         "authorization_servers": list(known),
         "scopes_supported": list(every),
         "bearer_methods_supported": ["header"],
-        "dpop_signing_alg_values_supported": list(ALGORITHMS),
+        "dpop_signing_alg_values_supported": list(watchword.parts.dpop_algorithms),
         **({"resource_name": title} if title else {}),
     }
     app = _served(server, place, options) if isinstance(server, MCPServer | Server) else server

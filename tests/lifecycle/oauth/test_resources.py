@@ -96,6 +96,16 @@ def test_rfc9728_section_3_1_the_well_known_path_goes_between_host_and_path() ->
         assert known.described(place) is None, place
 
 
+def test_rfc9728_section_2_what_proofs_must_be_is_said_as_it_is() -> None:
+    said = Resources(OURS, algorithms=("EdDSA", "PS256"), require_dpop=True).described(PATH)
+    assert said is not None
+    assert said["dpop_signing_alg_values_supported"] == ["EdDSA", "PS256"]
+    assert said["dpop_bound_access_tokens_required"] is True
+    lax = Resources(OURS).described(PATH)
+    assert lax is not None
+    assert "dpop_bound_access_tokens_required" not in lax
+
+
 def test_apis_elsewhere_have_their_metadata_elsewhere() -> None:
     known = resources(A, audience="https://api.example")
     assert known.described(f"{PATH}/mcp") is None

@@ -30,15 +30,20 @@ class Resources:
         *,
         issuer: str = "",
         everywhere: frozenset[str] = frozenset(),
+        algorithms: Iterable[str] = ALGORITHMS,
+        require_dpop: bool = False,
     ) -> None:
         """Know ``audience`` and ``known``; scopes that are ``everywhere`` are of no API in particular.
 
+        ``algorithms`` are those that proofs may be signed with; ``require_dpop`` says that every token needs some.
         Raise ValueError where two APIs would say what they are at one place.
         """
         self.audience = audience
         self._everywhere = everywhere
         self.known: dict[str, Resource] = {audience: Resource(audience), **{each.uri: each for each in known}}
         self._issuer = issuer or audience
+        self._algorithms = list(algorithms)
+        self._require_dpop = require_dpop
         self._places = self._at_home()
 
     def allowed(self, asked: tuple[str, ...], client: Credential) -> bool:
@@ -75,8 +80,10 @@ class Resources:
             "resource": resource.uri,
             "authorization_servers": [self._issuer],
             "bearer_methods_supported": ["header"],
-            "dpop_signing_alg_values_supported": list(ALGORITHMS),
+            "dpop_signing_alg_values_supported": self._algorithms,
         }
+        if self._require_dpop:
+            said["dpop_bound_access_tokens_required"] = True
         if resource.scopes:
             said["scopes_supported"] = sorted(resource.scopes)
         if resource.name:

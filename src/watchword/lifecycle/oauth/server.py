@@ -109,7 +109,14 @@ class AuthorizationServer:
         self._clock = clock
         self.fetch = fetch
         self._know_clients(house, fetch)
-        self.resources = Resources(house.audience, rules.resources, issuer=house.issuer, everywhere=OPENID_SCOPES)
+        self.resources = Resources(
+            house.audience,
+            rules.resources,
+            issuer=house.issuer,
+            everywhere=OPENID_SCOPES,
+            algorithms=rules.algorithms,
+            require_dpop=rules.require_dpop,
+        )
         tokens.carried = self.resources.scopes
         self.judge = Judge(self.resources, rules)
         approvals = Approvals(store, house.lifecycle, families, clock=clock)
