@@ -15,9 +15,10 @@ import pytest
 from keyring.backend import KeyringBackend
 from keyring.errors import PasswordDeleteError
 
-from tests.client.oauth2.world import ISSUER, World
+from tests.client.oauth2.world import ISSUER, Played, World, sending
 from watchword.client import AuthenticationFailed, OAuth2Auth
 from watchword.client.oauth2 import Keep, KeyringKeep, TokenFile
+from watchword.client.transport import Call
 
 posix = pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
 
@@ -86,6 +87,34 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(AuthenticationFailed, match="cannot be used"):
         TokenFile(tmp_path / "file" / "me.json").save("hush")
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_what_cannot_be_written_leaves_no_half_and_keeps_the_old(
+    file: TokenFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    def full(*_: Any) -> None:
+        raise error
+
+    file.save("old")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises((AuthenticationFailed, KeyboardInterrupt)):
+        file.save("hush")
+    assert [path.name for path in (tmp_path / "tokens").iterdir()] == ["me.json"]
+    assert file.load() == "old"
+
+
+def test_a_lock_that_cannot_be_is_said(file: TokenFile, tmp_path: Path) -> None:
+    file.save("x")
+    (tmp_path / "tokens" / "me.json.lock").mkdir()
+    with pytest.raises(AuthenticationFailed, match="cannot be locked"):
+        file.take()
+
+
+def test_a_file_that_cannot_be_deleted_is_said(tmp_path: Path) -> None:
+    (tmp_path / "tokens" / "me.json").mkdir(parents=True)
+    with pytest.raises(AuthenticationFailed, match="cannot be deleted"):
+        TokenFile(tmp_path / "tokens" / "me.json").forget()
 
 
 def test_one_at_a_time(tmp_path: Path) -> None:
@@ -198,6 +227,45 @@ def test_the_lock_is_given_back_when_the_login_fails(file: TokenFile) -> None:
         world.play(client(world, file))
     assert file.take()
     file.give_back()
+
+
+def test_what_is_forgotten_is_revoked(file: TokenFile) -> None:
+    world = World(metadata={"revocation_endpoint": f"{ISSUER}/revoke"})
+    world.play(client(world, file))
+    assert world.drive(client(world, file).forgotten()) is True
+    assert (world.forms[-1]["token"], file.load()) == ("r1", None)
+    assert world.drive(client(world, file).forgotten()) is False
+
+
+@pytest.mark.parametrize("more", [{"scope": "b"}, {"issuer": None}])
+def test_what_cannot_be_revoked_is_deleted_and_that_is_said(file: TokenFile, more: dict[str, Any]) -> None:
+    world = World(metadata={"revocation_endpoint": f"{ISSUER}/revoke"})
+    world.play(client(world, file))
+    other = OAuth2Auth(None, "cli", **{"scope": "a", "flow": world.flow(), "issuer": ISSUER, "keep": file, **more})
+    with pytest.raises(AuthenticationFailed, match="something else"):
+        world.drive(other.forgotten())
+    assert file.load() is None
+
+
+def test_a_server_that_revokes_nothing_is_said(file: TokenFile) -> None:
+    world = World()
+    world.play(client(world, file))
+    with pytest.raises(AuthenticationFailed, match="revocation_endpoint"):
+        world.drive(client(world, file).forgotten())
+    assert file.load() is None
+
+
+def test_forgetting_waits_for_who_refreshes(file: TokenFile) -> None:
+    world = World(metadata={"revocation_endpoint": f"{ISSUER}/revoke"}, lifetime=0.0)
+    world.play(client(world, file))
+    going = Played(world, client(world, file), sending())
+    going.until(lambda step: isinstance(step, Call))  # it holds the lock now
+    forgetting = threading.Thread(target=lambda: world.drive(client(world, file).forgotten()))
+    forgetting.start()
+    while not going.over:
+        going.go()
+    forgetting.join(5)
+    assert (world.forms[-1].get("token"), file.load()) == ("r2", None)
 
 
 # --- the keyring ------------------------------------------------------------------------------------------------------

@@ -6,7 +6,11 @@ import base64
 import hashlib
 import re
 import socket
+import struct
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
@@ -85,6 +89,51 @@ def test_an_idle_connection_does_not_block(loopback: Loopback) -> None:
     port = int(loopback.redirect_uri.split(":")[2].split("/")[0])
     with socket.create_connection(("127.0.0.1", port)), socket.create_connection(("127.0.0.1", port)):
         assert get(loopback, "?code=c&state=st4te").status_code == 200
+
+
+def raw(loopback: Loopback, request: bytes) -> bytes:
+    """Send bytes, and reset the connection unless something comes at once."""
+    with socket.create_connection(("127.0.0.1", int(urlsplit(loopback.redirect_uri).netloc.rpartition(":")[2]))) as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        one.sendall(request)
+        one.settimeout(0.2)
+        try:
+            return one.recv(100)
+        except OSError:
+            return b""
+
+
+def test_an_answer_counts_though_the_browser_waits_for_no_page(
+    loopback: Loopback, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def gone(*_: Any) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(BaseHTTPRequestHandler, "end_headers", gone)
+    host = urlsplit(loopback.redirect_uri).netloc
+    raw(loopback, f"GET /callback?code=c&state=st4te HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+    assert loopback.answer.result(2) == {"code": "c", "state": "st4te"}
+    loopback.close()
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "request_line",
+    [
+        b"\x16\x03\x01",
+        b"GET http://[ HTTP/1.1",
+        b"GET /callback?code=%ff&state=st4te HTTP/1.1",
+        b"GET " + b"a" * 70_000,
+    ],
+)
+def test_noise_of_other_processes_is_neither_an_answer_nor_printed(
+    loopback: Loopback, request_line: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    host = urlsplit(loopback.redirect_uri).netloc.encode()
+    assert b" 200 " not in raw(loopback, request_line + b"\r\nHost: " + host + b"\r\n\r\n")
+    assert not loopback.answer.done()
+    assert get(loopback, "?code=c&state=st4te").status_code == 200
+    assert capsys.readouterr().err == ""
 
 
 def test_it_listens_on_this_machine_alone(loopback: Loopback) -> None:

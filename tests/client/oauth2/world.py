@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from base64 import b64decode
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from watchword.client.oauth2 import AuthorizationCode
@@ -17,6 +17,8 @@ from watchword.client.transport import Auth, Call, Reply, Sending, origin_of
 from watchword.codec.jose import VerificationKey, verify
 from watchword.codec.oidc import challenge_of
 from watchword.codec.strict import from_base64url, json_object
+
+T = TypeVar("T")
 
 ISSUER = "https://auth.example"
 API = "https://api.example"
@@ -145,6 +147,8 @@ class World:
         if path == "/par":
             self.pushed[f"urn:{len(self.pushed)}"] = form
             return reply(201, {"request_uri": f"urn:{len(self.pushed) - 1}", "expires_in": 60})
+        if path == "/revoke":
+            return reply(200, {})
         if path == "/device":
             code = {"device_code": "dc", "user_code": "WDJB-MJHT", "verification_uri": f"{ISSUER}/go"}
             return reply(200, {**code, "expires_in": 600, "interval": 2})
@@ -211,6 +215,17 @@ class World:
         finally:
             played.steps.close()
         return played.statuses
+
+    def drive(self, steps: Generator[Any, Any, T]) -> T:
+        """Drive a flow that belongs to no request, as transport.drive does."""
+        answer: Reply | None = None
+        try:
+            while True:
+                step = steps.send(answer)
+                answer = self.call(step) if isinstance(step, Call) else step.result(5)
+        except StopIteration as end:
+            value: T = end.value
+            return value
 
     def grants(self) -> Counter[str]:
         """Count the grants that were asked for."""

@@ -49,12 +49,15 @@ class _Lock:
         self._held: int | None = None
 
     def take(self) -> bool:
-        """Take it, if nobody holds it."""
+        """Take it, if nobody holds it. Raises AuthenticationFailed where there can be none."""
         _folder(self._path.parent)
-        handle = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
-        if not _locked(handle):
-            os.close(handle)
-            return False
+        try:
+            handle = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+            if not _locked(handle):
+                os.close(handle)
+                return False
+        except OSError as error:
+            raise AuthenticationFailed(f"{self._path} cannot be locked: {error.strerror}") from None
         self._held = handle
         return True
 
@@ -133,8 +136,9 @@ class TokenFile:
                 os.fsync(handle)
             fresh.replace(self._path)
         except OSError as error:
-            fresh.unlink(missing_ok=True)
             raise AuthenticationFailed(f"tokens cannot be kept in {self._path}: {error.strerror}") from None
+        finally:  # also when the person loses patience
+            fresh.unlink(missing_ok=True)
 
     def forget(self) -> bool:
         """Delete the file."""
@@ -142,6 +146,8 @@ class TokenFile:
             self._path.unlink()
         except FileNotFoundError:
             return False
+        except OSError as error:
+            raise AuthenticationFailed(f"{self._path} cannot be deleted: {error.strerror}") from None
         return True
 
 

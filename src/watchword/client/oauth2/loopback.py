@@ -55,6 +55,9 @@ class _Server(ThreadingHTTPServer):
         TCPServer.server_bind(self)
         self.server_name, self.server_port = "127.0.0.1", int(self.server_address[1])
 
+    def handle_error(self, *_: Any) -> None:
+        """Say nothing of a connection that broke: it is the person's terminal, and anybody here may have opened it."""
+
 
 class Loopback:
     """Wait for one answer that carries ``state``; whatever else comes to the port is turned away.
@@ -109,14 +112,16 @@ def _asker(loopback: Loopback) -> Any:
             status, fields = loopback.read(self.path, self.headers.get("Host", ""))
             title, text = _WORDS[status]
             page = _PAGE.format(title=title, text=text).encode()
-            self.send_response(status)
-            for name, value in {**_HEADERS, "Content-Length": str(len(page))}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(page)
-            self.wfile.flush()
-            if fields is not None:
-                loopback.settle(fields)
+            try:
+                self.send_response(status)
+                for name, value in {**_HEADERS, "Content-Length": str(len(page))}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(page)
+                self.wfile.flush()
+            finally:  # after the page, which ends with this process; but a browser may not wait for it
+                if fields is not None:
+                    loopback.settle(fields)
 
         def log_message(self, *_: Any) -> None:
             """Log nothing: the request line holds the code."""
