@@ -7,6 +7,7 @@ import json
 import secrets
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
@@ -44,6 +45,17 @@ HELLO = {
     "clientInfo": {"name": "test", "version": "1"},
 }
 CALL = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "cancel", "arguments": {"id": 7}}}
+PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+BEGIN = {
+    "jsonrpc": "2.0",
+    "id": 0,
+    "method": "initialize",
+    "params": {
+        "protocolVersion": "2025-06-18",
+        "capabilities": {},
+        "clientInfo": {"name": "test", "version": "1"},
+    },
+}
 
 
 def orders() -> MCPServer:
@@ -162,6 +174,45 @@ def test_rfc_9728_section_5_1_who_has_no_token_learns_where_to_get_one() -> None
             wrong = await b.post("nonsense")
             assert wrong.status_code == 401
             assert parameters(wrong)["resource_metadata"] == METADATA
+
+    run(play())
+
+
+def test_whatever_host_and_proxies_say_the_metadata_is_where_it_was_set_up() -> None:
+    async def play() -> None:
+        async with bench(tools={"cancel": ["orders:write"]}) as b:
+            spoofed = {"host": "evil.example", "x-forwarded-host": "evil.example", "forwarded": "host=evil.example"}
+            for token in ("", "nonsense", await b.token("orders:read")):
+                answer = await b.post(token, **spoofed)
+                assert answer.status_code == (403 if len(token) > 10 else 401)
+                assert parameters(answer)["resource_metadata"] == METADATA
+            async with b.http() as http:
+                answer = await http.get(METADATA, headers=spoofed)
+                assert answer.json()["resource"] == RESOURCE
+                assert answer.json()["authorization_servers"] == [ISSUER]
+            allowed = await b.post(await b.token("orders:read", "orders:write"), **spoofed)
+            assert allowed.status_code == 421  # the SDK's own: DNS rebinding
+
+    run(play())
+
+
+def test_a_session_is_one_persons_though_their_agent_is_the_same() -> None:
+    async def play() -> None:
+        async with bench() as b:
+            client = await b.client("orders:read")
+            detail = {"client": client.detail["client_id"], "factors": ["password"], "authenticated_at": 0}
+            tokens = []
+            for name in ("user:alice", "user:bob"):
+                await b.house.watchword.lifecycle.add_subject(name, by="user:admin")
+                family = replace(client, subject=name, detail=detail)
+                terms = Terms(frozenset({"orders:read"}), (RESOURCE,))
+                tokens.append((await b.house.watchword.tokens.for_app(family, client, terms)).text)
+            alice, bob = tokens
+            begun = await b.post(alice, BEGIN)
+            assert begun.status_code == 200
+            session = {"mcp-session-id": begun.headers["mcp-session-id"], "mcp-protocol-version": "2025-06-18"}
+            assert (await b.post(bob, PING, **session)).status_code == 404
+            assert (await b.post(alice, PING, **session)).status_code == 200
 
     run(play())
 
@@ -295,21 +346,14 @@ def test_a_session_belongs_to_who_began_it() -> None:
     async def play() -> None:
         async with bench() as b:
             version = {"mcp-protocol-version": "2025-06-18"}
-            begin = {
-                "jsonrpc": "2.0",
-                "id": 0,
-                "method": "initialize",
-                "params": HELLO,
-            }
             client = await b.client("orders:read")
             mine = await b.token("orders:read", client=client)
-            begun = await b.post(mine, begin)
+            begun = await b.post(mine, BEGIN)
             assert begun.status_code == 200
             session = {"mcp-session-id": begun.headers["mcp-session-id"], **version}
-            ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
-            assert (await b.post(await b.token("orders:read"), ping, **session)).status_code == 404
+            assert (await b.post(await b.token("orders:read"), PING, **session)).status_code == 404
             again = await b.token("orders:read", client=client)  # a newer token of the same client
-            assert (await b.post(again, ping, **session)).status_code == 200
+            assert (await b.post(again, PING, **session)).status_code == 200
 
     run(play())
 

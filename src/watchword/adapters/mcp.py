@@ -152,6 +152,9 @@ class _Named:
         self._tools = tools
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
         who = scope.get(SCOPE_KEY)
         if scope["type"] == "http" and self._tools and scope["method"] == "POST":
             read = await self._judged(scope, receive, who)
@@ -161,7 +164,7 @@ class _Named:
             if read is None:
                 return
             receive = partial(replayed, [read], receive)
-        inner = {**scope, "headers": [each for each in scope.get("headers", ()) if each[0] not in _SECRET]}
+        inner = {**scope, "headers": [each for each in scope["headers"] if each[0] not in _SECRET]}
         if who is not None:
             inner["user"] = AuthenticatedUser(_token(who, self._resource))
         await self._app(inner, receive, send)
