@@ -10,7 +10,8 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
-from starlette.routing import Router
+from starlette.routing import Match, Router
+from starlette.routing import Route as HttpRoute
 
 from watchword.adapters.asgi import Message, Receive, Scope, Send, TooLarge, peer_of, read_body, request_of
 from watchword.app import Watchword
@@ -43,7 +44,7 @@ from watchword.server.oauth.openid.telling import Telling
 from watchword.server.oauth.openid.userinfo import Userinfo
 from watchword.server.oauth.par import PushedRequests
 from watchword.server.oauth.register import Register
-from watchword.server.oauth.resources import ProtectedResources
+from watchword.server.oauth.resources import ProtectedResources, own_metadata
 from watchword.server.oauth.revoke import Revoke
 from watchword.server.oauth.token import TokenEndpoint
 from watchword.server.pages.language import Spoken
@@ -90,6 +91,7 @@ class ServerApp:
         self.post: Post = Post(watchword, settings, send_mail)
         self._telling = Telling(watchword.oauth.logouts)
         self._max_body = settings.server.max_body
+        watchword.metadata = own_metadata(watchword)
         self._anyone: Route = watchword.route(every_scheme(watchword))
         check = Check(watchword, settings, self._anyone)
         self._check = check.answer
@@ -100,7 +102,7 @@ class ServerApp:
         outside = Outside(entrance, login, settings, pages)
         desk = ClientDesk(watchword, attempts, settings)
         token, introspect = TokenEndpoint(watchword, desk), Introspect(watchword, desk)
-        routes = [
+        self.routes: list[HttpRoute] = [
             *login.routes(),
             *SecondFactor(entrance).routes(),
             *PasskeyLogin(entrance).routes(),
@@ -124,7 +126,7 @@ class ServerApp:
             *pages.routes(),
         ]
         # Not the Starlette class: its error middleware would answer what breaks with a 500 of its own.
-        router = Spoken(Router(routes, redirect_slashes=False))
+        router = Spoken(Router(self.routes, redirect_slashes=False))
         self._rest = CrossOrigin(ExceptionMiddleware(router, {HTTPException: _http_error}))
         self._hot: dict[str, Callable[[Scope, Receive], Awaitable[Answer]]] = {"/whoami": self._whoami}
         self._posted: dict[str, Callable[[HttpRequest], Awaitable[Response]]] = {
@@ -226,6 +228,12 @@ def described(who: Principal) -> dict[str, Any]:
 async def _http_error(request: HttpRequest, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for nothing else
     if error.status_code == METHOD_NOT_ALLOWED.status:
-        allowed = ", ".join(sorted((error.headers or {}).get("Allow", "").split(", ")))
-        return problem_response(refusal(METHOD_NOT_ALLOWED, ((b"allow", allowed.encode()),)))
+        return problem_response(refusal(METHOD_NOT_ALLOWED, ((b"allow", _allowed(request).encode()),)))
     return problem_response(refusal(NOT_FOUND))
+
+
+def _allowed(request: HttpRequest) -> str:
+    """Return every method that the place knows (RFC 9110 section 15.5.6): each route knows its own alone."""
+    routes = request.scope["app"].routes
+    place = next((route.path for route in routes if route.matches(request.scope)[0] is not Match.NONE), "")
+    return ", ".join(sorted({method for route in routes if route.path == place for method in route.methods or ()}))

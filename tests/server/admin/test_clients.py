@@ -140,6 +140,20 @@ def test_a_page_has_a_size(admin: httpx2.Client, limit: str) -> None:
     assert [error["field"] for error in answer.json()["errors"]] == ["limit"]
 
 
+@pytest.mark.parametrize(
+    ("place", "methods"),
+    [
+        ("", "GET, HEAD, POST"),
+        ("/cli_x", "DELETE, GET, HEAD, PATCH"),
+        ("/cli_x/rotate", "POST"),
+        ("/https%3A%2F%2Fapp.example%2Fc", "DELETE, GET, HEAD, PATCH"),
+    ],
+)
+def test_other_methods_are_told_which_there_are(admin: httpx2.Client, place: str, methods: str) -> None:
+    answer = admin.request("TRACE", PLACE + place)
+    assert (answer.status_code, answer.headers["allow"]) == (405, methods)
+
+
 def test_a_change_is_of_the_version_that_was_read(admin: httpx2.Client) -> None:
     id = _added(admin)["client_id"]
     tag = admin.get(f"{PLACE}/{id}").headers["etag"]
@@ -148,6 +162,8 @@ def test_a_change_is_of_the_version_that_was_read(admin: httpx2.Client) -> None:
     assert first.headers["etag"] != tag
     second = admin.patch(f"{PLACE}/{id}", json={"client_name": "Two"}, headers={"if-match": tag})
     assert (second.status_code, second.json()["type"]) == (412, "urn:watchword:problem:precondition_failed")
+    either = {"if-match": f'"another", {first.headers["etag"]}'}  # RFC 9110 section 13.1.1
+    assert admin.patch(f"{PLACE}/{id}", json={"client_name": "Three"}, headers=either).status_code == 200
     for act in ("rotate", "disable"):
         body = {"json": {}} if act == "rotate" else {}
         assert admin.post(f"{PLACE}/{id}/{act}", headers={"if-match": tag}, **body).status_code == 412

@@ -84,10 +84,12 @@ class AdminClients:
         """Change what a client is: a JSON Merge Patch (RFC 7396), of the version in ``If-Match`` where there is one."""
         body = dict(asked.body)
         client, bounds = await self._named(asked), _bounds(body, self._clock())
-        missing = self._desk.held(asked, {*client.newest.scopes, *(bounds.scopes or ())})
+        scopes = {*client.newest.scopes, *(bounds.scopes or ())}
+        missing = self._desk.held(asked, scopes) or self._stale(asked, client)
         if missing is not None:
             return missing
-        by, version = asked.who.subject, asked.version
+        # Of the version that was judged, whether or not the request names one.
+        by, version = asked.who.subject, client.version
         return self._shown(await self._book.change(client.id, body, bounds, by=by, version=version))
 
     async def remove(self, asked: Asked) -> Response:
@@ -131,8 +133,7 @@ class AdminClients:
         return await self._book.find(asked.http.path_params["client_id"])
 
     def _stale(self, asked: Asked, client: Client) -> Response | None:
-        fits = asked.version in (None, client.version)
-        return None if fits else self._desk.refused(asked.request, PRECONDITION_FAILED)
+        return None if asked.means(client.version) else self._desk.refused(asked.request, PRECONDITION_FAILED)
 
     def _shown(self, client: Client) -> Response:
         return self._desk.answer(client.value(self._clock()), 200, client.version)

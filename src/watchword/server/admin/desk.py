@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final, TypeAlias
 
@@ -38,6 +39,7 @@ ADMIN: Final = "admin:"
 """How scopes of the admin API begin: only who holds one gives it to others."""
 
 _MOST_BYTES: Final = 16_384
+_TAGS: Final = re.compile(r'"([^"]*)"')  # weak ones, too: whoever compresses answers on the way makes them so
 _MERGE: Final = "application/merge-patch+json"
 
 
@@ -52,11 +54,10 @@ class Asked:
         self.who: Principal = who
         self.body: dict[str, Any] = body
 
-    @property
-    def version(self) -> str | None:
-        """Return the version that ``If-Match`` names (RFC 9110 section 13.1.1), None where any will do."""
+    def means(self, version: str) -> bool:
+        """Return whether ``If-Match`` names this version, or any (RFC 9110 section 13.1.1)."""
         value = self.request.fields.get(b"if-match", b"*").decode("latin-1").strip()
-        return None if value == "*" else value.removeprefix("W/").strip('"')
+        return value == "*" or version in (_TAGS.findall(value) or [value])
 
 
 Act: TypeAlias = Callable[[Asked], Awaitable[Response]]
