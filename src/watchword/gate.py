@@ -21,6 +21,7 @@ from watchword.model.reason import (
     INSUFFICIENT_AUTHENTICATION,
     INSUFFICIENT_SCOPE,
     NO_CREDENTIAL,
+    NONCE_NEEDED,
     OVERLOADED,
     Reason,
 )
@@ -37,6 +38,7 @@ _UNAUTHENTICATED = 401
 _BROKEN = 503
 _QUIET = 1.0
 _GUESSES = frozenset({400, 401})
+_NO_GUESS = (NO_CREDENTIAL, NONCE_NEEDED)  # the latter is how every client begins whose proofs must hold a nonce
 _TOKENS = frozenset({"Bearer", "DPoP"})
 _SETTLED = frozenset({Principal, Rejection, type(None)})
 _NOTHING: Final[Headers] = ()  # what nearly every guard answers: there is but one empty tuple
@@ -243,7 +245,7 @@ class Gate:
 
     async def _punish(self, request: Request, reason: Reason) -> None:
         """Count a refused proof against its address; take back what travelled in the URL."""
-        if self._failures is not None and reason.status in _GUESSES and reason is not NO_CREDENTIAL:
+        if self._failures is not None and reason.status in _GUESSES and reason not in _NO_GUESS:
             counted = self._failures.failed(request)
             if counted is not None:
                 await counted
