@@ -21,7 +21,6 @@ _NAMES: Final = {
 }
 _REQUIRED: Final = frozenset({"openid"})
 _ORDER: Final = tuple(_NAMES)
-_LONGEST: Final = 200  # characters of a value that are shown
 _LONGEST_NAME: Final = 80
 
 
@@ -54,7 +53,7 @@ def detail_rows(rules: OAuthRules, details: Iterable[Mapping[str, Any]], languag
     rows = []
     for each in details:
         words = rules.details.get(str(each["type"]), {})
-        members = [(name, _shown(value)) for name, value in each.items() if name != "type"]
+        members = [(_visible(name), _visible(_shown(value))) for name, value in each.items() if name != "type"]
         rows.append({"text": words.get(language) or words.get("en") or str(each["type"]), "members": members})
     return rows
 
@@ -66,7 +65,12 @@ def _shown(value: object) -> str:
         text = ", ".join(f"{name}: {_shown(inner)}" for name, inner in value.items())
     else:
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    return text
+
+
+def _visible(text: str) -> str:
+    """Return a text with what cannot be seen, or turns the rest of the line around, as its code: all of it is shown."""
+    return "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in text)
 
 
 def app_face(client: Credential, redirect_uri: str) -> dict[str, Any]:
