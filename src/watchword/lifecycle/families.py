@@ -10,7 +10,7 @@ import hmac
 import os
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from watchword.codec.claims import certificate_confirmation, unconfirmed
@@ -189,8 +189,9 @@ class Families:
         consent = family.detail.get("consent")
         if consent is not None:
             given = await self._records.credential(consent)
-            if await standing(self._records, given, Kind.CONSENT, now) is not None:
+            if given is None or await standing(self._records, given, Kind.CONSENT, now) is not None:
                 return Rejection(REVOKED, "its consent", credential=id)
+            return replace(family, scopes=family.scopes & given.scopes)  # some of it was perhaps taken back
         return family
 
     async def holder(self, token: str) -> Credential | None:

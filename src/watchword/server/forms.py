@@ -16,7 +16,7 @@ JSON: Final = "application/json"
 FORM: Final = "application/x-www-form-urlencoded"
 
 _PLAIN: Final = FORM.encode()
-_MOST_FIELDS: Final = 64
+_MOST_FIELDS: Final = 256  # a consent page has one for each scope
 _LONGEST_PLACE: Final = 2048
 _MEDIA: Final = re.compile(rb"(application/[a-z.+-]+)[ \t]*(?:;[ \t]*charset=\"?utf-8\"?[ \t]*)?", re.IGNORECASE)
 _PLACE: Final = re.compile(r"/(?![/\\])[A-Za-z0-9\-._~!$&'()*+,;=:@/?%]*")

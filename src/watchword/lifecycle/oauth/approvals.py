@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from watchword.codec.secrets import new_id
 from watchword.lifecycle.families import Families, Refreshed
+from watchword.lifecycle.oauth.asking import OPENID_SCOPES
 from watchword.lifecycle.oauth.terms import family_cnf
 from watchword.lifecycle.people.holdings import APPS, origin_of
 from watchword.lifecycle.values import networks_of, rate_of
@@ -70,9 +71,10 @@ class Approvals:
     ) -> Refreshed | Rejection:
         """Begin the client's family for who approved; none once their session has ended or they are disabled.
 
-        ``more`` goes into the family's detail. Of it ``consent`` is the id of the consent that must stand, too. ``id``
-        names the family where its name had to be known before. The session notes the ``app`` that it let in, and
-        whether that got an id_token, so that it is told when the session ends.
+        Of ``scopes`` it has what client and consent still allow. ``more`` goes into the family's detail. Of it
+        ``consent`` is the id of the consent that must stand, too. ``id`` names the family where its name had to be
+        known before. The session notes the ``app`` that it let in, and whether that got an id_token, so that it is told
+        when the session ends.
         """
         rests = {"session": Kind.SESSION} | ({"consent": Kind.CONSENT} if (more or {}).get("consent") else {})
         grounds = {**(more or {}), "session": str(approved["session"])}
@@ -81,12 +83,14 @@ class Approvals:
             refused = await standing(self._records, record, kind, self._clock())
             if refused is not None:
                 return Rejection(refused.reason, f"the {name} of who approved", credential=client.id)
+            if record is not None and kind is Kind.CONSENT:
+                scopes &= record.scopes
         limit = None if approved["limit"] is None else rate_of(approved["limit"])
         who = Principal(
             subject=approved["subject"],
             scheme="session",
             credential=approved["login"],
-            scopes=scopes,
+            scopes=scopes & (client.scopes | OPENID_SCOPES),
             factors=tuple(approved["factors"]),
             authenticated_at=approved["authenticated_at"],
             constraints=Constraints(tuple(ip_network(text) for text in networks_of(approved["networks"])), limit),

@@ -6,7 +6,6 @@ What was shown is what is granted: the form carries the whole request, sealed, f
 from __future__ import annotations
 
 import json
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from inspect import isawaitable
@@ -18,6 +17,7 @@ from starlette.routing import Route
 
 from watchword.app import Watchword
 from watchword.codec.secrets import SealingError, digest
+from watchword.codec.strict import from_base64url, to_base64url
 from watchword.lifecycle.oauth.asking import Ask, Refusal
 from watchword.lifecycle.oauth.authorization.arrivals import Arrival
 from watchword.lifecycle.oauth.authorization.consents import Wish, assured, covers
@@ -49,6 +49,7 @@ class _Shown:
     arrival: Arrival
     scopes: frozenset[str]
     at: float
+    once: bytes
 
 
 class ConsentPages:
@@ -109,18 +110,19 @@ class ConsentPages:
             "at": self._watchword.clock(),
         }
         sealed = self._watchword.sealer.seal(json.dumps(value).encode(), _context(who))
-        return urlsafe_b64encode(sealed).decode()
+        return to_base64url(sealed).decode()
 
     def _opened(self, text: str, who: Principal) -> _Shown | None:
         """Return what was shown to this very session, None for what was not, or too long ago."""
         try:
-            value = json.loads(self._watchword.sealer.open(urlsafe_b64decode(text), _context(who)))
+            sealed = from_base64url(text.encode())  # strictly: what has two spellings could be answered twice
+            value = json.loads(self._watchword.sealer.open(sealed, _context(who)))
         except (SealingError, ValueError):
             return None
         if self._watchword.clock() - value["at"] >= PATIENCE:
             return None
         arrival = Arrival(value["fields"], value["request_uri"], value["signed"])
-        return _Shown(arrival, frozenset(value["scopes"]), value["at"])
+        return _Shown(arrival, frozenset(value["scopes"]), value["at"], digest(sealed))
 
     # --- being answered -----------------------------------------------------------------------------------------------
 
@@ -137,7 +139,7 @@ class ConsentPages:
         shown = None if isinstance(form, Rejection) else self._opened(form.get("request", ""), who)
         if isinstance(form, Rejection) or shown is None:
             return self._answering.page(request, Rejection(MALFORMED_REQUEST, "consent", scheme=_SCHEME), "stale")
-        if not await self._first(form["request"], shown):
+        if not await self._first(shown):
             return self._answering.page(request, Rejection(REPLAYED, "consent", scheme=_SCHEME), "stale", 400)
         arrival = shown.arrival
         place = network_of(request.peer.address)
@@ -148,9 +150,9 @@ class ConsentPages:
             return self._answering.refused(request, ask, by_page=True)
         return await self._answered(request, form, shown, ask, who)
 
-    async def _first(self, sealed: str, shown: _Shown) -> bool:
+    async def _first(self, shown: _Shown) -> bool:
         """Return whether nobody has answered this form yet."""
-        claimed = self._watchword.store.claim(digest(f"oauth-consent:{sealed}"), shown.at + PATIENCE)
+        claimed = self._watchword.store.claim(digest(b"oauth-consent:" + shown.once), shown.at + PATIENCE)
         return await claimed if isawaitable(claimed) else claimed
 
     async def _answered(

@@ -75,6 +75,38 @@ def test_more_is_added_and_what_was_declined_is_not_asked_again() -> None:
     in_house(work)
 
 
+def test_what_is_agreed_to_is_for_one_resource_at_a_time() -> None:
+    async def work(house: Watchword, consents: Consents) -> None:
+        client, api, other = a_client(), ("https://api.example",), ("https://other.example",)
+        await consents.give("user:alice", client, Wish(READ, api), by="user:alice")
+        given = await consents.give("user:alice", client, Wish(BOTH - READ, other), by="user:alice")
+        assert covers(given, Wish(READ, api))
+        assert covers(given, Wish(BOTH - READ, other))
+        for wish in (Wish(BOTH, api), Wish(READ, other), Wish(READ, api + other), Wish(READ), Wish(frozenset())):
+            assert not covers(given, wish), wish
+        (view,) = await consents.listed("user:alice")
+        assert view.resources == api + other
+
+    in_house(work)
+
+
+def test_what_is_declined_later_is_allowed_no_more() -> None:
+    async def work(house: Watchword, consents: Consents) -> None:
+        client, api = a_client(), ("https://api.example",)
+        await consents.give("user:alice", client, Wish(BOTH, api), by="user:alice")
+        await consents.give("user:alice", client, Wish(BOTH), by="user:alice")
+        less = await consents.give("user:alice", client, Wish(READ), declined=BOTH - READ, by="user:alice")
+        assert less.scopes == READ
+        assert covers(less, Wish(BOTH))  # as before: nobody is asked for it each time
+        assert covers(less, Wish(BOTH, api))
+        assert not covers(less, Wish(BOTH - READ))  # but nobody gets a token for nothing
+        again = await consents.give("user:alice", client, Wish(BOTH), by="user:alice")
+        assert (again.id, again.scopes) == (less.id, BOTH)
+        assert not covers(again, Wish(BOTH, api))
+
+    in_house(work)
+
+
 def test_100_givers_leave_one_consent(tmp_path: Path) -> None:
     async def work(house: Watchword, consents: Consents) -> None:
         async def give(number: int) -> Credential | None:

@@ -27,11 +27,19 @@ _PREFIX: Final = "cns_"
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """Hold what a client asks a person for: scopes, the resources that they are for, and rights for single acts."""
+    """Hold what a client asks a person for: scopes, the resources that they are for, and rights for single acts.
+
+    Without ``resources`` it is our own audience, which is one more place: a yes for one is none for another.
+    """
 
     scopes: frozenset[str]
     resources: tuple[str, ...] = ()
     details: Details = ()
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Return the resources, "" for our own audience."""
+        return self.resources or ("",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +66,16 @@ def assured(client: Credential, redirect_uri: str) -> bool:
 
 
 def covers(consent: Credential | None, wish: Wish) -> bool:
-    """Return whether the person has decided about all of the wish before. Single acts are decided one by one."""
+    """Return whether the person has decided about all of the wish before, and not against all of it.
+
+    A scope is decided for one resource at a time, single acts are one by one.
+    """
     if consent is None or wish.details:
         return False
-    decided = consent.scopes | set(consent.detail.get("declined", ()))
-    return wish.scopes <= decided and set(wish.resources) <= set(consent.detail.get("resources", ()))
+    declined, agreed = set(consent.detail.get("declined", ())), consent.detail["resources"]
+    if wish.scopes and wish.scopes <= declined:
+        return False
+    return all(place in agreed and wish.scopes <= declined.union(agreed[place]) for place in wish.places)
 
 
 class Consents:
@@ -84,8 +97,8 @@ class Consents:
     ) -> Credential:
         """Remember that the person lets the client do this, beside what they let it do before.
 
-        ``declined`` are scopes that the client asked for in vain: it is not asked again for them, until the client
-        wants it. Raise LifecycleError.
+        ``declined`` are scopes that the client asked for in vain: nobody is asked again for them, until the client
+        wants it, and what was allowed of them before is no more. Raise LifecycleError.
         """
         client_id = str(client.detail["client_id"])
         for _ in range(_TRIES):
@@ -125,12 +138,14 @@ def _given(
     """Return the record as it will be."""
     client_id = str(client.detail["client_id"])
     old: Any = {} if before is None else before.detail
-    scopes = wish.scopes if before is None else wish.scopes | before.scopes
+    agreed = {place: set(scopes) - declined for place, scopes in old.get("resources", {}).items()}
+    agreed |= {place: agreed.get(place, set()) | wish.scopes for place in wish.places}
+    scopes = frozenset().union(*agreed.values())
     detail = {
         "client": client_id,
         "client_name": str(client.detail.get("client_name") or client_id),
-        "resources": sorted({*old.get("resources", ()), *wish.resources}),
-        "declined": sorted(({*old.get("declined", ())} | declined) - scopes),
+        "resources": {place: sorted(agreed[place]) for place in sorted(agreed)},
+        "declined": sorted(({*old.get("declined", ())} | declined) - wish.scopes),
         "details": [dict(each) for each in wish.details] or list(old.get("details", ())),
     }
     if before is not None:
@@ -152,7 +167,7 @@ def _view(consent: Credential, families: Sequence[Credential]) -> ConsentView:
         client=str(detail["client"]),
         name=str(detail["client_name"]),
         scopes=tuple(sorted(consent.scopes)),
-        resources=tuple(detail.get("resources", ())),
+        resources=tuple(filter(None, detail["resources"])),
         created_at=consent.created_at,
         last_used_at=max([consent.last_used_at or consent.created_at, *used]),
     )

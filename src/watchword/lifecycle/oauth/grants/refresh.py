@@ -60,5 +60,5 @@ class RefreshToken:
         if isinstance(found, Rejection):
             return Refused(found, "invalid_grant")
         allowed = client.scopes | OPENID_SCOPES  # what the client may was perhaps narrowed since
-        terms = Terms(wanted & allowed, audience, asking.cnf, details=details)
+        terms = Terms(wanted & allowed & found.family.scopes, audience, asking.cnf, details=details)
         return await family_response(self._tokens, found, client, terms)
