@@ -17,6 +17,7 @@ pytest.importorskip("mcp", reason="NOT TESTED: the official MCP SDK is missing")
 from tests.agents.agent import CALLBACK, Agent, serving, text_of
 from tests.agents.person import Person
 from tests.figures.house import House, free_port
+from tests.foreign import foreign
 from tests.server.oauth.publishing import Site, publishing
 from watchword import Watchword
 from watchword.model.credential import Kind
@@ -161,6 +162,28 @@ def test_tokens_that_ended_are_refreshed_for_the_same_resource(world: World, ali
                 assert after is not None
                 assert after.refresh_token != before.refresh_token
             assert len(agent.visited) == 1
+
+    asyncio.run(play())
+
+
+def test_an_agent_in_a_process_of_its_own_logs_in_refreshes_and_steps_up(world: World, alice: Person) -> None:
+    async def play() -> None:
+        async with world.open() as watchword:
+            given = {"client_id": await world.client(watchword), "redirect_uri": CALLBACK, "resource": world.resource}
+
+            def talk() -> dict[str, Any]:
+                with foreign("mcp_client.py", **given) as agent:
+                    for _ in range(2):  # a login, and one more for want of a scope
+                        said = agent.hear()
+                        assert "place" in said, said
+                        agent.tell(alice.visit(said["place"]))
+                    return agent.hear()
+
+            said = await asyncio.to_thread(talk)
+            told = f"user:alice through {given['client_id']}: {GIVEN}"
+            assert said.get("texts", said) == [told, told, "user:alice cancels 7"]
+            assert said["grants"] == ["authorization_code", "refresh_token", "authorization_code"]
+            assert said["rotated"]
 
     asyncio.run(play())
 

@@ -26,6 +26,8 @@ def session(**more: Any) -> Any:
     if given.get("method"):
         arguments["token_endpoint_auth_method"] = given["method"]
         arguments["revocation_endpoint_auth_method"] = given["method"]
+    if kind is OAuth2Client:
+        arguments["timeout"] = 30  # its own five seconds are too few where many tests share two cores
     return kind(given["client_id"], given.get("secret"), **arguments)
 
 

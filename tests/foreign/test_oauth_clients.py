@@ -60,7 +60,9 @@ def logged_in(house: House, script: str, client: dict[str, Any], **more: Any) ->
     given = {"issuer": issuer(house), "client_id": client["client_id"], "secret": client.get("client_secret")}
     person = Person(issuer(house), "alice", PASSWORD)
     with foreign(script, **given, redirect_uri=CALLBACK, scope="orders:read", **more) as running:
-        running.tell(person.visit(running.hear()["place"], leave=False))
+        said = running.hear()
+        assert "place" in said, said
+        running.tell(person.visit(said["place"], leave=False))
         said = running.hear()
     person.close()
     assert "error" not in said, said
