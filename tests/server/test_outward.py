@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 import ssl
 import threading
 import time
@@ -31,6 +32,10 @@ class Answers(BaseHTTPRequestHandler):
             "/redirect": lambda: self._send(302, b"", location="/ok"),
             "/big": lambda: self._send(200, b"x" * 70_000),
             "/drip": self._drip,
+            "/gzip": lambda: self._send(200, gzip.compress(b"x" * 1_000_000), **{"content-encoding": "gzip"}),
+            "/interim": lambda: self._flood(b"HTTP/1.1 100 Continue\r\n\r\n"),
+            "/fields": lambda: self._flood(b"a: b\r\n", b"HTTP/1.1 200 OK\r\n"),
+            "/frames": lambda: self._flood(b"1\r\nx\r\n", b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"),
             "/nothing": lambda: time.sleep(0.25),
             "/garbage": lambda: self.wfile.write(b"\x00garbage\r\n\r\n"),
         }
@@ -44,6 +49,14 @@ class Answers(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
+
+    def _flood(self, piece: bytes, begin: bytes = b"") -> None:
+        """Send very much of very little."""
+        with contextlib.suppress(OSError):
+            self.wfile.write(begin)
+            for _ in range(400):
+                self.wfile.write(piece * 1_000)
+        self.close_connection = True
 
     def _drip(self) -> None:
         """Send a byte at a time, each well within any timeout of a read."""
@@ -203,7 +216,13 @@ def test_must_21_slow_answers_end(place: Place, path: str) -> None:
     assert time.perf_counter() - begun < 0.4
 
 
-@pytest.mark.parametrize("path", ["/big", "/garbage"])
+@pytest.mark.parametrize("path", ["/interim", "/fields", "/frames"])
+def test_must_21_floods_of_little_end(place: Place, path: str) -> None:
+    with pytest.raises(Unavailable, match="ReadError"):  # not by the clock: what is tiny costs far more than its bytes
+        place.run(lambda fetch: fetch(place.url(path)))
+
+
+@pytest.mark.parametrize("path", ["/big", "/garbage", "/gzip"])
 def test_must_21_large_and_broken_answers(place: Place, path: str) -> None:
     with pytest.raises(Unavailable):
         place.run(lambda fetch: fetch(place.url(path)))

@@ -27,6 +27,8 @@ Resolve: TypeAlias = Callable[[str, int], Awaitable[list[str]]]
 
 _TIMEOUT: Final = 5.0  # seconds for the whole exchange, resolving included
 _MOST_BYTES: Final = 65_536
+_BESIDE: Final = 32_768  # bytes of an answer that are not its content: fields, interim answers, frames of chunks
+_PIECE: Final = 16_384  # bytes that are read before others have their turn
 _MOST_AT_ONCE: Final = 32
 _MOST_ADDRESSES: Final = 16  # of one name
 _TRIED: Final = 3  # addresses of one name
@@ -55,7 +57,7 @@ class Outward(HttpFetch):
         resolve: Resolve | None = None,
     ) -> None:
         """Bound each exchange to ``timeout`` seconds and ``most_bytes``; ``verify`` and ``resolve`` are for tests."""
-        self._dialling = _Dialling(frozenset(map(_named, private_hosts)), resolve)
+        self._dialling = _Dialling(frozenset(map(_named, private_hosts)), most_bytes + _BESIDE, resolve)
         super().__init__(timeout=timeout, most_bytes=most_bytes, transport=_Guarded(self._dialling, verify))
         self._at_once = 0
 
@@ -77,8 +79,9 @@ class Outward(HttpFetch):
 class _Dialling(httpcore2.AsyncNetworkBackend):
     """Connect to a name's addresses once all of them were judged."""
 
-    def __init__(self, private: frozenset[str], resolve: Resolve | None) -> None:
+    def __init__(self, private: frozenset[str], most_bytes: int, resolve: Resolve | None) -> None:
         self._private = private
+        self._most_bytes = most_bytes
         self._resolve = resolve or self._resolved
         self._backend = httpcore2.AnyIOBackend()
         self._threads: ThreadPoolExecutor | None = None
@@ -98,7 +101,8 @@ class _Dialling(httpcore2.AsyncNetworkBackend):
         error: Exception = OSError("the name has no address")
         for address in found[:_TRIED]:
             try:
-                return await self._backend.connect_tcp(address, port, timeout, local_address, socket_options)
+                stream = await self._backend.connect_tcp(address, port, timeout, local_address, socket_options)
+                return _Bounded(stream, self._most_bytes)
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as failed:
                 error = failed
         raise error
@@ -113,6 +117,36 @@ class _Dialling(httpcore2.AsyncNetworkBackend):
         if self._threads is not None:
             self._threads.shutdown(wait=False, cancel_futures=True)
             self._threads = None
+
+
+class _Bounded(httpcore2.AsyncNetworkStream):
+    """Read only so much of a connection, and never for long at once: tiny frames cost far more than their bytes."""
+
+    def __init__(self, stream: httpcore2.AsyncNetworkStream, most_bytes: int) -> None:
+        self._stream = stream
+        self._left = most_bytes
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        await asyncio.sleep(0)
+        data = await self._stream.read(min(max_bytes, _PIECE), timeout)
+        self._left -= len(data)
+        if self._left < 0:
+            raise httpcore2.ReadError("too long")
+        return data
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        await self._stream.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    async def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore2.AsyncNetworkStream:
+        return _Bounded(await self._stream.start_tls(ssl_context, server_hostname, timeout), self._left)
+
+    def get_extra_info(self, info: str) -> object:
+        return self._stream.get_extra_info(info)
 
 
 class _Guarded(httpx2.AsyncBaseTransport):
