@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from urllib.parse import urlencode
 
@@ -9,7 +10,9 @@ import httpx2
 import pytest
 from tests.server.live import Live, live
 from tests.server.oauth.flow import App, answer_of, login
-from tests.server.oauth.keyed import KeyedApp
+from tests.server.oauth.keyed import KeyedApp, edit
+
+from watchword.codec.jose import SigningKey
 
 TOML = '[limits]\naddress = "100000/min"\n[oauth]\nprofile = "fapi2"\n'
 
@@ -79,6 +82,40 @@ def test_5_3_2_2_iss_is_in_the_answer(server: Live, browser: httpx2.Client, app:
     assert answer_of(browser.get(f"/oauth/authorize?{query}"))["iss"] == server.watchword.issuer
 
 
+def test_5_3_2_2_answers_by_303_and_no_script_of_another_site_can_ask(browser: httpx2.Client, app: KeyedApp) -> None:
+    query = urlencode({"client_id": app.id, "request_uri": app.push(browser).json()["request_uri"]})
+    origin = {"origin": "https://app.example"}
+    asked = browser.options("/oauth/authorize", headers={**origin, "access-control-request-method": "GET"})
+    answer = browser.get(f"/oauth/authorize?{query}", headers=origin)
+    assert answer.status_code == 303
+    assert not [name for each in (asked, answer) for name in each.headers if name.startswith("access-control")]
+
+
+def test_5_3_2_1_codes_can_be_bound_to_a_key_by_the_pushed_request(browser: httpx2.Client, app: KeyedApp) -> None:
+    query = urlencode(
+        {
+            "client_id": app.id,
+            "request_uri": app.push(browser, headers=app.proof("/oauth/par")).json()["request_uri"],
+        }
+    )
+    code = answer_of(browser.get(f"/oauth/authorize?{query}"))["code"]
+    app.dpop, before = SigningKey.generate("ES256"), app.dpop
+    try:
+        assert app.code(browser, code).json()["error"] == "invalid_grant"
+    finally:
+        app.dpop = before
+
+
+def test_5_3_2_1_clocks_may_differ_by_ten_seconds_and_not_by_a_minute(server: Live, browser: httpx2.Client) -> None:
+    app, now = KeyedApp(server, grants=["client_credentials", "authorization_code"]), int(time.time())
+    assert app.token(browser, "client_credentials", **app.assertion(iat=now + 9, nbf=now + 9)).status_code == 200
+    assert app.push(browser, request=app.signed_request(iat=now + 9, nbf=now + 9)).status_code == 201
+    for late in ({"iat": now + 70}, {"nbf": now + 70}):
+        assert app.token(browser, "client_credentials", **app.assertion(**late, exp=now + 90)).status_code == 401, late
+        refused = app.push(browser, request=app.signed_request(**late, exp=now + 90))
+        assert refused.json()["error"] == "invalid_request_object", late
+
+
 def test_5_3_2_1_confidential_clients_with_keys_alone(server: Live, browser: httpx2.Client) -> None:
     by_secret = App(server, grants=["authorization_code", "client_credentials"])
     data = {**by_secret.request(), "client_secret": by_secret.secret}
@@ -108,6 +145,10 @@ def test_5_3_2_1_assertions_are_for_the_issuer_alone(server: Live, browser: http
 def test_5_4_1_rs256_signs_nothing(server: Live, browser: httpx2.Client) -> None:
     app = KeyedApp(server, algorithm="RS256", grants=["client_credentials"])
     assert app.token(browser, "client_credentials").json()["error"] == "invalid_client"
+    for name in ("id_token_signed_response_alg", "userinfo_signed_response_alg"):
+        other = KeyedApp(server)
+        server.do(edit(server, other, **{name: "RS256"}))
+        assert other.push(browser).json()["error"] == "unauthorized_client"
 
 
 def test_5_3_2_1_codes_live_a_minute_and_once(server: Live, browser: httpx2.Client, app: KeyedApp) -> None:
@@ -136,4 +177,4 @@ def test_metadata_say_so(server: Live) -> None:
         "tls_client_auth",
         "self_signed_tls_client_auth",
     }
-    assert "RS256" not in said["request_object_signing_alg_values_supported"]
+    assert not [name for name, value in said.items() if "_alg_values_" in name and "RS256" in value]

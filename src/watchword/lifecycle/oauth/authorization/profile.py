@@ -18,6 +18,7 @@ METHODS: Final = frozenset({"private_key_jwt", "tls_client_auth", "self_signed_t
 ALGORITHMS: Final = frozenset({"EdDSA", "Ed25519", "ES256", "PS256"})
 """What is signed with, by anybody (section 5.4.1). RS256 is not."""
 
+_SIGNED: Final = ("id_token_signed_response_alg", "userinfo_signed_response_alg")
 _LISTS: Final = (
     "token_endpoint_auth_methods_supported",
     "introspection_endpoint_auth_methods_supported",
@@ -26,10 +27,12 @@ _LISTS: Final = (
 
 
 def client_fault(client: Credential) -> str:
-    """Return what keeps a client out, in words, "" for nothing: it must prove itself with a key."""
+    """Return what keeps a client out, in words, "" for nothing: what it proves itself by, and wants signed by."""
     detail = client.detail
     if detail.get("public") is True or detail.get("auth_method") not in METHODS:
         return "the profile wants a client that proves itself with a key: private_key_jwt or a certificate"
+    if any(name in detail and detail[name] not in ALGORITHMS for name in _SIGNED):
+        return "the profile signs nothing by RS256"
     return ""
 
 
@@ -53,6 +56,6 @@ def narrowed_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
         if name in found:
             found[name] = [each for each in found[name] if each in METHODS]
     for name, value in metadata.items():
-        if name.endswith("_signing_alg_values_supported") and isinstance(value, list) and "id_token" not in name:
+        if name.endswith("_signing_alg_values_supported") and isinstance(value, list):
             found[name] = [each for each in value if each in ALGORITHMS]
     return {**found, "require_pushed_authorization_requests": True}
