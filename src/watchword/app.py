@@ -77,6 +77,8 @@ class Watchword:
     sealer: Sealer
     issuer: str
     audience: str
+    metadata: str = ""
+    """Where the server says what our own ``audience`` is (RFC 9728): challenges for access tokens then name it."""
     realm: str
     clock: Clock
     running: bool
@@ -271,7 +273,8 @@ class Watchword:
     def compile(self, rule: Rule) -> Route:
         """Return the route that a rule describes. Raise PolicyError or LifecycleError that name what is wrong."""
         policy = compile_policy(rule.accept, schemes_at(rule.resource, self.schemes, self.parts))
-        metadata = metadata_url(rule.resource) if rule.resource else ""
+        own = self.metadata if "oauth2" in policy.schemes else ""
+        metadata = metadata_url(rule.resource) if rule.resource else own
         return Route(policy, self._guards.before(rule), self._guards.after(rule, policy), rule.scopes, metadata)
 
     def route(self, accept: str, **demands: Any) -> Route:
