@@ -197,9 +197,9 @@ class PasswordCheck:
         verdict = None
         try:
             verdict = await self._judged(normal, password, scheme)
+            return verdict
         finally:
             await self._guesses.end(normal, attempt, verdict, place, device)
-        return verdict
 
     async def _judged(self, normal: str, password: str, scheme: str) -> Principal | Rejection:
         subject = await self._subject(normal)
