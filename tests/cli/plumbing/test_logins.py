@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -20,7 +21,7 @@ from tests.server.live import PASSWORD, Live, live
 from watchword.cli.plumbing.logins import needs_secret, oauth_of, tokens_folder
 from watchword.cli.plumbing.profiles import profile_named, profiles_file
 from watchword.cli.plumbing.shell import Stop
-from watchword.client.oauth2 import KeyringKeep
+from watchword.client.oauth2 import KeyringKeep, TokenFile
 from watchword.model.credential import Kind
 
 DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
@@ -234,6 +235,27 @@ def test_without_a_screen_the_other_way_is_named(
         call(home, "--as", "me", "--forget")
 
 
+@pytest.mark.processes
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
+def test_who_loses_patience_leaves_nothing_behind(house: Live, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    me(house)
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+    with subprocess.Popen(
+        [sys.executable, "-m", "watchword", "call", "/whoami", "--as", "me"], stderr=subprocess.PIPE, text=True
+    ) as shell:
+        assert shell.stderr is not None
+        assert [shell.stderr.readline() for _ in range(3)][1].startswith(f"  {house.url}/oauth/authorize?")
+        shell.send_signal(signal.SIGINT)
+        _, err = shell.communicate(timeout=20)
+    assert (shell.returncode, err) == (130, "")
+    assert [path.name for path in tokens_folder().iterdir()] == ["me.json.lock"]
+    lock = TokenFile(tokens_folder() / "me.json")
+    assert lock.take()
+    lock.give_back()
+
+
 PROFILE = 'scheme = "oauth"\nclient_id = "c"\n'
 
 
@@ -245,7 +267,20 @@ PROFILE = 'scheme = "oauth"\nclient_id = "c"\n'
         ('flow = "code"\ntoken_url = "https://a.test/t"\n', "needs more than token_url", "issuer"),
         ('issuer = "https://a.test"\ndpop = "maybe"\n', "there is no dpop 'maybe'", "true or false"),
         ('issuer = "https://a.test"\nkeep = "cloud"\n', "there is no keep 'cloud'", "keyring or file or none"),
-        ('flow = "code"\nredirect_uri = "https://a.test/cb"\n', "redirect_uri is not on this machine", REDIRECT),
+        *(
+            (f'flow = "code"\nredirect_uri = "{place}"\n', "redirect_uri is not on this machine", REDIRECT)
+            for place in (
+                "https://a.test/cb",
+                "http://[",
+                "http://127.0.0.1",
+                "http://127.0.0.1:x/cb",
+                "http://127.0.0.1:99999/cb",
+                "http://a@127.0.0.1/cb",
+                "http://127.0.0.1/cb?a=b",
+                "http://127.0.0.1/cb#",
+                "http://localhost/cb",
+            )
+        ),
     ],
 )
 def test_profiles_that_make_no_sense(more: str, what: str, hint: str) -> None:

@@ -37,9 +37,19 @@ def check(place: str, values: Mapping[str, str]) -> None:
         raise Stop(f"{place}: flow {values['flow']!r} needs more than token_url", "say issuer; it knows the rest")
     if machine and not values.get("issuer") and not values.get("token_url"):
         raise Stop(f"{place}: oauth needs issuer", "the authorization server's, such as https://auth.example.com")
-    redirect = urlsplit(values.get("redirect_uri", _REDIRECT))
-    if redirect.scheme != "http" or redirect.hostname != "127.0.0.1" or not redirect.path or redirect.query:
+    if not _here(values.get("redirect_uri", _REDIRECT)):
         raise Stop(f"{place}: redirect_uri is not on this machine", f"such as {_REDIRECT}: the port may be left open")
+
+
+def _here(redirect_uri: str) -> bool:
+    """Return whether it is http://127.0.0.1, with a path and no more than a port: what ``code`` listens on."""
+    try:
+        parts = urlsplit(redirect_uri)
+        port = parts.port
+    except ValueError:
+        return False
+    place = "127.0.0.1" if port is None else f"127.0.0.1:{port}"
+    return redirect_uri == f"http://{place}{parts.path}" and bool(parts.path)
 
 
 def _one_of(place: str, key: str, values: Mapping[str, str], words: tuple[str, ...]) -> None:

@@ -202,4 +202,5 @@ class KeyringKeep:
         except self._keyring.errors.PasswordDeleteError:
             raise
         except Exception as error:  # backends raise what they like; its text might quote what was kept
-            raise AuthenticationFailed(f"the keyring cannot be {word}: {type(error).__name__}") from None
+            what = f"the keyring cannot be {word} ({type(error).__name__}): unlock it, or keep tokens in a file"
+            raise AuthenticationFailed(what) from None
