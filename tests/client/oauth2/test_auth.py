@@ -221,6 +221,18 @@ def test_a_step_up_that_met_a_busy_server_is_tried_again() -> None:
     assert world.play(auth) == [403, 200]
 
 
+def test_a_step_up_that_is_given_up_leaves_the_token_too() -> None:
+    world = World(needs="b")
+    auth = person(world)
+    going = Played(world, auth, sending())
+    while len(world.shown) < 2:  # the person is asked for more
+        going.go()
+    going.steps.close()
+    world.needs = ""
+    assert world.play(auth) == [200]
+    assert (world.seen[-1]["Authorization"], world.number) == ("Bearer t1", 1)
+
+
 def test_two_requests_that_want_different_scopes_get_both() -> None:
     class Picky(World):
         def request(self, request: Sending, fields: Mapping[str, str]) -> Reply:

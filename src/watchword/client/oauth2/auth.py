@@ -213,9 +213,9 @@ class OAuth2Auth(RenewingAuth[Granted]):
             self._proof, self._spent = None, held.access
             try:
                 fresh = yield from self.renewed()
-            except AuthenticationFailed as failed:
+            except (AuthenticationFailed, GeneratorExit) as ended:
                 self._proof = self.current() or held
-                if failed.status not in _BUSY:
+                if isinstance(ended, AuthenticationFailed) and ended.status not in _BUSY:
                     self._denied.add(_missing(wanted, held))
                 raise
             if not wanted.scopes <= fresh.scopes:
