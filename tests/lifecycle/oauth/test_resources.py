@@ -8,7 +8,7 @@ from tests.hostile import URIS
 from tests.house import House, bearing, house, played, statuses
 from tests.lifecycle.oauth.grants.stage import BOTH, Stage, error, members
 from tests.lifecycle.oauth.test_asking import FIELDS, KNOWN
-from watchword.lifecycle.oauth.asking import Ask
+from watchword.lifecycle.oauth.asking import Ask, Refusal
 from watchword.lifecycle.oauth.resources import MOST_RESOURCES, Resources
 from watchword.lifecycle.oauth.rules import OAuthRules, Resource
 from watchword.model.credential import Credential, Kind
@@ -42,6 +42,16 @@ def test_a_client_has_the_apis_that_it_was_given() -> None:
     assert known.allowed((A.uri,), mine)
     assert not known.allowed((B.uri,), mine)
     assert not known.allowed((A.uri, B.uri), mine)
+
+
+def test_a_client_that_was_not_given_our_own_audience_has_it_in_no_way() -> None:
+    known = resources(A, B)
+    for mine in (client(audiences=[A.uri]), client(audiences=[])):
+        assert not known.allowed((), mine)
+        assert known.narrowed((), (), mine) is None
+        assert known.narrowed((OURS,), (), mine) is None
+    assert known.narrowed((), (A.uri, OURS), client(audiences=[A.uri])) == (A.uri,)
+    assert not known.allowed((A.uri,), client(audiences=[])), "none is none, and not every one"
 
 
 def test_no_more_apis_than_a_token_should_name() -> None:
@@ -208,6 +218,21 @@ async def test_a_client_asks_for_its_own_tokens_api_by_api(opened: House) -> Non
     assert await _audience(opened, given["access_token"]) == A.uri
     assert given["scope"] == "a"
     assert error(await grants.answer(asking(), FORM, stage.client, several=_with(B.uri))) == "invalid_target"
+    assert error(await grants.answer(asking(), FORM, stage.client)) == "invalid_target", "nor our own audience instead"
+
+
+@_played
+async def test_what_is_not_the_clients_is_not_to_be_had_by_asking_for_nothing(opened: House) -> None:
+    stage, code = await _stage(opened, audiences=[A.uri])
+    assert error(await stage.redeemed(code)) == "invalid_target"
+    judged = opened.watchword.oauth.judge.judge({**FIELDS, "resource": ""}, stage.client, opened.clock())
+    assert isinstance(judged, Refusal)
+    assert judged.error == "invalid_target"
+    stage, code = await _stage(opened, A.uri, audiences=[A.uri])
+    given = members(await stage.redeemed(code))
+    assert await _audience(opened, given["access_token"]) == A.uri
+    again = members(await stage.refreshed(given["refresh_token"]))
+    assert await _audience(opened, again["access_token"]) == A.uri, "what was granted needs not be named again"
 
 
 @played

@@ -47,9 +47,13 @@ class Resources:
         self._places = self._at_home()
 
     def allowed(self, asked: tuple[str, ...], client: Credential) -> bool:
-        """Return whether each of what was asked for is known, and for this client (RFC 8707 section 2.2)."""
-        mine = client.detail.get("audiences") or self.known
-        return len(asked) <= MOST_RESOURCES and all(uri in self.known and uri in mine for uri in asked)
+        """Return whether each of what was asked for is known, and for this client (RFC 8707 section 2.2).
+
+        Who asks for nothing asks for our own audience.
+        """
+        mine = client.detail.get("audiences", self.known)
+        wanted = asked or (self.audience,)
+        return len(asked) <= MOST_RESOURCES and all(uri in self.known and uri in mine for uri in wanted)
 
     def narrowed(self, asked: tuple[str, ...], granted: Iterable[str], client: Credential) -> tuple[str, ...] | None:
         """Return what a token is for that comes of a grant for ``granted``; None where that is not to be had.
@@ -57,11 +61,12 @@ class Resources:
         Nobody gets more than was granted, or than the client may have by now. Empty means our own audience.
         """
         given = tuple(granted)
+        if not asked and not given:
+            return () if self.allowed((), client) else None
         if asked:
             wanted = tuple(dict.fromkeys(asked))
             return wanted if set(wanted) <= set(given or (self.audience,)) and self.allowed(wanted, client) else None
-        left = tuple(uri for uri in given if self.allowed((uri,), client))
-        return left if left or not given else None
+        return tuple(uri for uri in given if self.allowed((uri,), client)) or None
 
     def scopes(self, scopes: frozenset[str], audience: tuple[str, ...]) -> frozenset[str]:
         """Return which of ``scopes`` a token for ``audience`` carries: an API that lists its scopes sees no others."""

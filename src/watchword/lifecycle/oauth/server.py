@@ -178,7 +178,7 @@ class AuthorizationServer:
         self.grants = Grants(
             [
                 AuthorizationCode(self.codes, tokens, self.resources),
-                ClientCredentials(tokens, self.judge),
+                ClientCredentials(tokens, self.judge, self.resources),
                 RefreshToken(families, tokens, self.resources, rotate=self.rules.profile != FAPI2),
                 DeviceCode(self.devices, tokens),
                 TokenExchange(self.presented, tokens, self.resources, issuer=self.issuer, clock=self._clock),

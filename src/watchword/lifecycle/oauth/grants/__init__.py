@@ -74,7 +74,8 @@ class Grants:
         # Without a value a parameter counts as absent (RFC 6749 section 3.2).
         asked = {key: tuple(filter(None, (several or {}).get(key, ()))) for key in _LIST}
         # What is wanted from another server is known there alone, and judged by the grant.
-        if not getattr(grant, "judges_targets", False) and not self._resources.allowed(asked["resource"], client):
+        known = getattr(grant, "judges_targets", False) or self._resources.allowed(asked["resource"], client)
+        if asked["resource"] and not known:
             return refused(REFUSED_GRANT, "resource", "invalid_target")  # RFC 8707 section 2.2
         cnf = self._cnf(client, sender)
         unbound = self._unbound(client, cnf)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from watchword.lifecycle.oauth.asking import Judge
 from watchword.lifecycle.oauth.authorization.details import ERROR as BAD_DETAILS
 from watchword.lifecycle.oauth.grants.response import response_of
+from watchword.lifecycle.oauth.resources import Resources
 from watchword.lifecycle.oauth.terms import Asking, Given, refused
 from watchword.lifecycle.tokens import Terms, Tokens
 from watchword.model.reason import REFUSED_GRANT
@@ -18,9 +19,10 @@ class ClientCredentials:
     name = "client_credentials"
     anybodys = False
 
-    def __init__(self, tokens: Tokens, judge: Judge) -> None:
+    def __init__(self, tokens: Tokens, judge: Judge, resources: Resources) -> None:
         self._tokens = tokens
         self._judge = judge
+        self._resources = resources
 
     async def answer(self, asking: Asking) -> Given:
         """Return an access token of the client's own."""
@@ -28,6 +30,8 @@ class ClientCredentials:
         wanted = frozenset(asking.form.get("scope", "").split()) or client.scopes
         if not wanted <= client.scopes:
             return refused(REFUSED_GRANT, "scope", "invalid_scope")
+        if not self._resources.allowed(asking.resources, client):
+            return refused(REFUSED_GRANT, "resource", "invalid_target")
         details = self._judge.details(asking.form.get("authorization_details", ""), client)
         if details is None:
             return refused(REFUSED_GRANT, "authorization_details", BAD_DETAILS)
