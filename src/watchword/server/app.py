@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from starlette.exceptions import HTTPException
 from starlette.middleware.exceptions import ExceptionMiddleware
@@ -62,6 +62,8 @@ from watchword.server.responses import (
 __all__ = ["WHOAMI", "ServerApp", "create_app", "every_scheme"]
 
 logger: logging.Logger = logging.getLogger("watchword")
+
+_Endpoint: TypeAlias = Callable[[HttpRequest], Awaitable[Response]]
 
 WHOAMI: Final = ("hmac", "api-key", "jwt", "oauth2", "basic", "session", "mtls")
 """The order in which credentials are looked for where any is accepted: a signature before the bare key beside it."""
@@ -129,10 +131,7 @@ class ServerApp:
         router = Spoken(Router(self.routes, redirect_slashes=False))
         self._rest = CrossOrigin(ExceptionMiddleware(router, {HTTPException: _http_error}))
         self._hot: dict[str, Callable[[Scope, Receive], Awaitable[Answer]]] = {"/whoami": self._whoami}
-        self._posted: dict[str, Callable[[HttpRequest], Awaitable[Response]]] = {
-            "/oauth/token": token.token,
-            "/oauth/introspect": introspect.introspect,
-        }
+        self._posted: dict[str, _Endpoint] = {"/oauth/token": token.token, "/oauth/introspect": introspect.introspect}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection event of ASGI."""
