@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import Any, Final, TypeAlias
 
-from watchword.codec.claims import is_name, moment, scopes, texts, time_refusal
+from watchword.codec.claims import factors, is_name, moment, scopes, texts, time_refusal
 from watchword.codec.jose import Header, Token, open_token, peek
 from watchword.codec.secrets import digest
 from watchword.keyring import OwnKeys
@@ -20,8 +20,10 @@ from watchword.lifecycle.oauth.clients import Clients
 from watchword.lifecycle.oauth.described.documents import SCHEME
 from watchword.lifecycle.oauth.inspection import Inspection
 from watchword.lifecycle.oauth.rules import TrustedIssuer
+from watchword.lifecycle.people.holdings import held
+from watchword.lifecycle.verbs import REMEMBERED
 from watchword.lifecycle.voiding import VOID
-from watchword.model.credential import Credential
+from watchword.model.credential import Credential, Kind
 from watchword.model.ports import Clock, Ephemeral, Records, Unavailable
 from watchword.model.reason import (
     BAD_CLAIMS,
@@ -37,6 +39,7 @@ from watchword.model.reason import (
 )
 from watchword.model.records import Event
 from watchword.model.verdict import Rejection
+from watchword.standing import standing
 
 __all__ = ["ID_JAG", "LONGEST_ASSERTION", "PresentedTokens", "Shown"]
 
@@ -51,6 +54,7 @@ _LONGEST_NOTE: Final = 512
 _ENDS: Final = frozenset({"exp", "sub"})
 _JAG: Final = frozenset({"exp", "sub", "iat", "jti", "client_id"})
 _OWN_ID: Final = frozenset({"", "jwt"})
+_OUTSIDE: Final = ("iss", "sub", "jti", "cnf", "may_act", "resource")
 _NOT_OF_LOGIN: Final = frozenset({"jti", "events", "client_id", "scope"})
 
 
@@ -58,8 +62,9 @@ _NOT_OF_LOGIN: Final = frozenset({"jti", "events", "client_id", "scope"})
 class Shown:
     """Hold what a token proves that holds: of whom it is, and how far it goes.
 
-    ``scopes`` is None where the token says nothing of them, ``client_id`` and ``source`` (the credential that it came
-    from) are "" where it is of none here. ``once`` is what a replay of it would have in common with it.
+    ``scopes`` is None where the token says nothing of them, ``audience`` is empty where it is for no API here,
+    ``client_id`` and ``source`` (the credential that it came from) are "" where it is of none here. ``once`` is what a
+    replay of it would have in common with it.
     """
 
     subject: str
@@ -70,6 +75,15 @@ class Shown:
     client_id: str = ""
     source: str = ""
     once: bytes = field(default=b"", repr=False)
+
+    def held_with(self, cnf: Mapping[str, str] | None) -> bool:
+        """Return whether who shows it, and proves ``cnf``, holds what it is bound to: no thief may trade a bound token
+        for one that is not.
+        """
+        if "cnf" not in self.claims:
+            return True
+        bound = self.claims["cnf"]
+        return isinstance(bound, Mapping) and cnf is not None and dict(bound) == dict(cnf)
 
 
 Judged: TypeAlias = Shown | Rejection
@@ -166,7 +180,21 @@ class PresentedTokens:
         if first is not None and claims["iat"] <= first.detail.get(VOID, -1):
             return Rejection(REVOKED, "its client")
         fallen = await self._nobody(claims["sub"], claims["iat"])
-        return fallen or Shown(claims["sub"], claims, claims["exp"], audience=(claims["aud"],), client_id=claims["aud"])
+        family = await self._beside(claims)
+        if fallen is not None or family is None:
+            return fallen or Rejection(REVOKED, "what it was given beside")
+        said, end = {**claims, **_bounds_of(family)}, min(claims["exp"], family.ends_at() or claims["exp"])
+        return Shown(family.subject, said, end, client_id=claims["aud"], source=family.id)
+
+    async def _beside(self, claims: Mapping[str, Any]) -> Credential | None:
+        """Return the family beside which an id_token was given: one that stands, of the same client and login."""
+        for each in await held(self._records, claims["sub"], Kind.REFRESH):
+            login = each.detail.get("client"), int(each.detail["authenticated_at"])
+            if login != (claims["aud"], claims.get("auth_time")):
+                continue
+            if await standing(self._records, each, Kind.REFRESH, self._clock()) is None:
+                return each
+        return None
 
     async def refresh(self, text: str, client: Credential) -> Judged:
         """Judge a refresh token of ``client``: it is not spent by this."""
@@ -176,7 +204,7 @@ class PresentedTokens:
         claims = {
             "auth_time": int(family.detail["authenticated_at"]),
             "amr": list(family.detail["factors"]),
-            "networks": list(family.networks),
+            **_bounds_of(family),
             **({"cnf": dict(family.detail["cnf"])} if family.detail.get("cnf") else {}),
         }
         ends_at = family.expires_at or self._clock() + LONGEST_ASSERTION
@@ -201,7 +229,7 @@ class PresentedTokens:
         named = texts(token.claims.get("aud")) or ()
         if not {self._issuer, trusted.issuer.audience} & set(named):
             return Rejection(WRONG_AUDIENCE, trusted.issuer.iss)
-        return await self._shown(token, trusted, named)
+        return await self._shown(token, trusted)
 
     async def assertion(self, text: str, client: Credential) -> Judged:
         """Judge an assertion by which ``client`` wants a token for who it is of (RFC 7523 section 3)."""
@@ -219,7 +247,7 @@ class PresentedTokens:
         if refused is not None:
             return Rejection(refused, trusted.issuer.iss)
         once = b"" if not jag and "assertion" not in trusted.uses else _mark(trusted.issuer.iss, token.claims["jti"])
-        return await self._shown(token, trusted, texts(token.claims["aud"]) or (), once)
+        return await self._shown(token, trusted, once)
 
     async def note(self, action: str, client: Credential, shown: Shown, detail: str) -> None:
         """Have it in the audit what a client got a token for, and for whom: durable before the token is out."""
@@ -274,6 +302,8 @@ class PresentedTokens:
         key = await soon if isawaitable(soon) else soon
         reason = UNKNOWN_KEY if key is None else token.refusal(key)
         reason = reason or self._untimely(token.claims)
+        if reason is None and "events" in token.claims:  # it tells of something that was (RFC 8417), and lets nobody in
+            reason = BAD_TYPE
         return (token, trusted) if reason is None else Rejection(reason, trusted.issuer.iss)
 
     def _untimely(self, claims: Mapping[str, Any]) -> Reason | None:
@@ -284,16 +314,35 @@ class PresentedTokens:
             return BAD_CLAIMS
         return time_refusal(claims, self._clock(), _LEEWAY)
 
-    async def _shown(
-        self, token: Token, trusted: TrustedIssuer, audience: tuple[str, ...], once: bytes = b""
-    ) -> Judged:
+    async def _shown(self, token: Token, trusted: TrustedIssuer, once: bytes = b"") -> Judged:
         claims = token.claims
         subject, granted = trusted.subject_of(claims), scopes(claims)
         if subject is None or granted is None:
             return Rejection(BAD_CLAIMS, trusted.issuer.iss)
-        fallen = await self._nobody(subject, moment(claims.get("iat", self._clock())) or 0)
+        # Without its time it may be older than what was taken back, for as long as that is remembered.
+        fallen = await self._nobody(subject, moment(claims.get("iat", self._clock() - REMEMBERED)) or 0)
         bound = granted if "scope" in claims or "scp" in claims else None
-        return fallen or Shown(subject, claims, claims["exp"], bound, audience, once=once)
+        return fallen or Shown(subject, _believed(claims), claims["exp"], bound, once=once)
+
+
+def _bounds_of(family: Credential) -> dict[str, Any]:
+    """Return the claims that hold what comes of a family to its bounds."""
+    limit = None if family.limit is None else [family.limit.count, family.limit.seconds]
+    return {"networks": list(family.networks), "limit": limit}
+
+
+def _believed(claims: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what counts here of what an outside issuer says, in the right form.
+
+    What else we say in tokens of our own may mean something else there, and nobody here has checked it.
+    """
+    found = {name: claims[name] for name in _OUTSIDE if name in claims}
+    amr, since = factors(claims), moment(claims.get("auth_time"))
+    if "amr" in claims and amr is not None:
+        found["amr"] = list(amr)
+    if since is not None:
+        found["auth_time"] = int(since)
+    return found
 
 
 def _opened(text: str) -> Token | Rejection:

@@ -16,7 +16,8 @@ from watchword.keyring import Issuer
 from watchword.lifecycle.clients.fields import ASSERTION
 from watchword.lifecycle.oauth.presented import ID_JAG, LONGEST_ASSERTION
 from watchword.lifecycle.oauth.rules import OAuthRules, Resource, TrustedIssuer
-from watchword.lifecycle.oauth.terms import Given
+from watchword.lifecycle.oauth.terms import Given, Sender
+from watchword.lifecycle.verbs import REMEMBERED
 from watchword.model.credential import Credential, Kind
 
 US = "https://auth.example"
@@ -62,11 +63,16 @@ class Play:
         return self.signed(iss, "JWT", **{"sub": "repo:shop:main", "client_id": ..., **change})
 
     async def ask(
-        self, token: str, client: Credential | None = None, resource: tuple[str, ...] = (), **form: str
+        self,
+        token: str,
+        client: Credential | None = None,
+        resource: tuple[str, ...] = (),
+        sender: Sender | None = None,
+        **form: str,
     ) -> Given:
         fields = {"grant_type": ASSERTION, "assertion": token, **form}
-        grants = self.opened.watchword.oauth.grants
-        return await grants.answer(asking(), fields, client or self.client, several={"resource": resource})
+        grants, several = self.opened.watchword.oauth.grants, {"resource": resource}
+        return await grants.answer(asking(), fields, client or self.client, sender or Sender(), several)
 
     def claims(self, given: Given) -> dict[str, Any]:
         found = self.opened.watchword.keys.claims_of(members(given)["access_token"].encode())
@@ -234,6 +240,45 @@ async def test_what_was_issued_before_everything_was_taken_back_is_void(play: Pl
 
 
 @played
+async def test_what_says_no_time_is_as_old_as_what_was_taken_back(play: Play) -> None:
+    assert members(await play.ask(play.plain(iat=...)))
+    await play.opened.watchword.lifecycle.revoke_tokens("service:deploy", reason="test", by="test")
+    play.opened.clock.now += REMEMBERED - 1
+    assert error(await play.ask(play.plain(iat=...))) == "invalid_grant"
+    assert members(await play.ask(play.plain()))
+    play.opened.clock.now += 2
+    assert members(await play.ask(play.plain(iat=...)))
+
+
+@played
+async def test_must_17_a_bound_assertion_is_good_with_its_key_alone(play: Play) -> None:
+    mine = Sender(jkt="mine")
+    for signed in (play.plain, play.signed):
+        assertion = signed(cnf={"jkt": "mine"})
+        for sender in (Sender(), Sender(jkt="another")):
+            assert error(await play.ask(assertion, sender=sender)) == "invalid_grant"
+        given = await play.ask(assertion, sender=mine)
+        assert play.claims(given)["cnf"] == {"jkt": "mine"}, "and what was refused did not spend it"
+        for cnf in (None, "mine", {}, ["jkt"]):
+            assert error(await play.ask(signed(cnf=cnf), sender=mine)) == "invalid_grant", cnf
+
+
+@played
+async def test_must_20_what_tells_of_events_is_no_assertion(play: Play) -> None:
+    assert error(await play.ask(play.plain(events={}))) == "invalid_grant"
+    assert error(await play.ask(play.signed(events={}))) == "invalid_grant"
+
+
+@played
+async def test_what_an_issuer_says_of_a_login_counts_where_it_is_in_the_right_form(play: Play) -> None:
+    said = play.claims(await play.ask(play.signed(amr=["otp"], auth_time=7, acr="aal2", proved={"otp": 7}, origin=7)))
+    assert (said["amr"], said["auth_time"]) == (["otp"], 7)
+    assert said.keys().isdisjoint({"acr", "proved", "origin"})
+    said = play.claims(await play.ask(play.signed(amr=5, auth_time="7")))
+    assert said.keys().isdisjoint({"amr", "auth_time"})
+
+
+@played
 async def test_a_token_is_void_with_its_client_and_its_subject(play: Play) -> None:
     lifecycle = play.opened.watchword.lifecycle
     text = members(await play.ask(play.plain()))["access_token"]
@@ -288,6 +333,14 @@ def test_an_id_jag_is_for_one_server_and_one_client(change: dict[str, Any]) -> N
         assert error(await play.ask(play.signed(**change))) == "invalid_grant"
 
     test()
+
+
+@played
+async def test_an_assertion_gives_no_api_that_is_not_the_clients(play: Play) -> None:
+    client = await play._client("narrow", audiences=[API.uri])
+    for resource, expected in (((), "invalid_target"), ((US,), "invalid_target"), ((API.uri,), "")):
+        given = await play.ask(play.plain(), client, resource)
+        assert ("" if isinstance(given, dict) else given.error) == expected, resource
 
 
 @played

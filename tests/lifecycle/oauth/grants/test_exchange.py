@@ -372,6 +372,28 @@ async def test_an_id_token_says_who_and_not_what(play: Play) -> None:
     assert error(await play.exchange(token, type=ID_TYPE)) == "invalid_request"
 
 
+@pytest.mark.parametrize("kind", ["family", "subject", "client", "client tokens", "disabled", "expired"])
+def test_an_id_token_is_worth_nothing_without_what_it_was_given_beside(kind: str) -> None:
+    @played
+    async def test(play: Play) -> None:
+        play.who = play.who._replace(constraints=Constraints((ip_network("192.0.2.0/24"),)))
+        client, token = await _jagger(play)
+        play.app, lifecycle, by = client, play.opened.watchword.lifecycle, {"by": "user:admin"}
+        (family,) = await play.store.credentials(kind=Kind.REFRESH, subject="user:alice")
+        ask: dict[str, Any] = {"type": ID_TYPE, "requested_token_type": JAG_TYPE, "audience": (CHAT,)}
+        members(await play.exchange(token, client, **ask))
+        given = members(await play.exchange(token, client, type=ID_TYPE))["access_token"]
+        claims = play.claims(given)
+        assert (claims["sid"], claims["origin"], claims["networks"]) == (family.id, [], ["192.0.2.0/24"])
+        await _end(play, kind, family, given, lifecycle, by)
+        assert error(await play.exchange(token, client, **ask)) == "invalid_request"
+        assert error(await play.exchange(token, client, type=ID_TYPE)) == "invalid_request"
+        assert statuses([await play.opened.decide("oauth2", bearing(b"Bearer " + given.encode()))]) == [401]
+        assert await play.oauth.inspection.active(given) is None, "and with it goes what came of it"
+
+    test()
+
+
 @played
 async def test_what_cannot_be_had_is_said_in_the_rfcs_words(play: Play) -> None:
     token = await play.token()
@@ -420,6 +442,54 @@ async def test_must_11_tokens_of_a_trusted_issuer_are_for_us_and_of_somebody_her
     assert error(await play.exchange(THEIR_KEY.sign(claims, "logout+jwt"), type=JWT_TYPE)) == "invalid_request"
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"origin": 7},
+        {"origin": "https://partner.example"},
+        {"networks": "eu-west", "limit": "gold"},
+        {"auth_time": "yesterday", "amr": 5, "acr": ["x"]},
+        {"proved": {"hwk": 1}},
+        {"act": {"act": {"act": {"act": {"act": {"sub": "service:api"}}}}}},
+        {"sid": "cli_x", "client_id": "cli_y"},
+    ],
+)
+def test_what_an_outside_issuer_means_by_a_name_is_no_claim_of_ours(change: dict[str, Any]) -> None:
+    @played
+    async def test(play: Play) -> None:
+        now = int(play.opened.clock())
+        claims = {"iss": PARTNER, "sub": "alice", "aud": "us", "iat": now, "exp": now + 60, "scope": "orders:read"}
+        plain = members(await play.exchange(THEIR_KEY.sign(claims), type=JWT_TYPE, resource=(BACK.uri,)))
+        given = members(await play.exchange(THEIR_KEY.sign({**claims, **change}), type=JWT_TYPE, resource=(BACK.uri,)))
+        before, after = play.claims(plain["access_token"]), play.claims(given["access_token"])
+        assert {**after, "jti": ""} == {**before, "jti": ""}
+        assert await play.status(given["access_token"]) == 200
+
+    test()
+
+
+@played
+async def test_must_20_what_an_outside_issuer_tells_of_events_lets_nobody_in(play: Play) -> None:
+    now = int(play.opened.clock())
+    told = {"iss": PARTNER, "sub": "alice", "aud": "us", "iat": now, "exp": now + 60, "jti": "1", "events": {}}
+    assert error(await play.exchange(THEIR_KEY.sign(told), type=JWT_TYPE)) == "invalid_request"
+
+
+@pytest.mark.parametrize("cnf", [None, 7, "ab", [], ["ab"], {}, {"jkt": "another"}, {"jkt": "mine", "x5t#S256": "x"}])
+def test_must_17_what_an_outside_issuer_bound_is_exchanged_with_its_key_alone(cnf: Any) -> None:
+    @played
+    async def test(play: Play) -> None:
+        now = int(play.opened.clock())
+        claims = {"iss": PARTNER, "sub": "alice", "aud": "us", "iat": now, "exp": now + 60, "cnf": cnf}
+        for sender in (Sender(), Sender(jkt="mine")):
+            assert error(await play.exchange(THEIR_KEY.sign(claims), type=JWT_TYPE, sender=sender)) == "invalid_request"
+        bound = THEIR_KEY.sign({**claims, "cnf": {"jkt": "mine"}})
+        given = members(await play.exchange(bound, type=JWT_TYPE, sender=Sender(jkt="mine")))
+        assert play.claims(given["access_token"])["cnf"] == {"jkt": "mine"}
+
+    test()
+
+
 # --- Identity Assertion JWT Authorization Grant -----------------------------------------------------------------------
 
 
@@ -453,6 +523,17 @@ async def test_an_id_jag_is_for_one_server_and_the_clients_name_there(play: Play
 async def test_a_refresh_token_is_shown_from_where_it_may_be_used(play: Play) -> None:
     client, _ = await _jagger(play)
     play.who = play.who._replace(constraints=Constraints((ip_network("10.0.0.0/8"),)))
+    await play.family(client)
+    ask: dict[str, Any] = {"type": REFRESH_TYPE, "requested_token_type": JAG_TYPE, "audience": (CHAT,)}
+    assert error(await play.exchange(play.refresh_token, client, **ask)) == "invalid_request"
+    _, token = await _jagger(play)
+    assert error(await play.exchange(token, client, **{**ask, "type": ID_TYPE})) == "invalid_request"
+
+
+@played
+async def test_a_client_that_must_not_know_a_name_reads_it_in_no_id_jag(play: Play) -> None:
+    places = {"exchange": {"audiences": {CHAT: "their-id"}}, "subject_type": "pairwise"}
+    client = await play.client("wiki", ["chat:read"], **places)
     await play.family(client)
     ask: dict[str, Any] = {"type": REFRESH_TYPE, "requested_token_type": JAG_TYPE, "audience": (CHAT,)}
     assert error(await play.exchange(play.refresh_token, client, **ask)) == "invalid_request"

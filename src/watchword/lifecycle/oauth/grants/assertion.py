@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
-from watchword.codec.claims import factors, moment, texts
+from watchword.codec.claims import texts
 from watchword.lifecycle.clients.fields import ASSERTION
 from watchword.lifecycle.oauth.grants.response import response_of
 from watchword.lifecycle.oauth.presented import PresentedTokens, Shown
 from watchword.lifecycle.oauth.resources import Resources
 from watchword.lifecycle.oauth.terms import Asking, Given, Refused, refused
 from watchword.lifecycle.tokens import Terms, Tokens
-from watchword.model.reason import MALFORMED_REQUEST, REFUSED_GRANT
+from watchword.model.reason import MALFORMED_REQUEST, REFUSED_GRANT, UNCONFIRMED
 from watchword.model.verdict import Rejection
 
 __all__ = ["JwtBearer"]
 
 _GRANT_ERROR: Final = "invalid_grant"  # RFC 7521 section 4.1.1
+_SAID: Final = ("amr", "auth_time")
 
 
 class JwtBearer:
@@ -39,6 +40,8 @@ class JwtBearer:
         shown = await self._presented.assertion(text, client)
         if isinstance(shown, Rejection):
             return Refused(shown, _GRANT_ERROR)
+        if not shown.held_with(asking.cnf):
+            return refused(UNCONFIRMED, "the assertion is bound to another key", _GRANT_ERROR)
         target = self._target(asking, shown)
         if target is None:
             return refused(REFUSED_GRANT, "resource", "invalid_target")
@@ -50,23 +53,13 @@ class JwtBearer:
         if spent is not None:
             return Refused(spent, _GRANT_ERROR)
         await self._presented.note("assertion", client, shown, f"of {shown.claims['iss']} about {shown.claims['sub']}")
-        terms = Terms(asked or possible, target, asking.cnf, more=_said(shown))
+        more = {name: shown.claims[name] for name in _SAID if name in shown.claims}
+        terms = Terms(asked or possible, target, asking.cnf, more=more)
         return response_of(await self._tokens.for_client(replace(client, subject=shown.subject), terms))
 
     def _target(self, asking: Asking, shown: Shown) -> tuple[str, ...] | None:
         """Return for which APIs the token is: those that the assertion names, or fewer of them; None where none."""
         if "resource" not in shown.claims:
-            return asking.resources
+            return asking.resources if self._resources.allowed(asking.resources, asking.client) else None
         named = texts(shown.claims["resource"])
         return self._resources.narrowed(asking.resources, named, asking.client) if named else None
-
-
-def _said(shown: Shown) -> dict[str, Any]:
-    """Return how and when the issuer saw the person log in, as far as it says so in the right form."""
-    found: dict[str, Any] = {}
-    amr, since = factors(shown.claims), moment(shown.claims.get("auth_time"))
-    if "amr" in shown.claims and amr is not None:
-        found["amr"] = list(amr)
-    if since is not None:
-        found["auth_time"] = int(since)
-    return found

@@ -18,6 +18,7 @@ from watchword.guards.networks import Networks
 from watchword.lifecycle.clients.fields import EXCHANGE
 from watchword.lifecycle.oauth.asking import OPENID_SCOPES
 from watchword.lifecycle.oauth.grants.response import response_of
+from watchword.lifecycle.oauth.openid.subjects import PAIRWISE
 from watchword.lifecycle.oauth.presented import ID_JAG, Judged, PresentedTokens, Shown
 from watchword.lifecycle.oauth.resources import MOST_RESOURCES, Resources
 from watchword.lifecycle.oauth.terms import Asking, Given, Refused, refused
@@ -111,18 +112,15 @@ class TokenExchange:
     async def _subject(self, asking: Asking, kind: str) -> Judged:
         text, said, client = asking.form["subject_token"], asking.form["subject_token_type"], asking.client
         if said == ID_TYPE:
-            shown = await self._presented.id_token(text, client)
-        elif said == REFRESH_TYPE and kind == JAG_TYPE:
-            shown = await self._refresh_shown(asking, text)
-        elif said in (ACCESS_TYPE, JWT_TYPE) and kind != JAG_TYPE:
+            return self._from_where(asking, await self._presented.id_token(text, client))
+        if said == REFRESH_TYPE and kind == JAG_TYPE:
+            return self._from_where(asking, await self._presented.refresh(text, client))
+        if said in (ACCESS_TYPE, JWT_TYPE) and kind != JAG_TYPE:
             return await self._access_shown(text, client)
-        else:
-            return Rejection(REFUSED_GRANT, "subject_token_type")
-        return shown
+        return Rejection(REFUSED_GRANT, "subject_token_type")
 
-    async def _refresh_shown(self, asking: Asking, text: str) -> Judged:
-        """Judge the client's own refresh token: it must be where that may be used."""
-        shown = await self._presented.refresh(text, asking.client)
+    def _from_where(self, asking: Asking, shown: Judged) -> Judged:
+        """Let the client show what it was given itself where a refresh token of it may be used, and nowhere else."""
         if isinstance(shown, Rejection):
             return shown
         bound = bounds({"networks": shown.claims["networks"]}) or NO_CONSTRAINTS
@@ -155,14 +153,14 @@ class TokenExchange:
         actor = await self._presented.access(text)
         if isinstance(actor, Rejection):
             return Refused(actor, _ERROR, "the actor token is not accepted")
-        if actor.client_id != name or "act" in actor.claims or not _same_key(actor, asking):
+        if actor.client_id != name or "act" in actor.claims or not actor.held_with(asking.cnf):
             return refused(REFUSED_GRANT, "another's actor token", _ERROR)
         return {"sub": actor.subject, "client_id": name}
 
     def _unfit(self, wanted: _Wanted) -> Refused | None:
         """Return why what was shown may not be exchanged by this client in this way."""
         claims = wanted.shown.claims
-        if not _same_key(wanted.shown, wanted.asking):
+        if not wanted.shown.held_with(wanted.asking.cnf):
             return refused(UNCONFIRMED, "the subject token is bound to another key", _ERROR)
         may = claims.get("may_act")
         if may is not None and not _may_act(may, wanted.actor or {"sub": wanted.client.subject}, wanted.name):
@@ -171,8 +169,10 @@ class TokenExchange:
         if deep or len(claims.get("origin", ())) >= MOST_ACTORS:
             return refused(REFUSED_GRANT, "too many exchanges in a row", _ERROR)
         detail = wanted.client.detail
-        hidden = detail.get("token_format") == "opaque" or detail.get("subject_type") == "pairwise"
-        if wanted.kind == JWT_TYPE and hidden:
+        pairwise = detail.get("subject_type") == PAIRWISE  # what it could read says the very name that it must not know
+        if (wanted.kind != ACCESS_TYPE and pairwise) or (
+            wanted.kind == JWT_TYPE and detail.get("token_format") == "opaque"
+        ):
             return refused(REFUSED_GRANT, "its tokens are opaque", _ERROR)
         return None
 
@@ -207,7 +207,7 @@ class TokenExchange:
         asked = tuple(dict.fromkeys((*wanted.asking.resources, *wanted.asking.audiences)))
         if asked:
             return asked if self._resources.allowed(asked, wanted.client) else None
-        if not wanted.shown.source:
+        if not wanted.shown.audience:
             return () if self._resources.allowed((self._resources.audience,), wanted.client) else None
         left = tuple(uri for uri in wanted.shown.audience if self._resources.allowed((uri,), wanted.client))
         return left or None
@@ -258,12 +258,6 @@ class TokenExchange:
         return {**answer, "token_type": "N_A", "issued_token_type": JAG_TYPE}
 
 
-def _same_key(shown: Shown, asking: Asking) -> bool:
-    """Return whether who shows a bound token holds what it is bound to: no thief may trade it for one that is not."""
-    bound = shown.claims.get("cnf")
-    return bound is None or (asking.cnf is not None and dict(bound) == dict(asking.cnf))
-
-
 def _may_act(may: Any, actor: Mapping[str, Any], client_id: str) -> bool:
     """Return whether ``may_act`` (RFC 8693 section 4.4) means this actor: by every member that it has."""
     said = {**actor, "client_id": client_id}
@@ -279,15 +273,15 @@ def _depth(act: Any) -> int:
 
 def _acting(wanted: _Wanted) -> Mapping[str, Any] | None:
     """Return who acts now, and in it who acted before (RFC 8693 section 4.1)."""
-    before = wanted.shown.claims.get("act") if wanted.shown.source else None
+    before = wanted.shown.claims.get("act")
     if wanted.actor is None:
         return before if isinstance(before, Mapping) else None
     return {**wanted.actor, "act": before} if isinstance(before, Mapping) else wanted.actor
 
 
 def _origin(shown: Shown) -> list[Mapping[str, Any]]:
-    """Return the tokens that this one comes of: with each of them it ends."""
-    if not shown.source:
+    """Return the tokens that this one comes of: with each of them it ends. An id_token ends with its family alone."""
+    if not shown.source or "jti" not in shown.claims:
         return []
     claims = shown.claims
     own = {"jti": claims["jti"], "iat": claims["iat"], "sid": shown.source, "client_id": shown.client_id}
