@@ -10,7 +10,10 @@ from base64 import b64encode
 from http.client import HTTPConnection
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 from urllib.parse import quote
+
+import psutil
 
 from benchmarks.decisions import ROOT
 from benchmarks.figures import Figure
@@ -31,6 +34,13 @@ RESOURCE = '\n[[resource]]\nuri = "https://api.example.com/jwt"\nscopes = ["orde
 BOUNDS = {"client_credentials": 1.0, "introspection": 1.5}
 
 
+class Load(NamedTuple):
+    """Hold requests a second, and seconds of CPU time a request (a tenth too high, since warming up counts)."""
+
+    rate: float
+    cpu: float
+
+
 class Side:
     """Hold one server under test: where it is, who its client is."""
 
@@ -44,6 +54,16 @@ class Side:
         """Return the bytes of one request."""
         head = HEAD.format(path=self._paths[name], port=self.port, pair=self._pair, size=len(form))
         return (head + form).encode()
+
+    def loaded(self, seconds: float, core: int, request: bytes) -> Load:
+        """Load the server for so long; return what came of it."""
+        before = self._cpu()
+        rate = load(self.port, seconds, core, request)
+        return Load(rate, (self._cpu() - before) / (rate * seconds))
+
+    def _cpu(self) -> float:
+        spent = psutil.Process(self.process.pid).cpu_times()
+        return float(spent.user + spent.system)
 
     def token(self, format: str) -> str:
         """Return an access token of this side's own."""
@@ -70,18 +90,18 @@ def measure_authorization(rounds: int, seconds: float) -> list[Figure]:
                 if len(cores) > 1:
                     os.sched_setaffinity(side.process.pid, {cores[-1]})
             asked = {name: {who: _asked(name, who, side) for who, side in sides.items()} for name in BOUNDS}
-            rates: dict[str, dict[str, list[float]]] = {name: {who: [] for who in sides} for name in BOUNDS}
+            taken: dict[str, dict[str, list[Load]]] = {name: {who: [] for who in sides} for name in BOUNDS}
             for number in range(rounds + 1):
                 for name, requests in asked.items():
                     for who, request in requests.items():
-                        rate = load(sides[who].port, seconds if number else seconds / 2, cores[0], request)
+                        one = sides[who].loaded(seconds if number else seconds / 2, cores[0], request)
                         if number:  # the first round warms up
-                            rates[name][who].append(rate)
+                            taken[name][who].append(one)
         finally:
             for side in sides.values():
                 side.process.terminate()
                 side.process.wait(30)
-    return [_figure(name, rates[name]) for name in BOUNDS]
+    return [_figure(name, taken[name]) for name in BOUNDS]
 
 
 def _asked(name: str, who: str, side: Side) -> bytes:
@@ -91,9 +111,12 @@ def _asked(name: str, who: str, side: Side) -> bytes:
     return side.request(name, "token=" + side.token("jwt" if who == "ours" else "opaque"))
 
 
-def _figure(name: str, rates: dict[str, list[float]]) -> Figure:
-    ratio = median(ours / theirs for ours, theirs in zip(rates["ours"], rates["peer"], strict=True))
-    detail = f"{median(rates['ours']):,.0f} requests/s, npm's oidc-provider {median(rates['peer']):,.0f}"
+def _figure(name: str, taken: dict[str, list[Load]]) -> Figure:
+    pairs = list(zip(taken["ours"], taken["peer"], strict=True))
+    ratio = median(ours.rate / theirs.rate for ours, theirs in pairs)
+    share = median(ours.cpu / theirs.cpu for ours, theirs in pairs)
+    rates = {who: median(one.rate for one in taken[who]) for who in taken}
+    detail = f"{rates['ours']:,.0f} requests/s, npm's oidc-provider {rates['peer']:,.0f}; of CPU time {share:.2f}"
     return Figure(f"{name} over HTTP", ratio, BOUNDS[name], "x oidc-provider", detail, at_least=True)
 
 

@@ -284,8 +284,9 @@ def test_a_revoked_client_has_no_bound_token_either(http: httpx2.Client, server:
 
 
 def test_rfc_9449_section_7_1_the_challenge_names_the_algorithms(http: httpx2.Client, server: Live) -> None:
-    answer = http.get("/whoami")
-    assert 'DPoP algs="EdDSA Ed25519 ES256 PS256 RS256"' in answer.headers.get_list("www-authenticate")
+    told = http.get("/whoami").headers.get_list("www-authenticate")
+    place = f"{server.url}/.well-known/oauth-protected-resource"
+    assert f'DPoP algs="EdDSA Ed25519 ES256 PS256 RS256", resource_metadata="{place}"' in told
 
 
 # --- people's tokens: codes and refresh tokens (sections 5, 6 and 10) -------------------------------------------------

@@ -47,6 +47,16 @@ def http(server: Live) -> Iterator[httpx2.Client]:
         yield client
 
 
+def test_rfc_9728_section_5_1_our_own_api_is_found_from_its_challenge(http: httpx2.Client, server: Live) -> None:
+    for path, scope in (("/whoami", ""), ("/oauth/userinfo", "openid")):
+        refused = http.get(path)
+        told = next(each for each in refused.headers.get_list("www-authenticate") if each.startswith("Bearer "))
+        place = f"{server.url}/.well-known/oauth-protected-resource"
+        assert f'resource_metadata="{place}"' in told
+        assert (f'scope="{scope}"' in told) is bool(scope)
+        assert http.get(place).json()["authorization_servers"] == [server.url]
+
+
 def test_each_api_at_this_host_has_its_metadata(server: Live, http: httpx2.Client) -> None:
     answer = http.get(f"{PLACE}/mcp")
     said = answer.json()

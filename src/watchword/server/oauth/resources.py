@@ -9,13 +9,23 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from watchword.app import Watchword
+from watchword.codec.oauth.protected_resource import checked_resource, metadata_url, origin_of
 from watchword.model.reason import NOT_FOUND
 from watchword.server.oauth.discovery import public
 from watchword.server.responses import problem_response, refusal
 
-__all__ = ["ProtectedResources"]
+__all__ = ["ProtectedResources", "own_metadata"]
 
 _PLACE: Final = "/.well-known/oauth-protected-resource"
+
+
+def own_metadata(watchword: Watchword) -> str:
+    """Return the URL of the metadata of our own audience, "" where another origin has to publish it."""
+    try:
+        place = metadata_url(checked_resource(watchword.audience))
+    except ValueError:  # a name that is no URL
+        return ""
+    return place if origin_of(place) == origin_of(watchword.issuer) else ""
 
 
 class ProtectedResources:
