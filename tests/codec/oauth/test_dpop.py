@@ -243,6 +243,8 @@ def test_the_signature_is_of_the_key_that_was_brought() -> None:
     for cut in (raw[:-1], raw[:-10], raw + b"A", raw + b"=", raw.rpartition(b".")[0], raw.rpartition(b".")[0] + b"."):
         refused(cut)
     refused(raw.replace(b".", b"..", 1))
+    assert isinstance(opened(proof(x="A" * 5_000)), Proof)
+    refused(proof(x="A" * 6_000), "no compact JWS")
     refused(b"A" * 22_000)  # an oversized signature once overflowed (HAProxy)
     refused(raw.rpartition(b".")[0] + b"." + b"A" * 8_000)
 

@@ -460,6 +460,17 @@ async def _named_by(opened: House, kind: str) -> None:
 
 
 @played
+async def test_rfc_8705_section_2_1_2_an_address_is_no_text(opened: House) -> None:
+    ca = make(ca=True, common="CA", now=opened.clock.now)
+    client = await outside(opened, tls_client_auth_san_ip="2001:DB8:0::7")
+    opened.watchword.schemes["mtls"].trust(ChainVerifier(ca.pem))  # type: ignore[attr-defined]
+    for address, reason in (("2001:db8::7", None), ("2001:db8::8", UNTRUSTED_CERTIFICATE)):
+        shown = leaf(opened, x509.IPAddress(ip_address(address)), issuer=ca)
+        answer = await proved(opened, {"client_id": client.id}, certificate=shown.der)
+        assert answer == client if reason is None else answer.reason is reason  # type: ignore[union-attr]
+
+
+@played
 async def test_rfc_4514_the_subject_is_compared_part_by_part(opened: House) -> None:
     ca = make(ca=True, common="CA", now=opened.clock.now)
     client = await outside(opened, tls_client_auth_subject_dn="CN=billing")

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote_plus
 
+from watchword.codec.addresses import parsed
 from watchword.codec.claims import is_name, moment, time_refusal
 from watchword.codec.fields import parse_authorization
 from watchword.codec.jose import Header, SigningKey, Token, VerificationKey, key_set, open_token, peek
@@ -335,7 +336,7 @@ _NAMES: Final[Mapping[str, Callable[[ClientCertificate, str], bool]]] = {
     "subject_dn": has_subject,
     "san_dns": lambda certificate, name: name.lower() in {each.lower() for each in certificate.dns_names},
     "san_uri": lambda certificate, name: name in certificate.uris,
-    "san_ip": lambda certificate, name: name in addresses_of(certificate),
+    "san_ip": lambda certificate, name: str(parsed(name)) in addresses_of(certificate),  # 2001:DB8::1 is 2001:db8::1
     "san_email": lambda certificate, name: name in certificate.emails,
 }
 """The names of a certificate by which a client may be known (RFC 8705 section 2.1.2)."""
