@@ -11,8 +11,9 @@ from tests.hostile import URIS
 from tests.server.live import Live, live
 from tests.server.oauth.consenting import answered, form_of
 from tests.server.oauth.flow import CALLBACK, App, answer_of, login
+from tests.server.oauth.keyed import KeyedApp
 
-TOML = '[limits]\naddress = "1000000/min"\n'
+TOML = '[limits]\naddress = "1000000/min"\n[oauth]\nregistration = "open"\nregistration_limit = "100000/min"\n'
 ERRORS: list[dict[str, str | None]] = [
     {},
     {"prompt": "none"},
@@ -61,13 +62,43 @@ def stays(answer: httpx2.Response) -> bool:
     return answer.status_code == 400 and not moves and "/oauth/consent" not in answer.text
 
 
-def test_must_1_cve_2026_7504_the_whole_corpus_by_get_and_post(browser: httpx2.Client, app: App) -> None:
-    assert len(set(URIS)) >= 150
-    for number, uri in enumerate(URIS):
-        assert stays(browser.get(app.place(redirect_uri=uri))), uri
-        if number % 3 == 0:
-            posted = browser.post("/oauth/authorize", data=app.request(redirect_uri=uri), follow_redirects=True)
-            assert stays(posted), uri
+def hostile(http: httpx2.Client, app: KeyedApp, hint: str, uri: str) -> Iterator[tuple[str, httpx2.Response]]:
+    """Bring one hostile place in by every way in, and on every kind of error path, and return what is answered."""
+    yield "authorize, get", http.get(app.place(redirect_uri=uri))
+    form = app.request(redirect_uri=uri)
+    yield "authorize, post", http.post("/oauth/authorize", data=form, follow_redirects=True)
+    for error in ({"prompt": "none"}, {"scope": "no such"}, {"response_type": "token"}, {"state": "x" * 600}):
+        yield f"authorize, {error}", http.get(app.place(redirect_uri=uri, **error))
+    yield "authorize, unknown client", http.get(app.place(redirect_uri=uri, client_id="cli_nobody"))
+    yield "pushed", app.push(http, redirect_uri=uri)
+    signed = app.signed_request(redirect_uri=uri)
+    yield "signed", http.get("/oauth/authorize", params={"client_id": app.id, "request": signed})
+    yield "signed, pushed", app.push(http, request=signed)
+    if uri:  # without a place people are signed out, and stay here
+        yield "logout", http.get("/oauth/logout", params={"client_id": app.id, "post_logout_redirect_uri": uri})
+        yield "logout, hint", http.get("/oauth/logout", params={"id_token_hint": hint, "post_logout_redirect_uri": uri})
+    about = {"client_name": "X", "redirect_uris": [CALLBACK], "token_endpoint_auth_method": "none"}
+    yield "registration", http.post("/oauth/register", json={**about, "redirect_uris": [CALLBACK, uri]})
+    yield "registration, logout", http.post("/oauth/register", json={**about, "post_logout_redirect_uris": [uri]})
+
+
+def test_must_1_cve_2026_7504_figure_the_whole_corpus_over_every_way_in(server: Live, browser: httpx2.Client) -> None:
+    """No answer leads anywhere: not to the hostile place, not to the client's own, where it was not asked for."""
+    app = KeyedApp(server, post_logout_redirect_uris=[CALLBACK])
+    hint = app.code(browser, answer_of(browser.get(app.place()))["code"]).json()["id_token"]
+    asked, strays = 0, []
+    for uri in URIS:
+        for way, answer in hostile(browser, app, hint, uri):
+            told = (
+                "registration" in way and answer.status_code == 201
+            )  # a place of whoever registers it, and of no other
+            moves = "location" in answer.headers or "refresh" in answer.headers or "http-equiv" in answer.text
+            asked += 1
+            if moves or not (told or answer.status_code == 400):
+                strays.append((way, uri, answer.status_code))
+    print(f"{len(set(URIS))} places, {asked} requests, {len(strays)} redirects")
+    assert (len(set(URIS)) >= 150, strays) == (True, [])
+    assert "code" in answer_of(browser.get(app.place()))  # all the time
 
 
 @pytest.mark.parametrize("change", ERRORS, ids=lambda change: str(change)[:40])
