@@ -470,6 +470,21 @@ def test_a_server_of_the_lower_level_is_protected_alike() -> None:
     run(play())
 
 
+def test_a_path_may_hold_what_has_to_be_encoded() -> None:
+    async def play() -> None:
+        place = f"{HOST}/my%20tools"
+        async with house(issuer=ISSUER) as opened:
+            server = orders()
+            b = Bench(opened, protect(server, opened.watchword, resource=place))
+            async with server.session_manager.run(), b.http(await b.token("orders:read", audience=place)) as http:
+                metadata = await http.get(b.app.metadata_url)
+                assert metadata.json()["resource"] == place
+                accept = {"accept": "application/json, text/event-stream"}
+                assert (await http.post("/my%20tools", json=BEGIN, headers=accept)).status_code == 200
+
+    run(play())
+
+
 def test_nobody_was_asked_where_the_server_is_not_protected() -> None:
     async def play() -> None:
         async with Client(orders()) as mcp:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote
 
 from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
@@ -98,7 +99,7 @@ def _served(server: MCPServer | Server[Any], place: str, options: dict[str, Any]
     origin = origin_of(place)
     host = origin.partition("//")[2]
     guarded = TransportSecuritySettings(allowed_hosts=[host], allowed_origins=[origin])
-    path = place[len(origin) :].partition("?")[0] or "/"
+    path = unquote(place[len(origin) :].partition("?")[0]) or "/"
     return server.streamable_http_app(**{"streamable_http_path": path, "transport_security": guarded, **options})
 
 
@@ -119,7 +120,7 @@ class Protected:
         self._guarded = guarded
         self._body = json.dumps(metadata, separators=(",", ":")).encode()
         self.metadata_url: str = metadata_url(resource)
-        self._path = self.metadata_url[len(origin_of(resource)) :].partition("?")[0]
+        self._path = unquote(self.metadata_url[len(origin_of(resource)) :].partition("?")[0])  # as ASGI has paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection event of ASGI."""
