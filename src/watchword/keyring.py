@@ -84,8 +84,11 @@ class OwnKeys:
         Raise Unavailable when there is none.
         """
         now = self._clock()
-        fit = [held.record for held in self._held.values() if held.key.algorithm == algorithm]
-        active = [record for record in fit if record.state(now) is State.ACTIVE]
+        active = [
+            held.record
+            for held in self._held.values()
+            if held.key.algorithm == algorithm and held.record.state(now) is State.ACTIVE
+        ]
         if not active:
             raise Unavailable(f"there is no active signing key for {algorithm}")
         record = max(active, key=lambda each: (each.not_before or each.created_at, each.id))

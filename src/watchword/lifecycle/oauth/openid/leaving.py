@@ -26,11 +26,11 @@ class Leaving:
     hint: Hint | None = None
 
 
-async def leaving_of(fields: Mapping[str, str], clients: Clients, openid: IdTokens) -> Leaving | str:
+async def leaving_of(fields: Mapping[str, str], clients: Clients, openid: IdTokens, place: str = "") -> Leaving | str:
     """Return the request, or the error (section 4): then nobody is sent anywhere.
 
     Who asks and where the answer goes must be certain: a hint is ours, for the client that is named, and the place is
-    one that this client registered, character by character.
+    one that this client registered, character by character. ``place`` is the caller's network.
     """
     given = {name: value for name, value in fields.items() if value}
     hint = openid.hinted(given["id_token_hint"]) if "id_token_hint" in given else None
@@ -39,16 +39,16 @@ async def leaving_of(fields: Mapping[str, str], clients: Clients, openid: IdToke
     client_id = given.get("client_id", "" if hint is None else hint.client_id)
     if hint is not None and hint.client_id != client_id:
         return "invalid_request"
-    client = await clients.find(client_id) if client_id else None
+    client = await clients.find(client_id, place) if client_id else None
     if client is None and client_id:
         return "invalid_client"
-    place, state = given.get("post_logout_redirect_uri", ""), given.get("state")
+    onward, state = given.get("post_logout_redirect_uri", ""), given.get("state")
     known = () if client is None else client.detail.get("post_logout_redirect_uris", ())
-    if place and not (place in known and place.isascii() and place.isprintable()):
+    if onward and not (onward in known and onward.isascii() and onward.isprintable()):
         return "invalid_redirect_uri"
     if state is not None and not (len(state) <= _LONGEST and state.isascii() and state.isprintable()):
         return "invalid_request"
-    return Leaving(client, place, state, hint)
+    return Leaving(client, onward, state, hint)
 
 
 def meant(leaving: Leaving, session: Credential, openid: IdTokens) -> bool:

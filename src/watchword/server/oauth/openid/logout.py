@@ -19,6 +19,7 @@ from watchword.model.reason import BODY_TOO_LARGE, MALFORMED_REQUEST, REFUSED_GR
 from watchword.model.request import Request
 from watchword.model.verdict import Deny, Headers, Principal, Rejection
 from watchword.server.forms import fields_of, form_of
+from watchword.server.login.attempts import network_of
 from watchword.server.login.entrance import cleared, read_request
 from watchword.server.pages.language import SPOKEN
 from watchword.server.pages.rendering import Pages
@@ -84,8 +85,7 @@ class Logout:
     # --- steps --------------------------------------------------------------------------------------------------------
 
     async def _asked(self, request: Request, fields: Mapping[str, str]) -> Response:
-        _speak(fields)
-        leaving = await leaving_of(fields, self._oauth.clients, self._openid)
+        leaving = await self._leaving(request, fields)
         if isinstance(leaving, str):
             return self._refused(request, leaving)
         who = await self._signed_in(request)
@@ -101,8 +101,7 @@ class Logout:
 
     async def _confirmed(self, request: Request, form: Mapping[str, str]) -> Response:
         """Take the answer of the page: its token says that it comes from there."""
-        _speak(form)
-        leaving = await leaving_of(form, self._oauth.clients, self._openid)
+        leaving = await self._leaving(request, form)
         if isinstance(leaving, str):
             return self._refused(request, leaving)
         who = await self._signed_in(request)
@@ -111,6 +110,10 @@ class Logout:
         if who is not None:
             await self._end(who, leaving)
         return self._over(leaving, cleared(request.peer.tls) if who is not None else (), by_page=True)
+
+    async def _leaving(self, request: Request, fields: Mapping[str, str]) -> Leaving | str:
+        _speak(fields)
+        return await leaving_of(fields, self._oauth.clients, self._openid, network_of(request.peer.address))
 
     async def _signed_in(self, request: Request) -> Principal | Response | None:
         """Return who is signed in, None for nobody; a page for a form that is not ours."""
