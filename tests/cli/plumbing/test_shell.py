@@ -26,3 +26,8 @@ def test_json_is_heard_before_and_after_the_verb(words: list[str]) -> None:
 def test_a_report_cannot_move_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     assert report(Stop("a\x1b[2J", "b\r", 3)) == 3
     assert capsys.readouterr().err == "watchword: a\\x1b[2J\n  b\\r\n"
+
+
+def test_several_mistakes_are_told_each_on_a_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    report(Stop("watchword.toml, line 1: a\nwatchword.toml, line 2: b\x1b[2J"))
+    assert capsys.readouterr().err == "watchword: watchword.toml, line 1: a\n  watchword.toml, line 2: b\\x1b[2J\n"

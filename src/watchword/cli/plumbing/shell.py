@@ -217,7 +217,8 @@ def report(stop: Stop) -> int:
     """Say on stderr what was wrong and how to mend it; return the exit code."""
     from watchword.cli.plumbing.output import clean, colour
 
-    lines = [f"{colour('watchword:', 'red', sys.stderr)} {clean(str(stop))}"]
+    said, *more = map(clean, str(stop).split("\n"))
+    lines = [f"{colour('watchword:', 'red', sys.stderr)} {said}", *(f"  {line}" for line in more)]
     if stop.hint:
         lines.append(f"  {clean(stop.hint)}")
     print("\n".join(lines), file=sys.stderr)

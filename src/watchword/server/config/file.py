@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Final, TypeAlias, get_args
+from typing import Any, Final, TypeAlias, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -34,7 +34,8 @@ Key: TypeAlias = tuple[str | int, ...]
 PREFIX: Final = "WATCHWORD_"
 NOT_A_TWIN: Final = "WATCHWORD_ROOT_KEY"  # holds the key itself, not the table [root_key]
 _HEADER: Final = re.compile(r"\s*(\[\[?)\s*([^\]#]+?)\s*\]\]?\s*(?:#.*)?$")
-_ASSIGNMENT: Final = re.compile(r"\s*([A-Za-z0-9_\-.\"' ]+?)\s*=")
+_PART: Final = re.compile(r"""\"([^\"]*)\"|'([^']*)'|([^\s.\"']+)""")
+_ASSIGNMENT: Final = re.compile(r"""\s*((?:\"[^\"]*\"|'[^']*'|[A-Za-z0-9_\-. ])+?)\s*=""")
 _LINE: Final = re.compile(r"line (\d+)")
 _NUMBER: Final = re.compile(r"\d+")
 
@@ -118,7 +119,7 @@ def _outside_strings(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _parts(dotted: str) -> Key:
-    return tuple(part.strip().strip("\"'") for part in dotted.split("."))
+    return tuple("".join(part) for part in _PART.findall(dotted))
 
 
 def place_of(key: Key, lines: Mapping[Key, int]) -> int | None:
@@ -167,28 +168,42 @@ def problems_of(
     known = known_keys(model)
     problems = []
     for found in error.errors(include_url=False, include_input=False):
-        key = tuple(part for part in found["loc"] if isinstance(part, int) or part in _words(known))
-        stray = found["type"] == "extra_forbidden"
-        key = tuple(found["loc"]) if stray else key
-        problems.append(_problem(found, key, stray, known, path, lines))
+        problems.append(_problem(found, *_sorted(found, known), known, path, lines))
     return problems
 
 
-def _words(known: Mapping[Key, FieldInfo]) -> set[str]:
-    return {str(part) for key in known for part in key}
+def _sorted(found: Any, known: Mapping[Key, FieldInfo]) -> tuple[Key, Key]:
+    """Return the key that was written, and the setting that it is: without numbers and without names of one's own.
+
+    Left out is what pydantic says of its own parts.
+    """
+    written: list[str | int] = []
+    setting: Key = ()
+    named, last = False, len(found["loc"]) - 1
+    for place, part in enumerate(found["loc"]):
+        if isinstance(part, int) or named:
+            named = False
+            written.append(part)
+        elif (*setting, part) in known or (place == last and found["type"] == "extra_forbidden"):
+            setting = (*setting, part)
+            written.append(part)
+            named = setting in known and get_origin(known[setting].annotation) is dict
+    return tuple(written), setting
 
 
 def _problem(
-    found: Any, key: Key, stray: bool, known: Mapping[Key, FieldInfo], path: Path | None, lines: Mapping[Key, int]
+    found: Any, key: Key, setting: Key, known: Mapping[Key, FieldInfo], path: Path | None, lines: Mapping[Key, int]
 ) -> Problem:
     name = ".".join(str(part + 1) if isinstance(part, int) else _shown(part) for part in key)
     place = _place(key, path, lines)
-    if stray:
-        around = tuple(part for part in key[:-1] if not isinstance(part, int))
-        siblings = [str(each[-1]) for each in known if each[:-1] == around]
+    if found["type"] == "extra_forbidden":
+        siblings = [str(each[-1]) for each in known if each[:-1] == setting[:-1]]
         elsewhere = [".".join(map(str, each)) for each in known if each[-1] == key[-1]]
         hint = f"did you mean {min(elsewhere)}?" if elsewhere else nearest(str(key[-1]), siblings)
         return Problem(place, name, "unknown setting", hint)
+    if found["type"] == "tuple_type":
+        tables = setting in known and any(models_in(known[setting].annotation))
+        return Problem(place, name, "it must be a list", f"write [[{name}]], once for each" if tables else "")
     context = found.get("ctx", {}).get("error")
     hint = str(getattr(context, "hint", ""))
     message = str(context) if context is not None else str(found["msg"])

@@ -105,13 +105,23 @@ def _conflicts(settings: Settings, file: Path | None, lines: dict[Key, int]) -> 
         if fault:
             hint = "a browser makes passkeys for rp_id at https://rp_id and below it"
             found.append((("mfa", "origins" if settings.mfa.origins else "rp_id"), fault, hint))
-    names = [each.url for each in settings.trusted_issuer]
-    if len(names) != len(set(names)):
-        found.append((("trusted_issuer",), "an issuer is named twice", "one table for each"))
-    titles = [each.title for each in settings.provider]
-    if len(titles) != len(set(titles)):
-        found.append((("provider",), "a provider is named twice", "give each a name of its own"))
+    found += _twice(settings)
     return [_at(key, message, hint, file, lines) for key, message, hint in found]
+
+
+def _twice(settings: Settings) -> list[tuple[Key, str, str]]:
+    """Return the tables of which two have the same name."""
+    tables: list[tuple[str, str, list[str]]] = [
+        ("trusted_issuer", "an issuer", [each.url for each in settings.trusted_issuer]),
+        ("resource", "an API", [each.uri for each in settings.resource]),
+        ("provider", "a provider", [each.title for each in settings.provider]),
+    ]
+    hints = {"provider": "give each a name of its own"}
+    return [
+        ((key,), f"{what} is named twice", hints.get(key, "one table for each"))
+        for key, what, names in tables
+        if len(names) != len(set(names))
+    ]
 
 
 def _unheard_of(settings: Settings) -> list[tuple[Key, str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field
@@ -13,7 +14,7 @@ from watchword.lifecycle.clients.fields import grant_of
 from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.oauth.described.rules import DescribedRules
 from watchword.lifecycle.oauth.rules import OAuthRules, Resource, TrustedIssuer, Words
-from watchword.lifecycle.values import rate_of
+from watchword.lifecycle.values import rate_of, scopes_of
 from watchword.server.config.values import Duration, Grace, RateText, Scopes, Table, UrlText, at_most, checked, listed
 
 __all__ = ["OAuthTable", "ResourceEntry", "Text", "rules_of"]
@@ -36,7 +37,15 @@ class ResourceEntry(Table):
 
 def _worded(value: object) -> object:
     """Read words for people: one text, or one for each language."""
+    if not isinstance(value, str | Mapping | Text):
+        raise LifecycleError("it must be a text", '"See your orders", or { en = "…", de = "…" } for each language')
     return {"en": value} if isinstance(value, str) else value
+
+
+def _scope(name: object) -> object:
+    if not isinstance(name, str) or scopes_of([name]) != {name}:
+        raise LifecycleError(f"{str(name)[:60]!r} is not one scope", "such as orders:read")
+    return name
 
 
 class Text(Table):
@@ -50,8 +59,10 @@ class Text(Table):
         return {"en": self.en, "de": self.de or self.en}
 
 
-Worded = Annotated[dict[str, Annotated[Text, BeforeValidator(_worded)]], Field(max_length=1000)]
+_Entry = Annotated[Text, BeforeValidator(_worded)]
+Worded = Annotated[dict[str, _Entry], Field(max_length=1000)]
 """What people read of each name."""
+WordedScopes = Annotated[dict[Annotated[str, BeforeValidator(_scope)], _Entry], Field(max_length=1000)]
 
 
 _DESCRIBED: Final = DescribedRules()
@@ -81,7 +92,7 @@ class OAuthTable(Table):
     require_par: bool = False
     require_dpop: bool = False
     dpop_nonces: bool = False
-    scopes: Worded = Field(default_factory=dict)
+    scopes: WordedScopes = Field(default_factory=dict)
     authorization_details: Worded = Field(default_factory=dict)
     registration: Literal["off", "token", "open"] = "off"
     registration_grants: Grants = tuple(sorted(_DESCRIBED.grants))

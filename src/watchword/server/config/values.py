@@ -103,6 +103,7 @@ def _policy(text: str) -> None:
 def _scopes(value: object) -> object:
     if isinstance(value, list | tuple) and all(isinstance(each, str) for each in value):
         scopes_of(value)
+        return [word for text in value for word in text.split()]
     return value
 
 
