@@ -48,6 +48,20 @@ def test_login_userinfo_and_refresh(server: Live, public: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    "options", [{"id_token_signed_response_alg": "RS256"}, {"id_token_signed_response_alg": "ES256"}]
+)
+def test_id_tokens_by_other_algorithms(server: Live, options: dict[str, str]) -> None:
+    said = logged_in(server, App(server, **options))
+    assert said.get("claims", said).get("sub") == "user:alice"
+
+
+def test_a_pairwise_client_knows_one_name_for_a_person(server: Live) -> None:
+    said = logged_in(server, App(server, subject_type="pairwise"))
+    assert said["claims"]["sub"] == said["info"]["sub"] == said["refreshed"] != "user:alice"
+    assert said["access"].startswith("at_")
+
+
+@pytest.mark.parametrize(
     "change",
     [
         lambda place: place.partition("&iss=")[0],
