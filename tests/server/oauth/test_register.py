@@ -335,6 +335,9 @@ def test_disabling_all_of_them_closes_registration_and_shuts_them_out(tmp_path: 
         answer = http.post("/oauth/register", json=APP)
         assert (answer.status_code, answer.json()["error"]) == (403, "access_denied")
         assert server.do(server.watchword.oauth.clients.find(value["client_id"])) is None
+        for method in ("GET", "PUT", "DELETE"):
+            body = {**APP, "client_id": value["client_id"]}
+            assert http.request(method, own(value), json=body, headers=bearing(value)).status_code == 401
 
 
 NATIVE = "http://127.0.0.1/callback"

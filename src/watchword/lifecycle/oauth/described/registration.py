@@ -26,6 +26,7 @@ from watchword.model.credential import Credential, Kind, State
 from watchword.model.ports import Clock, Fetch, Records
 from watchword.model.records import Change, Drop, Event, Publish, Subject, Swap, Topic
 from watchword.model.verdict import Rate
+from watchword.standing import standing
 
 __all__ = ["REGISTER_SCOPE", "TOKEN", "Registered", "Registration"]
 
@@ -161,7 +162,8 @@ class Registration:
         proved = hmac.compare_digest(digest(token).hex(), kept or "0" * 64)
         if newest is None or not kept or not proved or not well_formed(token, TOKEN):
             return None
-        return newest if newest.refusal(self._clock()) is None else None
+        refused = await standing(self._records, newest, Kind.OAUTH_CLIENT, self._clock())
+        return newest if refused is None else None
 
     async def change(
         self, client: Credential, given: Mapping[str, Any], token: str
