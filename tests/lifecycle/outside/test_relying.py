@@ -6,12 +6,14 @@ import asyncio
 import base64
 import json
 import time
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from cryptography.hazmat.primitives import hashes, hmac, serialization
 
+from tests import tokens
 from tests.providers import FakeProvider
 from watchword.codec.jose import SigningKey
 from watchword.codec.secrets import Sealer, new_root_key
@@ -91,6 +93,18 @@ def test_every_algorithm_that_is_trusted(exchange: Exchange, algorithm: str) -> 
     exchange.fake.key = SigningKey.generate(algorithm, kid="k1")
     exchange.fake.claims = {"at_hash": half_hash(exchange.fake.access, algorithm)}
     assert isinstance(exchange.result(), Arrived)
+
+
+def test_a_provider_signs_by_ps256_where_its_key_says_so(exchange: Exchange) -> None:
+    key = SigningKey.generate("RS256", kid="k1")
+    head = {"alg": "PS256", "kid": "k1"}
+    exchange.fake.sign = lambda claims: tokens.compact(head, claims, tokens.pss_sign(key)).decode()
+    exchange.fake.key = key
+    assert isinstance(exchange.result(), Rejection), "of an RS256 key"
+    exchange = Exchange()
+    exchange.fake.sign = lambda claims: tokens.compact(head, claims, tokens.pss_sign(key)).decode()
+    exchange.fake.key = SimpleNamespace(public_jwk=lambda: {**key.public_jwk(), "alg": "PS256"})  # type: ignore[assignment]
+    assert isinstance(exchange.result(), Arrived), "its at_hash, too, is by SHA-256"
 
 
 @pytest.mark.parametrize("algorithm", ["none", "None", "NONE", "nOnE", "", None])
