@@ -126,6 +126,20 @@ def test_forgetting_works_without_the_server(house: Live, alice: Person, home: P
     assert not kept.exists()
 
 
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+def test_what_cannot_be_forgotten_is_not_said_to_be(house: Live, alice: Person, home: Path) -> None:
+    me(house)
+    call(home, "/whoami", "--as", "me")
+    tokens_folder().chmod(0o755)
+    said = call(home, "--as", "me", "--forget")
+    assert (said.code, "is not forgotten" in said.err, "chmod 700" in said.err) == (1, True, True)
+    tokens_folder().chmod(0o700)
+    (tokens_folder() / "me.json").chmod(0o644)
+    said = call(home, "--as", "me", "--forget")
+    assert (said.code, "are deleted here" in said.err) == (0, True)
+    assert not (tokens_folder() / "me.json").exists()
+
+
 def test_a_device_is_told_where_to_go(
     house: Live, alice: Person, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from watchword.cli.plumbing.output import note, warn
-from watchword.cli.plumbing.shell import Stop, nearest
+from watchword.cli.plumbing.shell import REFUSED, Stop, nearest
 
 if TYPE_CHECKING:
     from watchword.client.oauth2 import Keep, OAuth2Auth, Prompt
@@ -142,12 +142,14 @@ def forget(auth: OAuth2Auth, name: str, tls: Any) -> bool:
     import httpx2
 
     from watchword.client import AuthenticationFailed
+    from watchword.client.oauth2.sharing import NOT_REVOKED
     from watchword.client.transport import drive
 
-    there = True
     try:
         with httpx2.Client(verify=tls, timeout=10) as client:
-            there = drive(client, auth.forgotten())
+            return drive(client, auth.forgotten())
     except (AuthenticationFailed, httpx2.HTTPError) as error:
+        if isinstance(error, AuthenticationFailed) and error.type != NOT_REVOKED:
+            raise Stop(f"the login of {name} is not forgotten: {error}", code=REFUSED) from None
         warn(f"the tokens of {name} are deleted here, but the server did not revoke them: {error}")
-    return there
+        return True

@@ -10,7 +10,7 @@ from threading import Lock
 from typing import Any, Final, TypedDict, Unpack
 
 from watchword.client.flight import Renewal, RenewingAuth, Turn
-from watchword.client.oauth2.asking import Ask, ClientCredentials, Flow, accepted, pause, refreshed
+from watchword.client.oauth2.asking import Ask, ClientCredentials, Flow, refreshed
 from watchword.client.oauth2.challenges import said_of
 from watchword.client.oauth2.code import AuthorizationCode, show_in_browser
 from watchword.client.oauth2.device import DeviceAuthorization, Prompt, show_on_stderr
@@ -21,6 +21,7 @@ from watchword.client.oauth2.granted import Granted, granted_of, kept_of, to_kee
 from watchword.client.oauth2.identity import client_of
 from watchword.client.oauth2.keeping import Keep
 from watchword.client.oauth2.metadata import Server, usable, usable_issuer
+from watchword.client.oauth2.sharing import alone, forgotten
 from watchword.client.tokens import failure, json_object
 from watchword.client.transport import AuthenticationFailed, Reply, Sending, Step, Steps
 
@@ -28,8 +29,6 @@ __all__ = ["OAuth2Auth", "Options"]
 
 _LATER: Final = 5.0  # seconds until a refresh is tried again that met a busy server
 _BUSY: Final = frozenset({429, 502, 503, 504})
-_PATIENCE: Final = 330.0  # seconds to wait for another process that holds the lock: it may be logging a person in
-_LOCK_EVERY: Final = 0.1  # seconds
 _MOST_DENIED: Final = 16
 _RENEW, _NONCE, _STEP_UP = "renew", "nonce", "step-up"
 
@@ -256,7 +255,7 @@ class OAuth2Auth(RenewingAuth[Granted]):
         kept = self._kept(keep)
         if kept is not None:
             return kept
-        yield from _locked(keep)
+        yield from alone(keep)
         try:
             kept = self._kept(keep)
             if kept is None:
@@ -269,31 +268,11 @@ class OAuth2Auth(RenewingAuth[Granted]):
     def forgotten(self) -> Renewal[bool]:
         """Delete what is kept and have the server revoke it (RFC 7009); return whether there was something.
 
-        Raises AuthenticationFailed, after the deletion, when it is not revoked.
+        Raises AuthenticationFailed when it cannot be deleted, and with the type "not_revoked" when it is, but may still
+        be good.
         """
-        keep, self._proof, self._refresh = self._keep, None, ""
-        if keep is None:
-            return False
-        yield from _locked(keep)
-        try:
-            found = kept_of(keep.load(), self._purpose(), monotonic=0.0, now=time.time())
-            there = keep.forget()
-        finally:
-            keep.give_back()
-        if found is not None:
-            yield from self._revoked(found[0].refresh or found[0].access)
-        elif there:
-            raise AuthenticationFailed("what was kept is for something else than is asked for now")
-        return there
-
-    def _revoked(self, token: str) -> Renewal[None]:
-        server = self._server
-        if self._issuer is not None:
-            server = yield from server_found(self._issuer, mtls=self._desk.client.mtls)
-        if server is None or not server.revocation_endpoint:
-            raise AuthenticationFailed("no revocation_endpoint is known")
-        reply = yield from self._desk.post(server, server.revocation_endpoint, {"token": token}, bound=False)
-        accepted("the server does not revoke the token", reply)
+        self._proof, self._refresh = None, ""
+        return (yield from forgotten(self._desk, self._keep)) if self._keep is not None else False
 
     def _purpose(self) -> str:
         """Say what tokens are for: those that were got from another server, or for another API, are not used."""
@@ -319,7 +298,9 @@ class OAuth2Auth(RenewingAuth[Granted]):
 
     def _save(self, keep: Keep, granted: Granted) -> None:
         key = "" if self._desk.key is None else self._desk.key.to_text()
-        keep.save(to_keep(granted, self._purpose(), key, monotonic=time.monotonic(), now=time.time()))
+        keep.save(
+            to_keep(granted, self._purpose(), key, self._issuer or "", monotonic=time.monotonic(), now=time.time())
+        )
 
     def _fresh(self) -> Renewal[Granted]:
         server = self._server
@@ -375,15 +356,6 @@ def _server(token_url: str | None, issuer: str | None, flow: Flow) -> Server | N
     if flow.interactive:
         raise ValueError("a person's login needs the issuer, not its token endpoint alone")
     return Server(issuer or "", token_url)
-
-
-def _locked(keep: Keep) -> Renewal[None]:
-    """Wait until no other process changes what is kept. Raises AuthenticationFailed."""
-    waited = time.monotonic()
-    while not keep.take():
-        if time.monotonic() - waited > _PATIENCE:
-            raise AuthenticationFailed("another process has been getting a token for minutes", type="timeout")
-        yield pause(_LOCK_EVERY)
 
 
 def _missing(wanted: Ask, proof: Granted) -> frozenset[str]:

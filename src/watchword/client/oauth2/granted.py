@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-__all__ = ["Granted", "granted_of", "kept_of", "to_keep"]
+__all__ = ["Granted", "granted_of", "kept_of", "revocable", "to_keep"]
 
 _MARGIN: Final = 30.0  # seconds before the end at which a token is renewed, or a tenth of its life if that is less
 
@@ -51,12 +51,16 @@ def _plain(text: object) -> bool:
     return isinstance(text, str) and bool(text) and text.isascii() and text.isprintable() and " " not in text
 
 
-def to_keep(granted: Granted, purpose: str, key: str, *, monotonic: float, now: float) -> str:
-    """Write a grant down; ``purpose`` says what it was for, ``key`` is the text of its DPoP key, "" for none."""
+def to_keep(granted: Granted, purpose: str, key: str, issuer: str = "", *, monotonic: float, now: float) -> str:
+    """Write a grant down; ``purpose`` says what it was for, ``key`` is the text of its DPoP key, "" for none.
+
+    ``issuer`` is who gave it, where that is known.
+    """
     ends = None if granted.ends_at == float("inf") else int(now + granted.ends_at - monotonic)
     return json.dumps(
         {
             "purpose": purpose,
+            "issuer": issuer,
             "access_token": granted.access,
             "token_type": "DPoP" if granted.bound else "Bearer",
             "scope": " ".join(sorted(granted.scopes)),
@@ -81,3 +85,14 @@ def kept_of(text: str | None, purpose: str, *, monotonic: float, now: float) -> 
     left = ends - now if isinstance(ends, (int, float)) else None
     granted = granted_of({**body, "expires_in": None if left is None else max(left, 0)}, frozenset(), monotonic)
     return None if granted is None or not isinstance(key, str) else (granted, key)
+
+
+def revocable(text: str | None) -> tuple[str, str]:
+    """Return who gave what ``to_keep`` wrote, whatever it was for, and its token to revoke; "" for what it has not."""
+    try:
+        body = json.loads(text) if text is not None else None
+    except ValueError:
+        return "", ""
+    said = body if isinstance(body, dict) else {}
+    token, issuer = said.get("refresh_token") or said.get("access_token"), said.get("issuer")
+    return issuer if isinstance(issuer, str) else "", token if isinstance(token, str) else ""
