@@ -144,7 +144,7 @@ WRONG_CLIENTS = [
     ({"challenge": b64(CHALLENGE) + "="}, "replayed"),
     ({"challenge": ""}, "replayed"),
     ({"challenge": 5}, "replayed"),
-    ({"challenge": "\ud800"}, "replayed"),
+    ({"challenge": "\ud800"}, "malformed_credential"),
     ({"origin": "https://evil.example"}, "wrong_audience"),
     ({"origin": "http://id.example"}, "wrong_audience"),
     ({"origin": "https://id.example:8443"}, "wrong_audience"),
