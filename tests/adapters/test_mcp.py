@@ -26,6 +26,7 @@ from mcp_types import CallToolResult, ListToolsResult, TextContent, Tool
 
 from tests.house import House, house
 from watchword.adapters.mcp import MAX_MESSAGE, Protected, caller, protect
+from watchword.client.oauth2 import DpopKey
 from watchword.codec.jose import SigningKey
 from watchword.codec.strict import to_base64url
 from watchword.keyring import Issuer
@@ -307,6 +308,22 @@ def test_a_missing_scope_is_403_and_names_it() -> None:
             token = await b.token("orders:read", "orders:write")
             assert await b.call("cancel", token, id=7) == "service:billing cancels 7"
             assert "orders:read" in await b.call("list_orders", await b.token("orders:read"))
+
+    run(play())
+
+
+def test_a_bound_token_that_lacks_a_scope_is_answered_by_its_own_scheme() -> None:
+    async def play() -> None:
+        async with bench(tools={"cancel": ["orders:write"]}) as b:
+            key, client = DpopKey(clock=b.house.clock), await b.client("orders:read")
+            terms = Terms(frozenset({"orders:read"}), (RESOURCE,), {"jkt": key.thumbprint})
+            token = (await b.house.watchword.tokens.for_client(client, terms)).text
+            assert (await b.post(token)).status_code == 401  # as a Bearer token it is none
+            proof = key.proof("POST", RESOURCE, access=token)
+            answer = await b.post(authorization=f"DPoP {token}", dpop=proof)
+            assert answer.status_code == 403
+            told = answer.headers["www-authenticate"]
+            assert told.startswith('DPoP realm="api", error="insufficient_scope", scope="orders:read orders:write"')
 
     run(play())
 

@@ -39,6 +39,7 @@ from watchword.model.reason import (
     METHOD_NOT_ALLOWED,
     NO_CREDENTIAL,
 )
+from watchword.model.request import Request
 from watchword.model.verdict import Challenge, Deny, Principal, Rejection
 
 if TYPE_CHECKING:
@@ -191,13 +192,14 @@ class _Named:
             rejection = Rejection(NO_CREDENTIAL, named)
         else:
             rejection = Rejection(INSUFFICIENT_SCOPE, named, scheme=who.scheme, credential=who.credential)
-        return replace(gate.refuse(request, rejection), challenges=(self._challenge(rejection, wanted),))
+        return replace(gate.refuse(request, rejection), challenges=(self._challenge(request, rejection, wanted),))
 
-    def _challenge(self, rejection: Rejection, wanted: tuple[str, ...]) -> Challenge:
+    def _challenge(self, request: Request, rejection: Rejection, wanted: tuple[str, ...]) -> Challenge:
+        bound = request.fields.get(b"authorization", b"")[:5].lower() == b"dpop "  # RFC 9449 section 7.1
         error = (("error", rejection.reason.error),) if rejection.reason.error else ()
         scopes = ("scope", " ".join(dict.fromkeys((*self._scopes, *wanted))))
         place = ("resource_metadata", metadata_url(self._resource))
-        return Challenge("Bearer", (("realm", self._watchword.realm), *error, scopes, place))
+        return Challenge("DPoP" if bound else "Bearer", (("realm", self._watchword.realm), *error, scopes, place))
 
 
 def _tool(message: Mapping[str, Any]) -> str:
