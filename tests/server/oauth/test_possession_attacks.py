@@ -6,10 +6,13 @@ from base64 import b64encode
 from pathlib import Path
 from urllib.parse import quote
 
+import httpx2
 import pytest
 from tests.certificates import make
 from tests.proving import assertion, dpop
 from tests.server.live import Live, live
+from tests.server.oauth.flow import answer_of, login
+from tests.server.oauth.keyed import KeyedApp
 
 from watchword.codec.jose import SigningKey
 from watchword.codec.secrets import new_root_key
@@ -99,3 +102,26 @@ def test_must_17_must_15_what_was_used_before_a_restart_is_used_after_it(tmp_pat
         assert (answer.status_code, answer.json()) == (400, {"error": "invalid_dpop_proof"})
         proof = dpop(KEY, "POST", place)
         assert http.post("/oauth/token", data=fresh, headers={"dpop": proof}).status_code == 200
+
+
+def test_rfc_9449_section_10_1_a_pushed_request_belongs_to_the_key_of_its_proof(tmp_path: Path) -> None:
+    other = SigningKey.generate("ES256").verification.thumbprint()
+    with live(tmp_path, 'issuer = "{url}"\n') as server, server.client() as http:
+        server.service("app")
+        server.user("alice", scopes=("orders:read",))
+        login(http)
+        app = KeyedApp(server)
+
+        def push(**fields: str) -> httpx2.Response:
+            return app.push(http, headers=app.proof("/oauth/par"), **fields)
+
+        for answer in (push(dpop_jkt=other), push(request=app.signed_request(dpop_jkt=other))):
+            assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+        for fields in ({}, {"dpop_jkt": app.jkt}, {"request": app.signed_request(jti="r1")}):
+            for mine in (False, True):
+                pushed = push(**fields)
+                assert pushed.status_code == 201, pushed.text
+                given = {"client_id": app.id, "request_uri": pushed.json()["request_uri"]}
+                code = answer_of(http.get("/oauth/authorize", params=given))["code"]
+                answer = app.code(http, code, proof=None if mine else {})
+                assert answer.json().get("error") == (None if mine else "invalid_grant")
