@@ -162,13 +162,14 @@ def test_a_client_that_is_refused_troubles_nobody(error: str) -> None:
     assert world.play(auth) == [200]  # the refresh token is still there
 
 
-def test_a_busy_server_lets_the_token_live_on(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_a_busy_server_lets_the_token_live_on(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
     start = time.monotonic()
     world = World()
     auth = person(world)
     world.play(auth)
     monkeypatch.setattr("watchword.client.oauth2.auth.time.monotonic", lambda: start + 3590)
-    world.token_answers = [Reply(503)]
+    world.token_answers = [Reply(status)]
     assert world.play(auth) == [200]
     assert world.play(auth) == [200]
     assert world.grants()["refresh_token"] == 1

@@ -28,7 +28,7 @@ from watchword.client.transport import AuthenticationFailed, Reply, Sending, Ste
 __all__ = ["OAuth2Auth", "Options"]
 
 _LATER: Final = 5.0  # seconds until a refresh is tried again that met a busy server
-_BUSY: Final = frozenset({429, 502, 503, 504})
+_BUSY: Final = frozenset({429, 500, 502, 503, 504})
 _MOST_DENIED: Final = 16
 _RENEW, _NONCE, _STEP_UP = "renew", "nonce", "step-up"
 
