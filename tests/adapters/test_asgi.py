@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
 
 from tests.adapters.resources import ONE, OTHER, hold
 from tests.house import House, house, played
-from watchword.adapters.asgi import SCOPE_KEY, Front, WatchwordMiddleware, principal, read_body
+from watchword.adapters.asgi import SCOPE_KEY, Front, WatchwordMiddleware, peer_of, principal, read_body
 from watchword.app import Watchword
+from watchword.codec.forwarded import TrustedProxies
 from watchword.model.ports import Unavailable
 from watchword.model.request import Request
 from watchword.model.verdict import Principal
@@ -268,3 +270,13 @@ async def test_cve_2025_69196_places_of_two_apis_take_each_its_own_tokens(opened
         await guarded[scope["path"]](scope, receive, send)
 
     await hold(opened, app)
+
+
+def test_must_22_the_certificate_of_a_proxy_is_nobody_elses() -> None:
+    tls = {"tls": {"client_cert_der": b"the proxy's own"}}
+    proxies = TrustedProxies([ip_network("10.0.0.0/8")])
+    for address, certificate in (("10.0.0.1", None), ("192.0.2.1", b"the proxy's own")):
+        for headers in ([], [(b"x-forwarded-for", b"192.0.2.9"), (b"x-forwarded-proto", b"https")]):
+            scope = {"client": (address, 1), "scheme": "https", "headers": headers, "extensions": tls}
+            assert peer_of(scope, proxies).certificate == certificate
+            assert peer_of(scope, None).certificate == b"the proxy's own"
