@@ -78,6 +78,11 @@ def test_what_is_pushed_counts_and_nothing_else(browser: httpx2.Client, app: App
     assert app.redeem(browser, answer["code"]).json()["scope"] == "openid"
 
 
+def test_rfc6749_3_1_what_has_no_value_counts_as_absent(browser: httpx2.Client, app: App) -> None:
+    uri = pushed(browser, app, request_uri="", request="")
+    assert "code" in answer_of(browser.get(place(app, uri, request="")))
+
+
 def test_rfc9126_4_one_use(browser: httpx2.Client, app: App) -> None:
     uri = pushed(browser, app)
     assert "code" in answer_of(browser.get(place(app, uri)))

@@ -27,6 +27,7 @@ _SCOPE: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]
 _LOOPBACK: Final = re.compile(r"http://(127\.0\.0\.1|\[::1\])(?::([0-9]{1,5}))?((?:/.*)?)")
 _PROMPTS: Final = frozenset({"none", "login", "consent", "select_account"})
 _LONGEST: Final = 512
+_OPAQUE: Final = f"{_LONGEST} printable ASCII characters at most"
 _LONGEST_HINT: Final = 8_192
 _MOST_RESOURCES: Final = 10
 
@@ -129,14 +130,14 @@ class Judge:
         if not registered(uri, tuple(client.detail.get("redirect_uris", ()))):
             return Refusal("invalid_redirect_uri", "the redirect URI is not one of this client's")
         if state is not None and not _short(state):
-            return Refusal("invalid_request", "state", uri)
+            return Refusal("invalid_request", f"state: {_OPAQUE}", uri)
         details = self.details(given.get("authorization_details", ""), client)
         error = (
             self._unwanted(client, pushed=pushed, signed=signed)
             or _fault(given, client)
             or _fault_of_login(given)
             or self._fault_of_target(given, client)
-            or ((BAD_DETAILS, "authorization_details") if details is None else None)
+            or ((BAD_DETAILS, "malformed, or of a type that is not this client's") if details is None else None)
         )
         if error is not None:
             return Refusal(*error, uri, state)
@@ -146,7 +147,7 @@ class Judge:
         """Return why requests may not come this way, or not from this client."""
         rules, detail = self._rules, client.detail
         if "authorization_code" not in detail.get("grants", ()):
-            return "unauthorized_client", "grant"
+            return "unauthorized_client", "authorization_code is not one of this client's grants"
         fault = client_fault(client) if rules.profile == FAPI2 else ""
         if fault:
             return "unauthorized_client", fault
@@ -159,7 +160,7 @@ class Judge:
     def _fault_of_target(self, given: Mapping[str, str], client: Credential) -> tuple[str, str] | None:
         asked = tuple(given.get("resource", "").split())
         if len(asked) > _MOST_RESOURCES or not self._resources.allowed(asked, client):
-            return "invalid_target", "resource"
+            return "invalid_target", "a resource is unknown, or not for this client"
         return None
 
     def details(self, text: str, client: Credential) -> Details | None:
@@ -197,35 +198,35 @@ def _fault(given: Mapping[str, str], client: Credential) -> tuple[str, str] | No
     """Return error and detail of what is wrong besides the client and its redirect URI."""
     for name, error in _UNSUPPORTED.items():
         if name in given:
-            return error, name
+            return error, f"{name} is not supported"
     kind = given.get("response_type")
     if kind != "code":
-        return ("invalid_request" if kind is None else "unsupported_response_type"), "response_type"
+        return ("invalid_request" if kind is None else "unsupported_response_type"), "response_type must be code"
     if given.get("response_mode", "query") != "query":
-        return "invalid_request", "response_mode"
+        return "invalid_request", "response_mode must be query"
     if given.get("code_challenge_method") != "S256" or not _CHALLENGE.fullmatch(given.get("code_challenge", "")):
         return "invalid_request", "code_challenge with the method S256 is needed"
     if "dpop_jkt" in given and not _CHALLENGE.fullmatch(given["dpop_jkt"]):
-        return "invalid_request", "dpop_jkt"
+        return "invalid_request", "dpop_jkt is no thumbprint of a key"
     scope = given.get("scope")
     if scope is not None and (not _SCOPE.fullmatch(scope) or not set(scope.split()) <= client.scopes | OPENID_SCOPES):
-        return "invalid_scope", "scope"
+        return "invalid_scope", "a scope is malformed, or not one of this client's"
     return None
 
 
 def _fault_of_login(given: Mapping[str, str]) -> tuple[str, str] | None:
     nonce, prompt, max_age = given.get("nonce", ""), set(given.get("prompt", "").split()), given.get("max_age", "0")
     if not _short(nonce):
-        return "invalid_request", "nonce"
+        return "invalid_request", f"nonce: {_OPAQUE}"
     if not prompt <= _PROMPTS or ("none" in prompt and len(prompt) > 1):
-        return "invalid_request", "prompt"
+        return "invalid_request", "prompt: none alone, or of login, consent and select_account"
     if not (max_age.isascii() and max_age.isdigit() and len(max_age) <= 10):
-        return "invalid_request", "max_age"
+        return "invalid_request", "max_age: whole seconds"
     if len(given.get("id_token_hint", "")) > _LONGEST_HINT:
-        return "invalid_request", "id_token_hint"
+        return "invalid_request", "id_token_hint is too long"
     asked = claims_asked(given.get("claims", "{}"))
     if asked is None:
-        return "invalid_request", "claims"
+        return "invalid_request", "claims is malformed"
     return ("unmet_authentication_requirements", "acr is essential") if asked.unmet else None
 
 

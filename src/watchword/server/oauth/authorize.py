@@ -131,7 +131,9 @@ class Authorize:
     async def _judged(self, request: Request, asked: _Asked) -> Response:
         ask, came = asked.ask, asked.came_at is not None
         if ask.id_token_hint and self._hinted(ask) is None:
-            return self._answering.refused(request, asked.refusal("invalid_request", "id_token_hint"), by_page=came)
+            return self._answering.refused(
+                request, asked.refusal("invalid_request", "id_token_hint is none of ours for this client"), by_page=came
+            )
         decision = await self._watchword.gate.decide(request, self._session)
         if isinstance(decision, Deny) and decision.rejection.reason.status != 401:
             error = "temporarily_unavailable" if decision.rejection.reason.status in _LATER else "access_denied"
@@ -139,7 +141,9 @@ class Authorize:
         who = None if isinstance(decision, Deny) else decision.principal
         if who is None or not fresh_enough(ask, who.authenticated_at, self._watchword.clock(), asked.came_at):
             if "none" in ask.prompt:
-                return self._answering.refused(request, asked.refusal("login_required", "prompt=none"), by_page=False)
+                return self._answering.refused(
+                    request, asked.refusal("login_required", "nobody is signed in, or not as wanted"), by_page=False
+                )
             return await self._to_login(request, asked)
         if not self._meant(ask, who):
             if came or "none" in ask.prompt:
@@ -148,7 +152,7 @@ class Authorize:
         if ask.strong and "mfa" not in who.factors:
             if not came and "none" not in ask.prompt:
                 return await self._to_login(request, asked, ("mfa",))
-            refusal = asked.refusal("unmet_authentication_requirements", "acr_values")
+            refusal = asked.refusal("unmet_authentication_requirements", "not by two factors")
             return self._answering.refused(request, refusal, by_page=came)
         return await self._agreed(request, asked, who)
 

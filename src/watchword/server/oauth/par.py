@@ -54,8 +54,8 @@ class PushedRequests:
         client, client_id = asked.client, str(asked.client.detail["client_id"])
         if len(asked.request.body or b"") > _LONGEST:
             return Refusal("invalid_request", "the request is too large")
-        if "request_uri" in asked.form:  # RFC 9126 section 2.1
-            return Refusal("invalid_request", "request_uri")
+        if asked.form.get("request_uri"):  # RFC 9126 section 2.1
+            return Refusal("invalid_request", "request_uri cannot be pushed")
         form = {name: value for name, value in asked.form.items() if name not in _OF_THE_CLIENT}
         arrival = await self._oauth.arrivals.unsealed(joined(form, asked.several), client)
         if isinstance(arrival, Refusal):

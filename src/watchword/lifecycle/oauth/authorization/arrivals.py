@@ -49,7 +49,7 @@ class Arrivals:
         uri = fields.get("request_uri", "")
         if not uri:
             return await self.unsealed(fields, client)
-        if "request" in fields:
+        if fields.get("request"):
             return Refusal("invalid_request", "request and request_uri")
         found = await self.pushed.look(uri, str(client.detail["client_id"]), came_at)
         if found is None:
