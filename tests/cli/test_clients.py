@@ -94,6 +94,19 @@ def test_a_new_secret_beside_the_one_before(desk: Desk) -> None:
     assert said.count("secret of") == 2
 
 
+def test_revoked_is_the_whole_client_whichever_secrets_followed(desk: Desk) -> None:
+    id = _added(desk)["client_id"]
+    secrets = [desk.done("client", "rotate", id, "--overlap", "1h", "--json").json["secrets"] for _ in range(2)][-1]
+    said = desk.done("revoke", id, "--reason", "it is gone").out
+    assert f"{id} is revoked" in said
+    assert "since before" not in said
+    value = desk.done("client", "show", id, "--json").json
+    assert (value["state"], value["secrets"]) == ("revoked", [])
+    assert "is revoked" in desk.wrong("client", "enable", id)
+    assert "since before" in desk.done("revoke", id, "--reason", "again").out
+    assert len(secrets) == 3
+
+
 def test_exchange_rules_are_put_together(desk: Desk) -> None:
     value = _added(desk, "--grant", "token-exchange", "--impersonate", "--exchange-audience", "https://chat.example=me")
     assert value["exchange"] == {"impersonate": True, "audiences": {"https://chat.example": "me"}}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from watchword.cli.clients import book_of
 from watchword.cli.plumbing.house import actor, run
 from watchword.cli.plumbing.output import day, moment, note, print_record, print_rows
 from watchword.cli.plumbing.passwords import demand
@@ -198,6 +199,10 @@ def revoke(
 def _revoke_one(ctx: typer.Context, id: str, reason: str) -> None:
     async def work(house: Watchword) -> tuple[Credential, bool]:
         old = await _one(house, id)
+        if old.detail.get("client_id") == old.id:  # it is the client's name, whichever secrets followed
+            client = await book_of(house).find(old.id)
+            before = all(each.revoked_at is not None for each in client.records)
+            return (await book_of(house).remove(old.id, reason=reason, by=actor())).records[0], before
         return await house.lifecycle.revoke(old.id, reason=reason, by=actor()), old.revoked_at is not None
 
     record, before = run(asked(ctx), work)
