@@ -29,10 +29,10 @@ _TIMEOUT: Final = 5.0  # seconds for the whole exchange, resolving included
 _MOST_BYTES: Final = 65_536
 _BESIDE: Final = 32_768  # bytes of an answer that are not its content: fields, interim answers, frames of chunks
 _PIECE: Final = 16_384  # bytes that are read before others have their turn
-_MOST_AT_ONCE: Final = 32
+_MOST_AT_ONCE = 128  # more than strangers with slow servers can easily fill
 _MOST_ADDRESSES: Final = 16  # of one name
 _TRIED: Final = 3  # addresses of one name
-_RESOLVERS: Final = 4  # threads of our own: names that never resolve hold up nothing else
+_RESOLVERS: Final = 32  # threads of our own, made when needed: names that never resolve hold up nothing else
 
 
 class SpecialUseAddress(OSError):

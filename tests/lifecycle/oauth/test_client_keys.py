@@ -89,12 +89,17 @@ def test_cve_2026_48524_an_outage_changes_nothing(answer: Any) -> None:
 
 
 def test_without_any_key_it_is_broken_and_not_asked_in_a_storm() -> None:
-    keys, fetch = remote(Ticker())
+    clock = Ticker()
+    keys, fetch = remote(clock)
     fetch.answers[PLACE] = Unavailable("down")
     for _ in range(50):
         with pytest.raises(Unavailable):
             ask(keys, client(jwks_uri=PLACE), ED.kid)
+        clock.now += 0.5
     assert len(fetch.calls) == 1
+    fetch.answers[PLACE] = {"keys": [ED.public_jwk()]}
+    clock.now += 6
+    assert ask(keys, client(jwks_uri=PLACE), ED.kid) is not None
 
 
 def test_without_a_way_to_fetch_it_says_so() -> None:

@@ -20,6 +20,7 @@ __all__ = ["ClientKeys"]
 
 _MOST: Final = 500  # clients whose keys are held in memory
 _MOST_BYTES: Final = 16_384  # of a key set that is fetched
+_RETRY: Final = 30.0  # seconds after a fetch that failed: a slow server is not to keep one under way all the time
 
 
 class ClientKeys:
@@ -69,22 +70,31 @@ class ClientKeys:
         if place:
             if self._fetch is None:
                 raise Unavailable(f"client {name}: no jwks_uri is fetched here, since Watchword was given no `fetch`")
-            return Issuer(name, name, jwks_uri=place, fetch=_Short(self._fetch), clock=self._clock)
+            return Issuer(name, name, jwks_uri=place, fetch=_Short(self._fetch, self._clock), clock=self._clock)
         keys = key_set(json.dumps(jwks).encode())
         return Issuer(name, name, keys=keys.values(), clock=self._clock) if keys else None
 
 
 class _Short:
-    """Fetch by another, and take no more than a client's keys need: strangers choose what is held here."""
+    """Fetch by another, and take no more, no oftener than a client's keys need: strangers choose where and what."""
 
-    def __init__(self, fetch: Fetch) -> None:
+    def __init__(self, fetch: Fetch, clock: Clock) -> None:
         self._fetch = fetch
+        self._clock = clock
+        self._failed_at = float("-inf")
 
     async def __call__(
         self, url: str, *, data: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
     ) -> Fetched:
-        answer = self._fetch(url, data=data, headers=headers)
-        fetched = await answer if isawaitable(answer) else answer
-        if len(fetched.body) > _MOST_BYTES:
-            raise Unavailable(f"{url.partition('?')[0]}: more than {_MOST_BYTES} bytes")
+        place = url.partition("?")[0]
+        if 0 <= self._clock() - self._failed_at < _RETRY:
+            raise Unavailable(f"{place}: there was no answer a moment ago")
+        try:
+            answer = self._fetch(url, data=data, headers=headers)
+            fetched = await answer if isawaitable(answer) else answer
+            if len(fetched.body) > _MOST_BYTES:
+                raise Unavailable(f"{place}: more than {_MOST_BYTES} bytes")
+        except Unavailable:
+            self._failed_at = self._clock()
+            raise
         return fetched
