@@ -87,6 +87,7 @@ def test_what_was_agreed_to_is_listed_and_taken_back(server: Live, http: httpx2.
     device, browser = Device(server), Browser(server)
     begun = device.begin(http, scope="orders:read profile openid")
     shown = browser.post(user_code=begun["user_code"])
+    assert "under Applications" in shown.text
     assert boxes(shown).keys() == {"scope:orders:read", "scope:profile"}
     browser.post(shown, user_code=begun["user_code"], decision="allow", **{"scope:profile": "on", "scope:admin": "on"})
     given = device.poll(http, begun["device_code"]).json()
@@ -124,6 +125,7 @@ def test_the_operators_own_applications_need_no_consent(server: Live, http: http
     device, browser = Device(server, first_party=True), Browser(server)
     begun = device.begin(http)
     shown = browser.post(user_code=begun["user_code"])
+    assert "under Applications" not in shown.text  # where it will not be
     browser.post(shown, user_code=begun["user_code"], decision="allow", **boxes(shown))
     assert "access_token" in device.poll(http, begun["device_code"]).json()
     assert server.do(server.watchword.oauth.consents.listed(f"user:{browser.name}")) == []

@@ -126,6 +126,7 @@ class DevicePage:
         return {
             "code": code,
             "app": app_face(client, ""),
+            "listed": client.detail.get("first_party") is not True,
             "name": who.subject.partition(":")[2],
             "scopes": scope_rows(rules, _possible(asked, who), language),
             "resources": resource_names(rules, asked.resources),
