@@ -99,6 +99,20 @@ def test_rfc_7591_a_client_with_a_secret_uses_it(http: httpx2.Client) -> None:
     assert (wrong.status_code, wrong.json()["error"]) == (401, "invalid_client")
 
 
+def test_cve_2025_61928_who_registers_is_nobody_in_particular(http: httpx2.Client, server: Live) -> None:
+    mine = {"subject": "service:ops", "userId": "user:alice", "client_id": "cli_mine", "client_secret": "cs_live_mine"}
+    more = {"source": "operator", "held": True, "registration_token": "x", "introspects": ["https://orders.example"]}
+    value = register(http, **mine, **more, exchange={"impersonate": True}, tokens_void_up_to=0, disabled_at=0)
+    assert value["client_id"] != "cli_mine"
+    assert "client_secret" not in value
+    record = server.do(server.watchword.store.credential(value["client_id"]))
+    assert record is not None
+    assert (record.subject, record.lookup, record.detail["source"]) == (REGISTERED, None, "registered")
+    unasked = {"userId", "subject", "held", "introspects", "exchange", "tokens_void_up_to", "disabled_at"}
+    assert not unasked & set(record.detail)
+    assert http.get(own(value), headers=bearing(value)).status_code == 200, "its token is the one that was given"
+
+
 def test_metadata_says_so(http: httpx2.Client, server: Live) -> None:
     metadata = http.get("/.well-known/oauth-authorization-server").json()
     assert metadata["registration_endpoint"] == f"{server.url}/oauth/register"
