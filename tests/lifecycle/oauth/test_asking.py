@@ -41,6 +41,13 @@ def test_registered_redirect_uris() -> None:
         assert not registered(uri, KNOWN), uri
 
 
+def test_must_2_the_port_may_differ_on_a_loopback_address_alone() -> None:
+    """Not on localhost, which a name server can lead elsewhere (RFC 8252 section 8.3), and not on another scheme."""
+    for known in ("http://localhost/cb", "http://127.0.0.2/cb", "https://127.0.0.1/cb", "http://[::2]/cb"):
+        assert registered(known, (known,))
+        assert not registered(known.replace("/cb", ":4711/cb"), (known,)), known
+
+
 @pytest.mark.parametrize("extra", [{}, {"prompt": "none"}, {"scope": "no such"}, {"response_type": "x"}], ids=str)
 def test_cve_2026_7504_no_answer_goes_to_a_hostile_place(extra: dict[str, str]) -> None:
     assert len(set(URIS)) > 150
