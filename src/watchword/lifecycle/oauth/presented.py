@@ -62,7 +62,7 @@ _NOT_OF_LOGIN: Final = frozenset({"jti", "events", "client_id", "scope"})
 class Shown:
     """Hold what a token proves that holds: of whom it is, and how far it goes.
 
-    ``scopes`` is None where the token says nothing of them, ``audience`` is empty where it is for no API here,
+    ``scopes`` is None where the token says nothing of them, ``audience`` is empty where it names no API here,
     ``client_id`` and ``source`` (the credential that it came from) are "" where it is of none here. ``once`` is what a
     replay of it would have in common with it.
     """
@@ -184,7 +184,8 @@ class PresentedTokens:
         if fallen is not None or family is None:
             return fallen or Rejection(REVOKED, "what it was given beside")
         said, end = {**claims, **_bounds_of(family)}, min(claims["exp"], family.ends_at() or claims["exp"])
-        return Shown(family.subject, said, end, client_id=claims["aud"], source=family.id)
+        granted = tuple(family.detail.get("resources", ()))
+        return Shown(family.subject, said, end, audience=granted, client_id=claims["aud"], source=family.id)
 
     async def _beside(self, claims: Mapping[str, Any]) -> Credential | None:
         """Return the family beside which an id_token was given: one that stands, of the same client and login."""

@@ -217,6 +217,28 @@ async def test_must_19_only_a_token_of_its_own_or_for_an_api_that_it_stands_for(
     assert (claims["sub"], "act" in claims) == ("service:own", False), "it acts for itself"
 
 
+@played
+async def test_cve_2025_69196_a_client_exchanges_its_own_token_for_no_api_that_nobody_was_asked_about(
+    play: Play,
+) -> None:
+    """What a refresh does not give, an exchange does not either: the client is nobody's API."""
+    play.app = await play.client("shop", ["orders:read"])
+    own, free = play.oauth.resources.audience, await play.family(play.app)
+    for audience, asked, expected in (
+        ((API.uri,), (), API.uri),
+        ((API.uri, BACK.uri), (BACK.uri,), BACK.uri),
+        ((API.uri,), (BACK.uri,), None),
+        ((API.uri,), (API.uri, BACK.uri), None),
+        ((API.uri,), (own,), None),
+        ((), (BACK.uri,), None),
+        ((), (), own),
+    ):
+        given = await play.exchange(await play.token(family=free, audience=audience), play.app, resource=asked)
+        found = play.claims(given["access_token"])["aud"] if isinstance(given, dict) else None
+        assert found == expected, (audience, asked)
+        assert isinstance(given, dict) or given.error == "invalid_target"
+
+
 @pytest.mark.parametrize(
     "kind", ["family", "token", "subject", "client", "client tokens", "disabled", "expired", "junk"]
 )
@@ -355,11 +377,12 @@ async def test_the_bounds_of_what_was_shown_stay(play: Play) -> None:
 
 @played
 async def test_an_id_token_says_who_and_not_what(play: Play) -> None:
-    family = await play.family(play.api)
+    family = await play.family(play.api, resources=[BACK.uri])
     access = await play.opened.watchword.tokens.for_app(family, play.api, Terms(family.scopes))
     issue = play.opened.watchword.tokens.openid.issue
     token = await issue(family, play.api, access.text, 600)
     given = members(await play.exchange(token, type=ID_TYPE, resource=(BACK.uri,)))
+    assert error(await play.exchange(token, type=ID_TYPE, resource=(API.uri,))) == "invalid_target", "nobody was asked"
     assert (given["scope"], play.claims(given["access_token"])["sub"]) == ("", "user:alice")
     assert error(await play.exchange(token, type=ID_TYPE, scope="orders:read")) == "invalid_scope"
     assert error(await play.exchange(token, play.app, type=ID_TYPE)) == "unauthorized_client"

@@ -203,14 +203,17 @@ class TokenExchange:
         return {**given, "issued_token_type": wanted.kind}
 
     def _target(self, wanted: _Wanted) -> _Target | None:
-        """Return for which APIs the token is to be; None where not all of them may be had."""
+        """Return for which APIs the token is to be; None where not all of them may be had.
+
+        An API goes on to others for who called it. For a person whose application the client is itself it has what they
+        were asked about, as at a refresh.
+        """
+        shown, client = wanted.shown, wanted.client
         asked = tuple(dict.fromkeys((*wanted.asking.resources, *wanted.asking.audiences)))
-        if asked:
-            return asked if self._resources.allowed(asked, wanted.client) else None
-        if not wanted.shown.audience:
-            return () if self._resources.allowed((self._resources.audience,), wanted.client) else None
-        left = tuple(uri for uri in wanted.shown.audience if self._resources.allowed((uri,), wanted.client))
-        return left or None
+        called = not set(client.detail.get("introspects") or ()).isdisjoint(shown.audience)
+        if asked and (called or not shown.source or shown.subject == client.subject):
+            return asked if self._resources.allowed(asked, client) else None
+        return self._resources.narrowed(asked, shown.audience, client)
 
     def _scopes(self, wanted: _Wanted) -> frozenset[str] | None:
         """Return the scopes, never more than the token shown and the client have; None where more was asked for."""
