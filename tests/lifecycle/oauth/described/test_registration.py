@@ -258,6 +258,14 @@ class TestBounds:
         events = [event for _, event in office.run(office.store.events()) if event.action == "drop"]
         assert [event.credential for event in events] == [never.client.id, used.client.id]
 
+    def test_a_client_with_several_secrets_stays_whole(self) -> None:
+        office = Office()
+        registered = office.register(token_endpoint_auth_method="client_secret_basic")
+        book = ClientBook(office.store, office.watchword.lifecycle, clock=office.clock)
+        office.run(book.rotate(registered.client.id, overlap=60, by="operator"))
+        office.tidy(400 * DAY)
+        assert len(office.run(book.find(registered.client.id)).records) == 2
+
     def _operators(self, office: Office) -> Credential:
         lifecycle = office.watchword.lifecycle
         office.run(lifecycle.add_subject("service:own", by="operator"))
