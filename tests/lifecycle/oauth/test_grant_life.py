@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Coroutine
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -30,10 +31,12 @@ from tests.lifecycle.oauth.test_inspection import FORMATS
 from watchword.app import Watchword
 from watchword.lifecycle.clients.book import ClientBook
 from watchword.lifecycle.clients.fields import EXCHANGE
+from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.oauth.asking import Ask
 from watchword.lifecycle.oauth.authorization.consents import Wish
 from watchword.lifecycle.oauth.devices import Begun, DeviceRequest
 from watchword.lifecycle.oauth.grants.device import DEVICE_GRANT
+from watchword.lifecycle.oauth.grants.exchange import ACCESS_TYPE, ID_TYPE, JAG_TYPE, REFRESH_TYPE
 from watchword.lifecycle.oauth.terms import Refused
 from watchword.model.credential import Credential, Kind
 from watchword.model.verdict import Allow, Principal, Rejection
@@ -42,6 +45,7 @@ T = TypeVar("T")
 
 GRANTS = ["authorization_code", "refresh_token", "client_credentials", DEVICE_GRANT, EXCHANGE]
 SCOPES = frozenset({"a", "b"})
+ASKED = SCOPES | {"openid"}
 OVERLAP = 60
 MONTH = 30 * 86_400
 LOOKED_AT = 8  # of the latest tokens and families
@@ -56,7 +60,7 @@ ACTS = {
         "rotate_secret",
     ),
 }
-ACCESS = "urn:ietf:params:oauth:token-type:access_token"
+ELSEWHERE = "https://elsewhere.example"
 
 
 @dataclass(eq=False)
@@ -71,6 +75,7 @@ class Session:
     person: Person
     id: str
     cookie: str
+    since: float
     alive: bool = True
 
 
@@ -104,7 +109,34 @@ class Family:
     app: App
     ends: float
     tokens: list[str]
+    since: float
     alive: bool = True
+
+    @property
+    def id(self) -> str:
+        return "fam_" + self.tokens[0].partition(".")[0].removeprefix("rt_")
+
+
+@dataclass(eq=False)
+class Identity:
+    """An id_token: it holds while its client still has something of that login."""
+
+    text: str
+    person: Person
+    app: App
+    since: float
+    ends: float
+    alive: bool = True
+
+    def beside(self, families: list[Family], now: float) -> Family | None:
+        stands = [
+            each
+            for each in families
+            if (each.person, each.app, each.since) == (self.person, self.app, self.since)
+            and each.alive
+            and now < each.ends
+        ]
+        return min(stands, key=lambda each: each.id, default=None) if self.alive and now < self.ends else None
 
 
 @dataclass(eq=False)
@@ -121,6 +153,12 @@ class Access:
         return self.alive and now < self.ends and (self.origin is None or self.origin.holds(now))
 
     @property
+    def subject(self) -> str:
+        if self.person is not None:
+            return self.person.name
+        return self.app.name if self.origin is None else self.origin.subject
+
+    @property
     def depth(self) -> int:
         return 0 if self.origin is None else 1 + self.origin.depth
 
@@ -133,10 +171,16 @@ class Waiting:
     text: str
     ends: float
     user_code: str = ""
+    opener: Person | None = None
+    denied: bool = False
     session: Session | None = None
     consent: Consent | None = None
     used: bool = False
     family: Family | None = None
+
+    def decidable(self, person: Person, now: float) -> bool:
+        undecided = self.session is None and not self.denied
+        return undecided and now < self.ends and self.opener in (None, person)
 
     def stands(self, now: float) -> bool:
         session, consent = self.session, self.consent
@@ -151,6 +195,7 @@ class Model:
     apps: list[App] = field(default_factory=list)
     consents: list[Consent] = field(default_factory=list)
     families: list[Family] = field(default_factory=list)
+    identities: list[Identity] = field(default_factory=list)
     tokens: list[Access] = field(default_factory=list)
     codes: list[Waiting] = field(default_factory=list)
     devices: list[Waiting] = field(default_factory=list)
@@ -170,7 +215,7 @@ class Model:
                 self.end_family(family)
 
     def end_access(self, *, person: Person | None = None, app: App | None = None) -> None:
-        for each in self.tokens:
+        for each in (*self.tokens, *self.identities):
             if (person is not None and each.person is person) or (app is not None and each.app is app):
                 each.alive = False
 
@@ -221,7 +266,10 @@ class GrantLife(RuleBasedStateMachine):
         for n, format in enumerate(formats):
             name = f"service:app{n}"
             self.do(lifecycle.add_subject(name, by="t"))
-            options = {"grants": GRANTS, "redirect_uris": [KNOWN[0]], "token_format": format, "first_party": n == 0}
+            options: dict[str, Any] = {"grants": GRANTS, "redirect_uris": [KNOWN[0]], "token_format": format}
+            options |= {"first_party": n == 0, "exchange": {"audiences": {ELSEWHERE: "there"}}}
+            if n == 2:  # it is an API, too, which exchanges what others show to it
+                options["introspects"] = [self.house.audience]
             issued = self.do(lifecycle.issue(Kind.OAUTH_CLIENT, name, by="t", scopes=SCOPES, options=options))
             id, secret = issued.material["client_id"], issued.material["client_secret"]
             self.model.apps.append(App(name, id, n == 0, [id], [(secret, float("inf"))]))
@@ -252,13 +300,14 @@ class GrantLife(RuleBasedStateMachine):
         found = self.do(self.house.oauth.proofs.prove(asking(), form, f"{self.house.issuer}/oauth/token"))
         return found, app.usable and self.now < ends
 
-    def asked(self, app: App, n: int, stands: bool, **form: str) -> dict[str, Any] | None:
+    def asked(self, app: App, n: int, stands: bool, audience: str = "", **form: str) -> dict[str, Any] | None:
         """Ask for tokens; what comes must be what the model says."""
         client, may = self.proved(app, n)
         assert isinstance(client, Credential) is may, client
         if isinstance(client, Rejection):
             return None
-        given = self.do(self.house.oauth.grants.answer(asking(), form, client))
+        several = {"audience": (audience,)}
+        given = self.do(self.house.oauth.grants.answer(asking(), form, client, several=several))
         assert isinstance(given, dict) is stands, given
         return given if isinstance(given, dict) else None
 
@@ -270,10 +319,15 @@ class GrantLife(RuleBasedStateMachine):
     def begun(self, given: dict[str, Any], waiting: Waiting) -> None:
         assert waiting.session is not None
         person = waiting.session.person
-        family = Family(person, waiting.app, self.now + MONTH, [given["refresh_token"]])
+        family = Family(person, waiting.app, self.now + MONTH, [given["refresh_token"]], waiting.session.since)
         self.model.families.append(family)
         self.took(given, waiting.app, person=person, family=family)
+        self.identified(given, family)
         waiting.family = family
+
+    def identified(self, given: dict[str, Any], family: Family) -> None:
+        ends = self.now + given["expires_in"]
+        self.model.identities.append(Identity(given["id_token"], family.person, family.app, family.since, ends))
 
     # --- beginning ----------------------------------------------------------------------------------------------------
 
@@ -285,7 +339,7 @@ class GrantLife(RuleBasedStateMachine):
         options = {"login": person.password, "idle": 10**9, "proved": {"pwd": int(self.now)}, "factors": ["pwd"]}
         options["authenticated_at"] = int(self.now)
         issued = self.do(self.house.lifecycle.issue(Kind.SESSION, person.name, by="t", scopes={"a"}, options=options))
-        self.model.sessions.append(Session(person, issued.credential.id, issued.material["cookie"]))
+        self.model.sessions.append(Session(person, issued.credential.id, issued.material["cookie"], int(self.now)))
 
     def who(self, session: Session) -> Principal | None:
         """Return whom a session's cookie proves: what the authorization endpoint and the device page go by."""
@@ -297,7 +351,7 @@ class GrantLife(RuleBasedStateMachine):
     def consent(self, person: Person, app: App, client: Credential) -> Consent | None:
         if app.first_party:
             return None
-        wish = Wish(SCOPES)
+        wish = Wish(ASKED)
         record = self.do(self.house.oauth.consents.give(person.name, client, wish, by=person.name))
         known = [each for each in self.model.consents if each.id == record.id]
         assert all(each.alive for each in known)
@@ -315,9 +369,9 @@ class GrantLife(RuleBasedStateMachine):
             return
         consent = self.consent(session.person, app, client)
         record = None if consent is None else self.do(self.house.store.credential(consent.id))
-        ask = Ask(client, KNOWN[0], SCOPES, FIELDS["code_challenge"])
+        ask = Ask(client, KNOWN[0], ASKED, FIELDS["code_challenge"])
         code = self.do(self.house.oauth.codes.grant(ask, who, consent=record))
-        self.model.codes.append(Waiting(app, code, self.now + 60, "", session, consent))
+        self.model.codes.append(Waiting(app, code, self.now + 60, session=session, consent=consent))
 
     @precondition(lambda self: self.model.sessions)
     @rule(n=ANY, m=ANY)
@@ -350,29 +404,35 @@ class GrantLife(RuleBasedStateMachine):
         client, may = self.proved(app, m)
         assert isinstance(client, Credential) is may
         if isinstance(client, Credential):
-            begun = self.do(self.house.oauth.devices.begin(client, SCOPES))
+            begun = self.do(self.house.oauth.devices.begin(client, ASKED))
             assert isinstance(begun, Begun)
             self.model.devices.append(Waiting(app, begun.device_code, self.now + 600, begun.user_code))
 
     @precondition(lambda self: self.model.devices and self.model.sessions)
-    @rule(n=ANY, m=ANY)
-    def approve_device(self, n: int, m: int) -> None:
+    @rule(n=ANY, m=ANY, press=st.sampled_from(["allow", "allow", "allow", "deny", ""]))
+    def decide_device(self, n: int, m: int, press: str) -> None:
+        """Type a device's code, and press a button or none."""
         device, session = self.pick(self.model.devices, n), self.pick(self.model.sessions, m)
         who, client = self.who(session), self.do(self.house.oauth.clients.find(device.app.id))
         if who is None or client is None:
             return
-        devices = self.house.oauth.devices
+        devices, may = self.house.oauth.devices, device.decidable(session.person, self.now)
         opened = self.do(devices.open(device.user_code, who))
-        may = device.session is None and self.now < device.ends
         assert isinstance(opened, DeviceRequest) is may, opened
         if may:
-            consent = self.consent(session.person, device.app, client)
+            device.opener = session.person
+        consent = self.consent(session.person, device.app, client) if may and press == "allow" else None
 
-            async def agreed() -> dict[str, Any]:
-                return {} if consent is None else {"consent": consent.id}
+        async def agreed() -> dict[str, Any]:
+            return {} if consent is None else {"consent": consent.id}
 
-            assert isinstance(self.do(devices.approve(device.user_code, who, agreed=agreed)), DeviceRequest)
-            device.session, device.consent = session, consent
+        if press == "deny":
+            assert isinstance(self.do(devices.deny(device.user_code, who)), DeviceRequest) is may
+            device.denied = device.denied or may
+        elif press == "allow":
+            assert isinstance(self.do(devices.approve(device.user_code, who, agreed=agreed)), DeviceRequest) is may
+            if may:
+                device.session, device.consent = session, consent
 
     @precondition(lambda self: self.model.devices)
     @rule(n=ANY)
@@ -404,19 +464,47 @@ class GrantLife(RuleBasedStateMachine):
         if given is not None:
             family.tokens.append(given["refresh_token"])
             self.took(given, family.app, person=family.person, family=family)
+            self.identified(given, family)
         elif usable and not current and self.proved(family.app, m)[1]:
             self.model.end_family(family)
 
     @precondition(lambda self: self.model.tokens)
-    @rule(n=ANY, m=ANY)
-    def exchange(self, n: int, m: int) -> None:
+    @rule(n=ANY, m=ANY, by=ANY)
+    def exchange(self, n: int, m: int, by: int) -> None:
+        """Exchange an access token: its own client may, and the API that it is for, and nobody else."""
         token = self.pick(self.model.tokens, n)
+        app = self.pick([token.app, self.model.apps[2], self.model.apps[1]], by)
         if token.depth >= 3:
             return
-        form = {"grant_type": EXCHANGE, "subject_token": token.text, "subject_token_type": ACCESS}
-        given = self.asked(token.app, m, token.holds(self.now), **form)
+        form = {"grant_type": EXCHANGE, "subject_token": token.text, "subject_token_type": ACCESS_TYPE}
+        may = token.holds(self.now) and app in (token.app, self.model.apps[2])
+        given = self.asked(app, m, may, **form)
         if given is not None:
-            self.took(given, token.app, person=token.person, family=token.family, origin=token)
+            self.took(given, app, person=token.person, family=token.family, origin=token)
+
+    @precondition(lambda self: self.model.identities)
+    @rule(n=ANY, m=ANY, elsewhere=st.booleans(), stolen=st.booleans())
+    def exchange_id_token(self, n: int, m: int, elsewhere: bool, stolen: bool) -> None:
+        """Exchange an id_token, for a token here or for an assertion to another server."""
+        identity = self.pick(self.model.identities, n)
+        app = self.pick(self.model.apps, m) if stolen else identity.app
+        beside = identity.beside(self.model.families, self.now)
+        form = {"grant_type": EXCHANGE, "subject_token": identity.text, "subject_token_type": ID_TYPE}
+        may = beside is not None and app is identity.app
+        if elsewhere:
+            self.asked(app, m, may, ELSEWHERE, requested_token_type=JAG_TYPE, **form)
+        elif (given := self.asked(app, m, may, **form)) is not None:
+            self.took(given, app, person=identity.person, family=beside)
+
+    @precondition(lambda self: self.model.families)
+    @rule(n=ANY, m=ANY, old=st.booleans())
+    def assert_elsewhere(self, n: int, m: int, old: bool) -> None:
+        """Show a refresh token for an assertion to another server: only one that could be used, and it stays so."""
+        family = self.pick(self.model.families, n)
+        token = family.tokens[0] if old else family.tokens[-1]
+        may = token == family.tokens[-1] and family.alive and self.now < family.ends
+        form = {"grant_type": EXCHANGE, "subject_token": token, "subject_token_type": REFRESH_TYPE}
+        self.asked(family.app, m, may, ELSEWHERE, requested_token_type=JAG_TYPE, **form)
 
     # --- withdrawing --------------------------------------------------------------------------------------------------
 
@@ -458,7 +546,8 @@ class GrantLife(RuleBasedStateMachine):
     def withdraw_consent(self, n: int) -> None:
         consent = self.pick(self.model.consents, n)
         by = consent.person.name
-        self.do(self.house.oauth.consents.withdraw(consent.id, subject=by, by=by))
+        with nullcontext() if consent.alive else suppress(LifecycleError):  # the chores forget what has ended long ago
+            self.do(self.house.oauth.consents.withdraw(consent.id, subject=by, by=by))
         if consent.alive:
             consent.alive = False
             for family in self.model.families:
@@ -468,7 +557,8 @@ class GrantLife(RuleBasedStateMachine):
     def log_out(self, n: int) -> None:
         session = self.pick(self.model.sessions, n)
         by = session.person.name
-        self.do(self.house.sessions.end(session.id, subject=by, by=by))
+        with nullcontext() if session.alive else suppress(LifecycleError):
+            self.do(self.house.sessions.end(session.id, subject=by, by=by))
         session.alive = False
 
     def log_out_everywhere(self, n: int) -> None:
@@ -551,7 +641,7 @@ class GrantLife(RuleBasedStateMachine):
             assert isinstance(decision, Allow) is holds, (token, decision)
             if isinstance(decision, Allow):
                 assert decision.principal is not None
-                assert decision.principal.subject == (token.app.name if token.person is None else token.person.name)
+                assert decision.principal.subject == token.subject
 
     @invariant()
     def families_live_as_the_model_says(self) -> None:
