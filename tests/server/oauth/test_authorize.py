@@ -268,6 +268,8 @@ def test_rfc6749_4_1_2_1_errors_go_back_with_state_and_iss(
     answer = answer_of(browser.get(app.place(**change)))
     assert answer.pop("error_description")
     assert answer == {"error": error, "state": "af0ifjsldkj", "iss": server.watchword.issuer}
+    told = server.last()
+    assert (told.credential, told.detail.split(":")[0]) == (app.id, error)  # an operator sees whose request it was
 
 
 def test_rfc6749_4_1_2_1_who_may_not_from_here_goes_back_with_that(

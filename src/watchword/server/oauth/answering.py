@@ -10,6 +10,7 @@ from starlette.responses import Response
 from watchword.app import Watchword
 from watchword.codec.oidc import with_query
 from watchword.lifecycle.oauth.asking import Refusal
+from watchword.model.credential import Credential
 from watchword.model.reason import REFUSED_GRANT
 from watchword.model.request import Request
 from watchword.model.verdict import Rejection
@@ -49,9 +50,12 @@ class Answering:
             return self._pages.page("onward.html", place=place, host=urlsplit(uri).hostname or uri)
         return redirect(place)
 
-    def refused(self, request: Request, refusal: Refusal, *, by_page: bool) -> Response:
-        """Refuse: at the client's, or where that is not known on our own page."""
-        rejection = Rejection(REFUSED_GRANT, f"{refusal.error}: {refusal.detail}", scheme=_SCHEME)
+    def refused(
+        self, request: Request, refusal: Refusal, *, by_page: bool, client: Credential | None = None
+    ) -> Response:
+        """Refuse: at the client's, or where that is not known on our own page. The audit names the client."""
+        id = "" if client is None else client.id
+        rejection = Rejection(REFUSED_GRANT, f"{refusal.error}: {refusal.detail}", scheme=_SCHEME, credential=id)
         if not refusal.redirect_uri:
             return self.page(request, rejection, refusal.error)
         self._watchword.gate.refuse(request, rejection)

@@ -63,9 +63,6 @@ class _Asked:
     def holds_jwt(self) -> bool:
         return not self.arrival.pushed and not _JWTS.isdisjoint(self.fields)
 
-    def refusal(self, error: str, detail: str = "") -> Refusal:
-        return Refusal(error, detail, self.ask.redirect_uri, self.ask.state)
-
 
 class Authorize:
     """Hold ``/oauth/authorize``: the code flow with PKCE."""
@@ -101,10 +98,10 @@ class Authorize:
             return self._answering.page(request, replace(client, scheme="oauth-client"), "invalid_client")
         arrival = await self._oauth.arrivals.open(fields, client, came_at)
         if isinstance(arrival, Refusal):
-            return self._answering.refused(request, arrival, by_page=False)
+            return self._answering.refused(request, arrival, by_page=False, client=client)
         ask = self._judge(arrival, client)
         if isinstance(ask, Refusal):
-            return self._answering.refused(request, ask, by_page=came_at is not None)
+            return self._answering.refused(request, ask, by_page=came_at is not None, client=client)
         return await self._judged(request, _Asked(fields, arrival, ask, came_at))
 
     def _judge(self, arrival: Arrival, client: Credential) -> Ask | Refusal:
@@ -131,9 +128,7 @@ class Authorize:
     async def _judged(self, request: Request, asked: _Asked) -> Response:
         ask, came = asked.ask, asked.came_at is not None
         if ask.id_token_hint and self._hinted(ask) is None:
-            return self._answering.refused(
-                request, asked.refusal("invalid_request", "id_token_hint is none of ours for this client"), by_page=came
-            )
+            return self._refused(request, asked, "invalid_request", "id_token_hint is none of ours for this client")
         decision = await self._watchword.gate.decide(request, self._session)
         if isinstance(decision, Deny) and decision.rejection.reason.status != 401:
             error = "temporarily_unavailable" if decision.rejection.reason.status in _LATER else "access_denied"
@@ -141,20 +136,23 @@ class Authorize:
         who = None if isinstance(decision, Deny) else decision.principal
         if who is None or not fresh_enough(ask, who.authenticated_at, self._watchword.clock(), asked.came_at):
             if "none" in ask.prompt:
-                return self._answering.refused(
-                    request, asked.refusal("login_required", "nobody is signed in, or not as wanted"), by_page=False
-                )
+                return self._refused(request, asked, "login_required", "nobody is signed in, or not as wanted")
             return await self._to_login(request, asked)
         if not self._meant(ask, who):
             if came or "none" in ask.prompt:
-                return self._answering.refused(request, asked.refusal("login_required", "another person"), by_page=came)
+                return self._refused(request, asked, "login_required", "another person")
             return await self._to_login(request, asked)
         if ask.strong and "mfa" not in who.factors:
             if not came and "none" not in ask.prompt:
                 return await self._to_login(request, asked, ("mfa",))
-            refusal = asked.refusal("unmet_authentication_requirements", "not by two factors")
-            return self._answering.refused(request, refusal, by_page=came)
+            return self._refused(request, asked, "unmet_authentication_requirements", "not by two factors")
         return await self._agreed(request, asked, who)
+
+    def _refused(self, request: Request, asked: _Asked, error: str, detail: str) -> Response:
+        """Refuse at the client's."""
+        ask = asked.ask
+        refusal = Refusal(error, detail, ask.redirect_uri, ask.state)
+        return self._answering.refused(request, refusal, by_page=asked.came_at is not None, client=ask.client)
 
     def _hinted(self, ask: Ask) -> str | None:
         """Return whom ``id_token_hint`` means, None where it is no id_token of ours for this client."""
@@ -174,7 +172,7 @@ class Authorize:
         consent = await self._consent.decided(ask, who)
         if isinstance(consent, Refusal):
             if "none" in ask.prompt:
-                return self._answering.refused(request, consent, by_page=False)
+                return self._refused(request, asked, consent.error, consent.detail)
             await self._speak(ask, who)
             way = self._way_back(asked)
             possible = len(way) <= _LONGEST_WAY and not asked.holds_jwt
@@ -201,8 +199,7 @@ class Authorize:
         """
         way = self._way_back(await self._parked(asked) if asked.holds_jwt else asked)
         if len(way) > _LONGEST_WAY:
-            refusal = asked.refusal("invalid_request", "too long: push it first")
-            return self._answering.refused(request, refusal, by_page=False)
+            return self._refused(request, asked, "invalid_request", "too long: push it first")
         if factors:
             return redirect(step_up_place(way, factors))
         hint = {"login_hint": asked.ask.login_hint} if asked.ask.login_hint else {}

@@ -147,7 +147,7 @@ class ConsentPages:
         now = self._watchword.clock()
         ask = self._oauth.judge.judge(arrival.fields, client, now, pushed=arrival.pushed, signed=arrival.signed)
         if isinstance(ask, Refusal):
-            return self._answering.refused(request, ask, by_page=True)
+            return self._answering.refused(request, ask, by_page=True, client=client)
         return await self._answered(request, form, shown, ask, who)
 
     async def _first(self, shown: _Shown) -> bool:
@@ -163,9 +163,8 @@ class ConsentPages:
         if form.get("decision") != "allow" or (shown.scopes and not scopes):
             if shown.arrival.request_uri:
                 await self._oauth.pushed.take(shown.arrival.request_uri)
-            return self._answering.refused(
-                request, Refusal("access_denied", "the person said no", ask.redirect_uri, ask.state), by_page=True
-            )
+            refusal = Refusal("access_denied", "the person said no", ask.redirect_uri, ask.state)
+            return self._answering.refused(request, refusal, by_page=True, client=ask.client)
         wish = Wish(scopes, ask.resources, ask.details)
         declined = shown.scopes - scopes
         client = await self._oauth.clients.keep(
@@ -187,7 +186,8 @@ class ConsentPages:
     ) -> Response:
         """Give the client its code; a pushed request is spent by that."""
         if arrival.request_uri and not await self._oauth.pushed.take(arrival.request_uri):
-            return self._answering.refused(request, Refusal("invalid_request_uri", "used already"), by_page=by_page)
+            spent = Refusal("invalid_request_uri", "used already")
+            return self._answering.refused(request, spent, by_page=by_page, client=ask.client)
         code = await self._oauth.codes.grant(ask, who, scopes=scopes, consent=consent)
         return self._answering.onward(ask.redirect_uri, {"code": code}, ask.state, by_page=by_page)
 
