@@ -222,6 +222,31 @@ def test_a_step_up_that_met_a_busy_server_is_tried_again() -> None:
     assert world.play(auth) == [403, 200]
 
 
+def test_requests_that_hear_the_same_ask_the_person_once() -> None:
+    world = World()
+    auth = person(world)
+    world.play(auth)
+    world.needs = "b"
+    several = [Played(world, auth, sending()) for _ in range(5)]
+    for each in several:
+        each.go()
+    while not all(each.over for each in several):
+        for each in several:
+            if not each.over:
+                each.go(wait=False)
+    assert [each.statuses for each in several] == [[403, 200]] * 5
+    assert len(world.shown) == 2
+
+
+def test_an_api_that_thinks_of_ever_more_is_not_heard_for_ever() -> None:
+    world = World(granted="a")
+    auth = person(world)
+    for number in range(30):
+        world.needs = f"scope{number}"
+        world.play(auth)
+    assert len(world.shown) == 1 + 16
+
+
 def test_a_step_up_that_is_given_up_leaves_the_token_too() -> None:
     world = World(needs="b")
     auth = person(world)

@@ -173,6 +173,18 @@ def test_what_is_kept_for_another_purpose_is_not_used(file: TokenFile) -> None:
     assert len(world.shown) == 3
 
 
+@pytest.mark.parametrize("lifetime", [0.0, 3600])
+def test_what_one_server_gave_is_shown_to_no_other(file: TokenFile, lifetime: float) -> None:
+    world, other = World(lifetime=lifetime), "https://other.example"
+    world.play(client(world, file))
+    elsewhere = World(metadata={"issuer": other}, answer={"iss": other})
+    auth = OAuth2Auth(None, "cli", None, "a", flow=elsewhere.flow(), issuer=other, keep=file)
+    elsewhere.number = 100
+    assert elsewhere.play(auth) == [200]
+    assert elsewhere.seen == [{"Authorization": "Bearer t101"}]
+    assert elsewhere.grants() == {"authorization_code": 1}
+
+
 def test_what_is_refused_is_not_taken_from_there_again(file: TokenFile) -> None:
     world = World()
     world.play(client(world, file))
