@@ -45,7 +45,7 @@ def http(server: Live) -> Iterator[httpx2.Client]:
 def test_rfc6749_5_2(http: httpx2.Client, server: Live, change: dict[str, str | None], error: str) -> None:
     app = App(server)
     answer = app.redeem(http, code_of(http, app), **change)
-    assert (answer.status_code, answer.json()) == (400, {"error": error})
+    assert (answer.status_code, answer.json()["error"]) == (400, error)
     assert answer.headers["cache-control"] == "no-store"
 
 
@@ -57,7 +57,7 @@ def test_no_refresh_token_without_its_grant(http: httpx2.Client, server: Live) -
 def test_a_public_client_has_no_client_credentials(http: httpx2.Client, server: Live) -> None:
     app = App(server, public=True)
     form = {"grant_type": "client_credentials", "client_id": app.id}
-    assert http.post("/oauth/token", data=form).json() == {"error": "unauthorized_client"}
+    assert http.post("/oauth/token", data=form).json()["error"] == "unauthorized_client"
 
 
 def test_rfc6749_4_4_nobody_is_a_public_client_by_its_id_alone(http: httpx2.Client, server: Live) -> None:
@@ -67,7 +67,7 @@ def test_rfc6749_4_4_nobody_is_a_public_client_by_its_id_alone(http: httpx2.Clie
     assert "client_credentials" in client.credential.detail["grants"]
     form = {"grant_type": "client_credentials", "client_id": client.material["client_id"]}
     answer = http.post("/oauth/token", data=form)
-    assert (answer.status_code, answer.json()) == (400, {"error": "unauthorized_client"})
+    assert (answer.status_code, answer.json()["error"]) == (400, "unauthorized_client")
 
 
 @pytest.mark.parametrize("rotations", [0, 1], ids=["its own record", "a rotation's"])

@@ -104,7 +104,7 @@ def test_rfc6749_5_2_errors(
     http: httpx2.Client, known: Client, change: dict[str, str], status: int, error: str
 ) -> None:
     answer = http.post("/oauth/token", data={**known.form, **change})
-    assert (answer.status_code, answer.json()) == (status, {"error": error})
+    assert (answer.status_code, answer.json()["error"]) == (status, error)
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["content-type"] == "application/json"
 
@@ -136,7 +136,7 @@ def test_only_forms_are_read(http: httpx2.Client, known: Client, kind: str) -> N
 
 
 @pytest.mark.parametrize(
-    "body", [b"\xff=1", b"grant_type=%ff", b"grant_type=%zz", b"&".join([b"a%d=1" % i for i in range(99)])]
+    "body", [b"\xff=1", b"grant_type=%ff", b"grant_type=%zz", b"&".join([b"a%d=1" % i for i in range(999)])]
 )
 def test_forms_that_are_malformed(http: httpx2.Client, body: bytes) -> None:
     headers = {"content-type": "application/x-www-form-urlencoded"}
@@ -146,7 +146,7 @@ def test_forms_that_are_malformed(http: httpx2.Client, body: bytes) -> None:
 
 def test_a_client_of_other_grants(http: httpx2.Client, server: Live) -> None:
     client = Client(server, options={"grants": ["authorization_code"]})
-    assert http.post("/oauth/token", data=client.form).json() == {"error": "unauthorized_client"}
+    assert http.post("/oauth/token", data=client.form).json()["error"] == "unauthorized_client"
 
 
 def test_a_client_of_another_network(http: httpx2.Client, server: Live) -> None:

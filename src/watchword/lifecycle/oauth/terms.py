@@ -75,9 +75,18 @@ class Grant(Protocol):
         ...
 
 
-def refused(reason: Reason, detail: str, error: str) -> Refused:
-    """Return a refusal."""
-    return Refused(Rejection(reason, detail), error)
+_SAID: Final[Mapping[str, str]] = {
+    "unsupported_grant_type": "there is no such grant here",
+    "unauthorized_client": "this client is not registered for this grant",
+    "invalid_scope": "a scope that this client does not have, or more than was granted",
+    "invalid_target": "say by resource which API: one that is known, that this client may have tokens for, and granted",
+}
+"""What clients are told besides: how they are set up is no secret to themselves, and to nobody does it say more."""
+
+
+def refused(reason: Reason, detail: str, error: str, description: str = "") -> Refused:
+    """Return a refusal; ``description`` is what the client reads, or what it always reads with this ``error``."""
+    return Refused(Rejection(reason, detail), error, description or _SAID.get(error, ""))
 
 
 def family_cnf(client: Credential, cnf: Mapping[str, str] | None) -> Mapping[str, str] | None:

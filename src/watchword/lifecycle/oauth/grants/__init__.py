@@ -69,8 +69,9 @@ class Grants:
         public = client.detail.get("public") is True
         if (public and not grant.anybodys) or name not in client.detail.get("grants", ()):
             return refused(REFUSED_GRANT, "grants", "unauthorized_client")
-        if self._require_keys and client_fault(client):
-            return refused(REFUSED_GRANT, "profile", "unauthorized_client")
+        fault = client_fault(client) if self._require_keys else ""
+        if fault:
+            return refused(REFUSED_GRANT, "profile", "unauthorized_client", fault)
         # Without a value a parameter counts as absent (RFC 6749 section 3.2).
         asked = {key: tuple(filter(None, (several or {}).get(key, ()))) for key in _LIST}
         # What is wanted from another server is known there alone, and judged by the grant.
@@ -95,8 +96,9 @@ class Grants:
         detail = client.detail
         needs_key = self._require_dpop or detail.get("dpop_bound_access_tokens") is True  # RFC 9449 section 5.2
         if needs_key and "jkt" not in (cnf or ()):
-            return refused(BAD_PROOF, "no DPoP proof", "invalid_dpop_proof")
+            return refused(BAD_PROOF, "no DPoP proof", "invalid_dpop_proof", "a DPoP proof is needed")
         needs_any = self._require_bound or detail.get("tls_client_certificate_bound_access_tokens") is True
         if needs_any and cnf is None:  # RFC 8705 section 3.4
-            return refused(UNCONFIRMED, "no client certificate and no DPoP proof", "invalid_request")
+            said = "no client certificate and no DPoP proof"
+            return refused(UNCONFIRMED, said, "invalid_request", said)
         return None
