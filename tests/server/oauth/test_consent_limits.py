@@ -126,6 +126,20 @@ def test_a_client_that_lost_a_scope_meanwhile_gets_none_by_its_code(server: Live
     assert app.redeem(browser, code).json()["scope"] == "openid orders:read"
 
 
+def test_must_16_nobody_finds_out_by_guessing_who_is_signed_in(browser: httpx2.Client, app: App) -> None:
+    """With prompt=none there was one answer for who was named in ``claims``, and another for everybody else."""
+
+    def guessed(name: str) -> dict[str, str]:
+        claims = json.dumps({"id_token": {"sub": {"value": name}}})
+        return answer_of(browser.get(app.place(prompt="none", claims=claims)))
+
+    assert guessed("user:bob") == guessed("user:alice")
+    assert guessed("user:bob")["error"] == "consent_required"
+    agreed(browser, app)
+    assert guessed("user:bob")["error"] == "login_required"
+    assert "code" in guessed("user:alice")
+
+
 # --- what was shown ---------------------------------------------------------------------------------------------------
 
 

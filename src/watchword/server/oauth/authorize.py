@@ -139,6 +139,9 @@ class Authorize:
                 return self._refused(request, asked, "login_required", "nobody is signed in, or not as wanted")
             return await self._to_login(request, asked)
         if not self._meant(ask, who):
+            if "none" in ask.prompt and isinstance(consent := await self._consent.decided(ask, who), Refusal):
+                # As if it were who is meant: whom nobody agreed to tell who they are finds out nothing by guessing.
+                return self._refused(request, asked, consent.error, consent.detail)
             if came or "none" in ask.prompt:
                 return self._refused(request, asked, "login_required", "another person")
             return await self._to_login(request, asked)
