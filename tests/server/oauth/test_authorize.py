@@ -201,6 +201,17 @@ def test_prompt_login_cannot_be_talked_out_of_it(server: Live, browser: httpx2.C
         assert answer.headers["location"].startswith("/login?"), resumed
 
 
+def test_prompt_login_counts_a_login_for_an_hour(
+    server: Live, browser: httpx2.Client, app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    way = dict(parse_qsl(urlsplit(browser.get(app.place(prompt="login")).headers["location"]).query))["next"]
+    login(browser, next=way)
+    with monkeypatch.context() as later:
+        later.setattr(server.watchword, "clock", lambda: time.time() + 3_600)
+        assert browser.get(way).headers["location"].startswith("/login?")
+    assert "code" in answer_of(browser.get(way))
+
+
 def test_max_age(server: Live, browser: httpx2.Client, app: App) -> None:
     assert "code" in answer_of(browser.get(app.place(max_age="300")))
     session = server.do(server.watchword.store.credentials(kind=Kind.SESSION))[-1]
