@@ -354,3 +354,16 @@ def test_configuration_that_cannot_be_meant() -> None:
     ):
         with pytest.raises(ValueError):
             OAuth2(keys, issuers, Verdicts(), Revocations(), **names)
+
+
+def test_rfc_8707_where_a_place_is_an_api_of_its_own_an_outside_token_must_be_for_it() -> None:
+    clock, place = Ticker(), "https://api.example.com/mcp"
+    theirs = Issuer(THEIRS, API, keys=[ED.verification], clock=clock)
+    claims = {"iss": THEIRS, "sub": "alice", "client_id": "c", "iat": NOW, "exp": NOW + 60, "jti": "j"}
+    for alone, wanted in ((False, API), (True, place)):
+        options: dict[str, Any] = {"audience": place, "alone": alone, "clock": clock}
+        for audience in (API, place, [API], [API, place], "https://api.example.com/mcp/"):
+            scheme = OAuth2(None, {THEIRS: theirs}, Verdicts(), Revocations(), **options)
+            found = verdict(scheme, ED.sign({**claims, "aud": audience}, "at+jwt"))
+            fits = wanted == audience or (isinstance(audience, list) and wanted in audience)
+            assert isinstance(found, Principal) if fits else found == Rejection(why.WRONG_AUDIENCE)

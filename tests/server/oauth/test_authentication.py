@@ -413,6 +413,8 @@ def test_fapi_2_0_section_5_4_1_rs256_signs_nothing(tmp_path: Path) -> None:
         assert good.json()["token_type"] == "DPoP"
         assert asked(http, server, client).json() == {"error": "invalid_request"}, "every token is bound"
         assert asked(http, server, client, at_token(server, rsa)).json() == {"error": "invalid_dpop_proof"}
+        weak = assertion(rsa, client, server.url)
+        assert asked(http, server, client, at_token(server), **weak).json() == {"error": "invalid_client"}
         strong = {"EdDSA", "Ed25519", "ES256", "PS256"}
         said = http.get("/.well-known/oauth-authorization-server").json()
         assert set(said["dpop_signing_alg_values_supported"]) == strong
