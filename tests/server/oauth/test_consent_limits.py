@@ -143,6 +143,17 @@ def test_must_16_nobody_finds_out_by_guessing_who_is_signed_in(browser: httpx2.C
 # --- what was shown ---------------------------------------------------------------------------------------------------
 
 
+def test_a_form_is_good_for_an_hour(
+    server: Live, browser: httpx2.Client, app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = browser.get(app.place())
+    with monkeypatch.context() as later:
+        later.setattr(server.watchword, "clock", lambda: time.time() + 3_600)
+        refused = answered(browser, page)
+        assert (refused.status_code, "http-equiv" in refused.text) == (400, False)
+    assert "code" in answer_of(answered(browser, page))
+
+
 def test_a_form_spelt_otherwise_is_not_another_form(browser: httpx2.Client, app: App) -> None:
     page = browser.get(app.place())
     whole = form_of(page)["request"]

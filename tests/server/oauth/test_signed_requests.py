@@ -123,7 +123,9 @@ def test_id_token_hint_through_the_login(server: Live, app: KeyedApp, browser: h
     """OpenID Connect Core 1.0 section 3.1.2.1: only our own id_tokens, and another person is sent to log in."""
     hint = app.code(browser, answer_of(browser.get(app.place()))["code"]).json()["id_token"]
     assert "code" in answer_of(browser.get(app.place(id_token_hint=hint)))
-    for wrong in ("x", hint[:-4], KeyedApp(server).key.sign({"sub": "user:alice"})):
+    other = KeyedApp(server)
+    others = other.code(browser, answer_of(browser.get(other.place()))["code"]).json()["id_token"]
+    for wrong in ("x", hint[:-4], other.key.sign({"sub": "user:alice"}), others):
         assert answer_of(browser.get(app.place(id_token_hint=wrong)))["error"] == "invalid_request"
     server.user("zoe", scopes=("orders:read",))
     with server.client() as http:
