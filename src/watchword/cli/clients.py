@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
 
-from watchword.cli.plumbing.client_options import ClientCommand, bounds_of, fields_of, flag_of
+from watchword.cli.plumbing.client_options import ClientCommand, bounds_of, fields_of, refusing_fields
 from watchword.cli.plumbing.house import actor, run
 from watchword.cli.plumbing.output import day, moment, note, print_record, print_rows, warn
 from watchword.cli.plumbing.records import print_issued
@@ -210,13 +210,8 @@ def _switch(ctx: typer.Context, id: str, enabled: bool) -> None:
 
 async def _told(work: Awaitable[T]) -> T:
     """Do ``work``; where a field is wrong, say which option gave it."""
-    from watchword.lifecycle.clients.fields import FieldError
-
-    try:
+    with refusing_fields():
         return await work
-    except FieldError as error:
-        message = str(error).removeprefix(f"{error.field}: ")
-        raise Stop(f"{flag_of(error.field)}: {message}", error.hint) from None
 
 
 async def _found(house: Watchword, id: str) -> Client:

@@ -177,12 +177,9 @@ def _profile(text: str) -> str:
 
 def _client(grants: list[str], redirects: list[str], public: bool, first_party: bool) -> dict[str, Any]:
     """Return an OAuth client's options; what a grant needs is asked for here, not when it is first used."""
-    from watchword.cli.plumbing.client_options import flag_of
-    from watchword.lifecycle.clients.fields import FieldError, settled
+    from watchword.cli.plumbing.client_options import refusing_fields
+    from watchword.lifecycle.clients.fields import settled
 
     given = {"grants": grants, "redirect_uris": redirects, "public": public, "first_party": first_party}
-    try:
+    with refusing_fields():
         return settled({name: value for name, value in given.items() if value})
-    except FieldError as error:
-        message = str(error).removeprefix(f"{error.field}: ")
-        raise Stop(f"{flag_of(error.field)}: {message}", error.hint) from None

@@ -137,6 +137,15 @@ def test_what_does_not_go_together_is_refused(field: str, fields: dict[str, Any]
     refused(field, **fields)
 
 
+@pytest.mark.parametrize("uri", ["http://localhost/cb", "com.example.app:/cb"])
+@pytest.mark.parametrize("field", ["redirect_uris", "post_logout_redirect_uris"])
+def test_rfc8252_8_what_calls_itself_a_web_application_is_answered_on_the_web(field: str, uri: str) -> None:
+    places = {"redirect_uris": [CALLBACK], field: [CALLBACK, uri]}
+    assert refused(field, application_type="web", **places).hint == "application_type native"
+    settled({**places, "application_type": "native"})
+    settled(places)  # an operator who does not say it has looked
+
+
 def test_a_change_keeps_the_rest_and_none_takes_away() -> None:
     before = settled({"client_name": "Orders", "redirect_uris": [CALLBACK]}) | {"client_id": "cli_1"}
     after = settled({"client_name": None, "first_party": True}, before)

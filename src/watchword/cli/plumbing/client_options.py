@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,7 +20,7 @@ from watchword.cli.plumbing.typed import at, expiry_of, seconds_of
 if TYPE_CHECKING:
     from watchword.lifecycle.clients.book import Bounds
 
-__all__ = ["ClientCommand", "bounds_of", "fields_of", "flag_of"]
+__all__ = ["ClientCommand", "bounds_of", "fields_of", "refusing_fields"]
 
 _KEPT: Final = "watchword.client_options"
 _MOST_BYTES: Final = 65_536  # of a file of keys
@@ -89,6 +91,7 @@ _ROWS: Final = (
     _Row("--limit", "limit", "text", "RATE", "How often, such as 600/min."),
     _Row("--expires", "expires", "text", "D", "When it ends, such as 90d."),
 )
+_FIELD: Final = re.compile(rf"\b(?:{'|'.join(row.field for row in _ROWS if '_' in row.field)})\b")
 _BOUNDS: Final = frozenset({"scopes", "networks", "limit", "expires"})
 _TYPES: Final[Mapping[str, Any]] = {
     "text": str | None,
@@ -99,10 +102,27 @@ _TYPES: Final[Mapping[str, Any]] = {
 }
 
 
-def flag_of(field: str) -> str:
+def _flag_of(field: str) -> str:
     """Return the option that a field is given by, for what is said of it."""
     found = next((row.option for row in _ROWS if row.field.partition(".")[0] == field), field)
     return found.partition("/")[0]
+
+
+def _with_flags(text: str) -> str:
+    """Return what is said of fields with the options that give them."""
+    return _FIELD.sub(lambda match: _flag_of(match[0]), text)
+
+
+@contextmanager
+def refusing_fields() -> Iterator[None]:
+    """Stop where a field of a client is wrong, and say which option gave it."""
+    from watchword.lifecycle.clients.fields import FieldError
+
+    try:
+        yield
+    except FieldError as error:
+        message = str(error).removeprefix(f"{error.field}: ")
+        raise Stop(f"{_flag_of(error.field)}: {_with_flags(message)}", _with_flags(error.hint)) from None
 
 
 class ClientCommand(VerbCommand):

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
 from watchword.codec.oauth.protected_resource import checked_resource
+from watchword.codec.oauth.redirect_uri import kind_of
 from watchword.keyring import checked_url
 from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.values import redirect_of
@@ -238,7 +239,7 @@ def settled(fields: Mapping[str, Any], before: Mapping[str, Any] | None = None) 
         merged["grants"] = ["authorization_code", "refresh_token"] if redirects else ["client_credentials"]
     merged.setdefault("public", False)
     merged.setdefault("first_party", False)
-    for judge in (_judge_grants, _judge_keys, _judge_certificate, _judge_subjects):
+    for judge in (_judge_redirects, _judge_grants, _judge_keys, _judge_certificate, _judge_subjects):
         judge(merged)
     return merged
 
@@ -255,6 +256,19 @@ def _settle_authentication(merged: dict[str, Any], given: Mapping[str, Any]) -> 
             del merged["auth_method"]
     elif method is not None:
         merged["public"] = method == "none"
+
+
+def _judge_redirects(merged: Mapping[str, Any]) -> None:
+    """Keep places that any program on a device may take from what calls itself a web application (RFC 8252 section 8).
+
+    A client that does not say what it is may have both: the operator has looked at them.
+    """
+    if merged.get("application_type") != "web":
+        return
+    for name in ("redirect_uris", "post_logout_redirect_uris"):
+        for uri in merged.get(name, ()):
+            if kind_of(uri) in ("localhost", "private-use"):
+                raise FieldError(name, f"{uri[:80]!r} is no place of a web application", "application_type native")
 
 
 def _judge_grants(merged: Mapping[str, Any]) -> None:
