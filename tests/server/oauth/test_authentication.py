@@ -168,14 +168,14 @@ def test_a_wrong_proof_spends_no_assertion(http: httpx2.Client, server: Live) ->
 def test_rfc_9449_section_5_2_some_clients_must_send_one(http: httpx2.Client, server: Live) -> None:
     client = client_of(server, KEY, dpop_bound_access_tokens=True)
     answer = asked(http, server, client)
-    assert (answer.status_code, answer.json()) == (400, {"error": "invalid_dpop_proof"})
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_dpop_proof")
     assert asked(http, server, client, at_token(server)).json()["token_type"] == "DPoP"
 
 
 def test_rfc_8705_section_3_4_some_clients_must_come_with_a_certificate(http: httpx2.Client, server: Live) -> None:
     client = client_of(server, KEY, tls_client_certificate_bound_access_tokens=True)
     answer = asked(http, server, client)
-    assert (answer.status_code, answer.json()) == (400, {"error": "invalid_request"})
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
     assert server.last().reason == "unconfirmed"
 
 
@@ -365,7 +365,7 @@ def test_rfc_9449_section_8_nonces_at_both_ends(noncing: Live) -> None:
     client = client_of(noncing, KEY)
     with noncing.client() as http:
         none = asked(http, noncing, client)
-        assert (none.status_code, none.json()) == (400, {"error": "invalid_dpop_proof"})
+        assert (none.status_code, none.json()["error"]) == (400, "invalid_dpop_proof")
         form = assertion(KEY, client, noncing.url)
         first = asked(http, noncing, client, at_token(noncing), **form)
         assert (first.status_code, first.json()) == (400, {"error": "use_dpop_nonce"})
@@ -411,7 +411,7 @@ def test_fapi_2_0_section_5_4_1_rs256_signs_nothing(tmp_path: Path) -> None:
         client = client_of(server, KEY, rsa)
         good = asked(http, server, client, at_token(server))
         assert good.json()["token_type"] == "DPoP"
-        assert asked(http, server, client).json() == {"error": "invalid_request"}, "every token is bound"
+        assert asked(http, server, client).json()["error"] == "invalid_request", "every token is bound"
         assert asked(http, server, client, at_token(server, rsa)).json() == {"error": "invalid_dpop_proof"}
         weak = assertion(rsa, client, server.url)
         assert asked(http, server, client, at_token(server), **weak).json() == {"error": "invalid_client"}

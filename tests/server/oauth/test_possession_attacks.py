@@ -56,7 +56,7 @@ def test_must_22_cve_2024_10039_no_field_makes_a_certificate(tmp_path: Path, pro
         assert (answer.status_code, answer.json()) == (401, {"error": "invalid_client"})
         bound = client_of(server, tls_client_certificate_bound_access_tokens=True)
         answer = http.post("/oauth/token", data={**GRANT, **assertion(KEY, bound, server.url)}, headers=fields)
-        assert (answer.status_code, answer.json()) == (400, {"error": "invalid_request"})
+        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
         assert http.get("/check", headers=fields).status_code == 401
 
 
