@@ -146,7 +146,7 @@ def test_through_the_login_by_its_short_handle(stranger: httpx2.Client, app: App
         ({"resource": ["https://a.example", "https://b.example"]}, 400, "invalid_target"),
         ({"request": "eyJ"}, 400, "invalid_request_object"),
         ({"authorization_details": '[{"type": "x"}]'}, 400, "invalid_authorization_details"),
-        ({"state": "x" * 17_000}, 400, "invalid_request"),
+        ({"x": "y" * 17_000}, 400, "invalid_request"),
     ],
     ids=lambda value: str(value)[:60],
 )

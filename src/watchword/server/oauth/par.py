@@ -20,7 +20,6 @@ from watchword.server.oauth.authorize import joined
 
 __all__ = ["PushedRequests"]
 
-_LONGEST: Final = 16_384  # bytes of a request
 _OF_THE_CLIENT: Final = frozenset({"client_secret", "client_assertion", "client_assertion_type"})
 _CREATED: Final = 201
 
@@ -52,8 +51,6 @@ class PushedRequests:
 
     async def _judged(self, asked: Authenticated) -> Arrival | Refusal:
         client, client_id = asked.client, str(asked.client.detail["client_id"])
-        if len(asked.request.body or b"") > _LONGEST:
-            return Refusal("invalid_request", "the request is too large")
         if asked.form.get("request_uri"):  # RFC 9126 section 2.1
             return Refusal("invalid_request", "request_uri cannot be pushed")
         form = {name: value for name, value in asked.form.items() if name not in _OF_THE_CLIENT}
