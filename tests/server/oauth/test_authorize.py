@@ -427,7 +427,7 @@ def test_cve_2024_23647_pkce_downgrade(browser: httpx2.Client, app: App) -> None
     assert app.redeem(browser, code, code_verifier=plain.verifier).json() == {"error": "invalid_grant"}
 
 
-def test_cve_2026_28513_code_of_another_client(server: Live, browser: httpx2.Client, app: App) -> None:
+def test_cve_2026_28513_cve_2026_55672_code_of_another_client(server: Live, browser: httpx2.Client, app: App) -> None:
     other = App(server)
     code = code_of(browser, app)
     refused = other.redeem(browser, code, code_verifier=app.verifier)
