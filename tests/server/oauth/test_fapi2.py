@@ -95,7 +95,7 @@ def test_5_3_2_1_codes_can_be_bound_to_a_key_by_the_pushed_request(browser: http
     query = urlencode(
         {
             "client_id": app.id,
-            "request_uri": app.push(browser, headers=app.proof("/oauth/par")).json()["request_uri"],
+            "request_uri": app.push(browser, headers=app.proof("/oauth/par"), dpop_jkt="").json()["request_uri"],
         }
     )
     code = answer_of(browser.get(f"/oauth/authorize?{query}"))["code"]

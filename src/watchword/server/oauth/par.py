@@ -59,7 +59,7 @@ class PushedRequests:
             return arrival
         fields = {**arrival.fields, "client_id": client_id}
         if asked.sender.jkt:  # a proof here binds the code as dpop_jkt does (RFC 9449 section 10.1)
-            if fields.get("dpop_jkt", asked.sender.jkt) != asked.sender.jkt:
+            if (fields.get("dpop_jkt") or asked.sender.jkt) != asked.sender.jkt:
                 return Refusal("invalid_request", "dpop_jkt is not the key of the proof")
             fields["dpop_jkt"] = asked.sender.jkt
         now = self._watchword.clock()
