@@ -1,14 +1,31 @@
-"""Ending a session ends what applications got in it, in one write."""
+"""Ending a session ends what applications got in it, whatever these do meanwhile."""
 
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from tests.house import House, played
 from watchword import Principal
+from watchword.lifecycle.families import Refreshed
 from watchword.lifecycle.oauth.openid.signing_out import SigningOut
 from watchword.model.credential import Credential, Kind
 from watchword.model.records import Swap
+
+
+class Slow:
+    """A store whose pages take their time, as they do over a network."""
+
+    def __init__(self, records: Any) -> None:
+        self._records = records
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._records, name)
+
+    async def credentials(self, **which: Any) -> list[Credential]:
+        found: list[Credential] = await self._records.credentials(**which)
+        await asyncio.sleep(0.005)
+        return found
 
 
 async def session(opened: House, **detail: str) -> Credential:
@@ -62,3 +79,26 @@ async def test_of_many_at_once_one_ends_it(opened: House) -> None:
     assert sum(done) == 1
     events = [event for event in await opened.events() if event.action == "revoke"]
     assert len(events) == 2
+
+
+@played
+async def test_an_application_that_keeps_refreshing_keeps_nobody_signed_in(opened: House) -> None:
+    """Every refresh changes a family that is to be ended: twenty of them leave no moment without a change."""
+    mine, families = await session(opened), opened.watchword.families
+    who = Principal("user:alice", "session", "", frozenset({"openid"}), ("pwd",), 1)
+    begun = [await families.start(who, by="x", more={"client": "cli_a", "session": mine.id}) for _ in range(20)]
+    over_at: list[bool] = []
+
+    async def hammer(token: str) -> None:
+        while isinstance(found := await families.redeem(token, client="cli_a"), Refreshed):
+            token = found.token
+            await asyncio.sleep(0)
+        over_at.append(True)
+
+    hammering = [asyncio.create_task(hammer(each.token)) for each in begun]
+    await asyncio.sleep(0)
+    signing_out = SigningOut(Slow(opened.watchword.store), clock=opened.clock)
+    assert await signing_out.end(mine.id, by="user:alice", why="logged out")
+    await asyncio.wait_for(asyncio.gather(*hammering), 10)
+    assert len(over_at) == 20
+    assert all([await over(opened, each.family.id) for each in begun])

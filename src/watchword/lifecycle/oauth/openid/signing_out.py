@@ -5,6 +5,7 @@ A session goes on where another took its place, after a step-up or a new login: 
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Final
@@ -21,6 +22,7 @@ OFFLINE: Final = "offline_access"
 """The scope of refresh tokens that outlive the session (OpenID Connect Core 1.0 section 11)."""
 
 _TRIES: Final = 8
+_TRIES_OF_ONE: Final = 64  # an application that keeps refreshing changes what is to be ended all the while
 
 
 class SigningOut:
@@ -32,35 +34,39 @@ class SigningOut:
         self._clock = clock
 
     async def end(self, id: str, *, by: str, why: str) -> bool:
-        """End a session and its families in one write; False where it was over already. Raise LifecycleError."""
+        """End a session, then its families; False where it was over already. Raise LifecycleError.
+
+        No application keeps anybody signed in by changing its families: the session's end does not wait for theirs.
+        """
         for _ in range(_TRIES):
             session, now = await self._records.credential(id), self._clock()
             if session is None or session.kind is not Kind.SESSION or session.revoked_at is not None:
                 return False
-            changes = [*ending(session, now=now, by=by, why=why), *await self._endings(session, by, why, now)]
-            if await self._write(*changes):
+            if await self._write(*ending(session, now=now, by=by, why=why)):
+                with contextlib.suppress(LifecycleError):  # who hears of the session's end goes on with it
+                    await self.end_families(session, by=by, why=why)
                 return True
         raise LifecycleError(f"{id} keeps changing", "try again")
 
-    async def end_families(self, session: Credential, *, by: str) -> None:
-        """End the families of a session that ended in another way. Raise LifecycleError."""
-        for _ in range(_TRIES):
-            changes = await self._endings(session, by, f"{session.id} ended", self._clock())
-            if not changes or await self._write(*changes):
-                return
-        raise LifecycleError(f"the families of {session.id} keep changing", "try again")
+    async def end_families(self, session: Credential, *, by: str, why: str = "") -> None:
+        """End the families of a session that has ended, each by itself. Raise LifecycleError."""
+        for family in await self.families(session):
+            if OFFLINE not in family.scopes and family.refusal(self._clock()) is None:
+                await self._end_one(family.id, by, why or f"{session.id} ended")
 
     async def families(self, session: Credential) -> list[Credential]:
         """Return every family that applications got in a session, ended ones included."""
         found, origin = await held(self._records, session.subject, Kind.REFRESH), origin_of(session)
         return [each for each in found if each.detail.get("session") == origin]
 
-    async def _endings(self, session: Credential, by: str, why: str, now: float) -> list[Change]:
-        changes: list[Change] = []
-        for family in await self.families(session):
-            if OFFLINE not in family.scopes and family.refusal(now) is None:
-                changes += ending(family, now=now, by=by, why=why)
-        return changes
+    async def _end_one(self, id: str, by: str, why: str) -> None:
+        for _ in range(_TRIES_OF_ONE):
+            family, now = await self._records.credential(id), self._clock()
+            if family is None or family.refusal(now) is not None:
+                return
+            if await self._write(*ending(family, now=now, by=by, why=why)):
+                return
+        raise LifecycleError(f"{id} keeps changing", "try again")
 
     async def _write(self, *changes: Change) -> bool:
         done = await self._records.write(*changes)
