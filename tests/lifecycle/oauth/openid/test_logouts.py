@@ -281,6 +281,32 @@ async def test_a_flood_of_endings_waits_in_the_feed(town: Town) -> None:
 
 
 @played
+async def test_a_flood_of_silent_applications_keeps_no_family_alive_and_nobody_else_waiting(town: Town) -> None:
+    from watchword.lifecycle.oauth.openid import logouts
+
+    silent, good = await town.app(backchannel_logout_uri=f"{URI}/silent"), await town.app()
+    town.answer = lambda uri: 0 if uri.endswith("silent") else 200
+    (worker,) = town.workers = [town.worker()]
+    most, logouts._MOST_DUE = logouts._MOST_DUE, 3
+    try:
+        for _ in range(5):
+            await town.end(await town.session(silent))
+        assert len(await worker.hear()) == 3
+        session = await town.session(good)
+        family = await town.family(session.credential.id, good, "openid")
+        await town.end(session)
+        assert len(await worker.hear()) == 3
+        assert (await town.watchword.lifecycle.show(family)).revoked_at is not None
+        for _ in range(4):
+            await town.turn()
+            assert worker.waiting <= 3
+    finally:
+        logouts._MOST_DUE = most
+    assert [url for url, _ in town.heard].count(URI) == 1
+    assert len(town.heard) == 6, "each was tried"
+
+
+@played
 async def test_the_feed_is_read_on_from_where_it_was_dealt_with(town: Town) -> None:
     app = await town.app()
     await town.end(await town.session(app))

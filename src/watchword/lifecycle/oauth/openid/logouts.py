@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import Final, Protocol
@@ -21,13 +22,14 @@ from watchword.lifecycle.oauth.openid.signing_out import SigningOut
 from watchword.lifecycle.people.holdings import APPS, origin_of
 from watchword.model.credential import Credential
 from watchword.model.ports import Clock, Ephemeral, Feed, Fetch, Records, Unavailable
-from watchword.model.records import Event, Topic
+from watchword.model.records import Event, FeedEntry, Topic
 
 __all__ = ["Due", "Logouts"]
 
 _BY: Final = "service:watchword"
 _CURSOR: Final = "logouts-heard"
-_MOST_DUE: Final = 4_096  # while as many wait, the feed is not read on
+_MOST_DUE: Final = 4_096  # while as many wait, nobody else is planned to be told
+_SHARE: Final = 64  # of that room, as much may wait of one person while there is no other
 _AFTER: Final = (0.0, 5.0, 30.0, 120.0, 600.0, 3_600.0)  # seconds from each attempt to the next
 _LEASE: Final = 30.0  # seconds after which an attempt without a result counts as one that crashed
 _REMEMBERED: Final = 3 * 86_400.0  # seconds; the feed's entries end before that
@@ -41,7 +43,7 @@ class Store(Records, Ephemeral, Feed, Protocol):
     """Keep what lasts and what does not, and say what was taken back."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Due:
     """Hold that one application is to be told of the end of one session. ``at`` is in Unix seconds."""
 
@@ -82,6 +84,7 @@ class Logouts:
         self._clock = clock
         self._due: dict[tuple[str, str], Due] = {}
         self._heard: int | None = None
+        self._ended = 0
         self._noted = 0
 
     @property
@@ -90,37 +93,60 @@ class Logouts:
         return len(self._due)
 
     async def hear(self) -> list[Due]:
-        """Read what is new in the feed; return what is to be sent now. Raise Unavailable.
+        """Read what is new in the feed; return what is to be sent now, new ones first. Raise Unavailable.
 
-        No more than ``_MOST_DUE`` wait in memory: what is beyond stays in the feed until there is room.
+        What applications got in a session ends at once. Of those to be told no more than ``_MOST_DUE`` wait in memory:
+        what is beyond stays in the feed until there is room.
         """
         if self._heard is None:
             kept = await self._store.get(_CURSOR)
-            self._heard = self._noted = int(kept or b"0")
-        if len(self._due) < _MOST_DUE:
-            answer = self._store.entries(self._heard)
-            for entry in await answer if isawaitable(answer) else answer:
-                if len(self._due) >= _MOST_DUE:
-                    break
-                if entry.topic is Topic.CREDENTIAL and entry.key.startswith(_SESSION):
-                    await self._plan(entry.key, entry.sequence)
+            self._heard = self._noted = self._ended = int(kept or b"0")
+        full = not self._room()
+        answer = self._store.entries(self._ended if full else self._heard)
+        for entry in await answer if isawaitable(answer) else answer:
+            if full and entry.sequence <= self._ended:
+                continue
+            session = await self._over(entry)
+            if session is not None and entry.sequence > self._ended:
+                await self._signing_out.end_families(session, by=_BY)
+            self._ended = max(self._ended, entry.sequence)
+            full = full or not self._room()
+            if not full:
+                self._plan(session, entry.sequence)
                 self._heard = entry.sequence
         await self._note()
         now = self._clock()
-        return [each for each in self._due.values() if each.at <= now]
+        return sorted((each for each in self._due.values() if each.at <= now), key=lambda each: each.attempt)
 
-    async def _plan(self, id: str, sequence: int) -> None:
-        session = await self._store.credential(id)
-        if session is None or session.replaced_by is not None:  # it goes on in another
+    async def _over(self, entry: FeedEntry) -> Credential | None:
+        """Return the session whose end the entry tells of, where applications were let in through it."""
+        if entry.topic is not Topic.CREDENTIAL or not entry.key.startswith(_SESSION):
+            return None
+        session = await self._store.credential(entry.key)
+        goes_on = session is None or session.replaced_by is not None
+        return None if goes_on or session is None or not session.detail.get(APPS) else session
+
+    def _room(self) -> bool:
+        """Return whether more may wait.
+
+        Who fills the room with applications that do not answer loses these: they are told once, and not again.
+        """
+        if len(self._due) < _MOST_DUE:
+            return True
+        tried = [each for each in self._due.values() if each.attempt > 0]
+        for subject, count in Counter(each.subject for each in tried).most_common(1):
+            for each in tried if count > _MOST_DUE // _SHARE else ():
+                if each.subject == subject:
+                    self._forget(each)
+        return len(self._due) < _MOST_DUE
+
+    def _plan(self, session: Credential | None, sequence: int) -> None:
+        if session is None or self._fetch is None:
             return
-        apps = session.detail.get(APPS, {})
-        if not apps:
-            return
-        await self._signing_out.end_families(session, by=_BY)
-        for client_id, openid in apps.items():
-            if openid and self._fetch is not None:
-                due = Due(id, origin_of(session), client_id, session.subject, sequence, self._clock())
-                self._due.setdefault((id, client_id), due)
+        for client_id, openid in session.detail[APPS].items():
+            if openid:
+                due = Due(session.id, origin_of(session), client_id, session.subject, sequence, self._clock())
+                self._due.setdefault((session.id, client_id), due)
 
     async def _note(self) -> None:
         """Keep how far the feed is dealt with: up to the first entry that somebody is still to be told of."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
+from collections import Counter
 from typing import Final
 
-from watchword.lifecycle.oauth.openid.logouts import Logouts
+from watchword.lifecycle.oauth.openid.logouts import Due, Logouts
 from watchword.model.ports import Unavailable
 
 __all__ = ["Telling"]
@@ -15,15 +15,21 @@ __all__ = ["Telling"]
 logger: logging.Logger = logging.getLogger("watchword")
 
 _EVERY: Final = 0.5  # seconds
-_AT_ONCE: Final = 16
+_AT_ONCE: Final = 32
 
 
 class Telling:
-    """Do what is due twice a second, several at once: one who does not answer holds up no other."""
+    """Do what is due, and look twice a second for more.
+
+    Nobody's applications hold up another's by not answering: one person's attempts never take more than half of the
+    places that others leave.
+    """
 
     def __init__(self, logouts: Logouts) -> None:
         self._logouts = logouts
         self._task: asyncio.Task[None] | None = None
+        self._waiting: list[Due] = []
+        self._under_way: dict[Due, asyncio.Task[None]] = {}
 
     def start(self) -> None:
         """Begin. Call it under the event loop."""
@@ -31,11 +37,12 @@ class Telling:
 
     async def stop(self) -> None:
         """End at once: what was under way is tried again by who comes next."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        ending = [*self._under_way.values(), *([] if self._task is None else [self._task])]
+        self._task, self._waiting = None, []
+        for task in ending:
+            task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
+        self._under_way.clear()
 
     async def _run(self) -> None:
         while True:
@@ -46,16 +53,28 @@ class Telling:
             await asyncio.sleep(_EVERY)
 
     async def turn(self) -> None:
-        """Make every attempt that is due now."""
-        due, places = await self._logouts.hear(), asyncio.Semaphore(_AT_ONCE)
+        """Begin the attempts that are due now, as many as there are places for; the rest follow as these end."""
+        self._waiting = [due for due in await self._logouts.hear() if due not in self._under_way]
+        self._begin()
 
-        async def attempt(number: int) -> None:
-            async with places:
-                await self._logouts.tell(due[number])
+    def _begin(self) -> None:
+        taken, left = Counter(due.subject for due in self._under_way), []
+        for due in self._waiting:
+            if taken[due.subject] < _AT_ONCE - len(self._under_way):
+                taken[due.subject] += 1
+                self._under_way[due] = asyncio.get_running_loop().create_task(self._attempt(due))
+            else:
+                left.append(due)
+        self._waiting = left
 
-        for result in await asyncio.gather(*map(attempt, range(len(due))), return_exceptions=True):
-            if isinstance(result, Exception):
-                logger.error("an application cannot be told of a logout: %s", _said(result))
+    async def _attempt(self, due: Due) -> None:
+        try:
+            await self._logouts.tell(due)
+        except Exception as error:
+            logger.error("an application cannot be told of a logout: %s", _said(error))
+        finally:
+            self._under_way.pop(due, None)
+            self._begin()
 
 
 def _said(error: Exception) -> str:
