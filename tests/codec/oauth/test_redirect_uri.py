@@ -10,21 +10,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.hostile import URIS
-from watchword.codec.oauth.redirect_uri import LONGEST, host_of, kind_of, redirect_fault
+from watchword.codec.oauth.redirect_uri import LONGEST, kind_of, redirect_fault
 
 FINE = {
-    "https://app.example/cb": ("https", "app.example"),
-    "https://app.example": ("https", "app.example"),
-    "https://app.example:8443/cb?x=1&y=%20": ("https", "app.example"),
-    "https://xn--bcher-kva.example/cb": ("https", "xn--bcher-kva.example"),
-    "https://192.0.2.7/cb": ("https", "192.0.2.7"),
-    "https://[2001:db8::1]:444/cb": ("https", "[2001:db8::1]"),
-    "http://127.0.0.1/cb": ("loopback", "127.0.0.1"),
-    "http://127.0.0.1:51004/cb": ("loopback", "127.0.0.1"),
-    "http://[::1]:8080/": ("loopback", "[::1]"),
-    "http://localhost:6274/oauth/callback": ("localhost", "localhost"),
-    "com.example.app:/cb": ("private-use", "com.example.app"),
-    "com.example.app://cb/x": ("private-use", "com.example.app"),
+    "https://app.example/cb": "https",
+    "https://app.example": "https",
+    "https://app.example:8443/cb?x=1&y=%20": "https",
+    "https://xn--bcher-kva.example/cb": "https",
+    "https://192.0.2.7/cb": "https",
+    "https://[2001:db8::1]:444/cb": "https",
+    "http://127.0.0.1/cb": "loopback",
+    "http://127.0.0.1:51004/cb": "loopback",
+    "http://[::1]:8080/": "loopback",
+    "http://localhost:6274/oauth/callback": "localhost",
+    "com.example.app:/cb": "private-use",
+    "com.example.app://cb/x": "private-use",
 }
 MUST_NOT = (
     *("https://app.example/cb#", "https://app.example/cb#x", "https://u:p@app.example/cb", "https://@app.example/cb"),
@@ -46,7 +46,7 @@ MUST_NOT = (
 @pytest.mark.parametrize("uri", FINE)
 def test_what_may_be_registered(uri: str) -> None:
     assert redirect_fault(uri) is None
-    assert (kind_of(uri), host_of(uri)) == FINE[uri]
+    assert kind_of(uri) == FINE[uri]
 
 
 @pytest.mark.parametrize("uri", MUST_NOT)
@@ -74,7 +74,7 @@ def test_no_text_breaks_it(text: str) -> None:
     for uri in (text, "https://app.example/" + text, "https://" + text, "com.example:/" + text):
         fault = redirect_fault(uri)
         if fault is None and uri.startswith("https:"):
-            assert urlsplit(uri).hostname == host_of(uri).strip("[]")
+            assert re.fullmatch(r"[a-z0-9.:-]+", urlsplit(uri).hostname or "")
 
 
 def test_hostile_uris_take_bounded_time() -> None:

@@ -11,7 +11,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Final, Literal, TypeAlias
 from urllib.parse import unquote
 
-__all__ = ["LONGEST", "RedirectKind", "host_of", "kind_of", "redirect_fault"]
+__all__ = ["LONGEST", "RedirectKind", "kind_of", "redirect_fault"]
 
 RedirectKind: TypeAlias = Literal["https", "loopback", "localhost", "private-use", "open"]
 """``loopback``: http on 127.0.0.1 or [::1]. ``private-use``: an app's own scheme. ``open``: http elsewhere."""
@@ -95,9 +95,3 @@ def kind_of(uri: str) -> RedirectKind:
     if host == "localhost":
         return "localhost"
     return "loopback" if host in ("127.0.0.1", "[::1]") else "open"
-
-
-def host_of(uri: str) -> str:
-    """Return what a person may be shown of where an answer goes: the host, or the app's own scheme."""
-    web = _WEB.fullmatch(uri)
-    return web["host"].lower() if web is not None else uri.partition(":")[0]
