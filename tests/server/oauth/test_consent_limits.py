@@ -187,6 +187,20 @@ def test_rfc9396_nothing_of_a_single_act_is_hidden(
     assert given.json()["authorization_details"] == json.loads(text)
 
 
+def test_rfc9396_5_a_type_that_is_not_the_clients_is_refused(browser: httpx2.Client, app: App) -> None:
+    answer = answer_of(browser.get(app.place(authorization_details='[{"type": "payment"}]')))
+    assert answer["error"] == "invalid_authorization_details"
+
+
+def test_rfc9700_4_2_4_no_referrer_takes_the_answer_along(browser: httpx2.Client, app: App) -> None:
+    page = browser.get(app.place())
+    onward = answered(browser, page)
+    silent = browser.get(app.place())
+    assert "code" in answer_of(onward).keys() & answer_of(silent).keys()
+    policies = [each.headers["referrer-policy"] for each in (page, onward, silent)]
+    assert policies == ["same-origin", "same-origin", "no-referrer"]
+
+
 def test_a_hundred_scopes_can_be_agreed_to(server: Live) -> None:
     scopes = tuple(f"s:{number}" for number in range(100))
     server.user("carol", scopes=scopes)
