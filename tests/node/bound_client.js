@@ -3,21 +3,25 @@
 import { createInterface } from 'node:readline';
 import * as client from 'openid-client';
 
-const [issuer, redirect, scope, api] = process.argv.slice(2);
+const [issuer, redirect, scope, api, alg] = process.argv.slice(2);
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const say = (value) => console.log(JSON.stringify(value));
 const hear = async () => (await lines.next()).value;
 
-const pair = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify']);
-const { kty, crv, x, y } = await crypto.subtle.exportKey('jwk', pair.publicKey);
-say({ kty, crv, x, y, kid: 'app', alg: 'ES256', use: 'sig' });
+const kinds = {
+  ES256: { name: 'ECDSA', namedCurve: 'P-256' },
+  PS256: { name: 'RSA-PSS', hash: 'SHA-256', modulusLength: 2048, publicExponent: new Uint8Array([1, 0, 1]) },
+};
+const pair = await crypto.subtle.generateKey(kinds[alg], true, ['sign', 'verify']);
+const { kty, crv, x, y, n, e } = await crypto.subtle.exportKey('jwk', pair.publicKey);
+say({ kty, crv, x, y, n, e, kid: 'app', alg, use: 'sig' });
 const id = await hear();
 
 const config = await client.discovery(
   new URL(issuer), id, { token_endpoint_auth_method: 'private_key_jwt' },
   client.PrivateKeyJwt({ key: pair.privateKey, kid: 'app' }), { execute: [client.allowInsecureRequests] },
 );
-const DPoP = client.getDPoPHandle(config, await client.randomDPoPKeyPair('ES256'));
+const DPoP = client.getDPoPHandle(config, await client.randomDPoPKeyPair(alg));
 const verifier = client.randomPKCECodeVerifier();
 const expected = { pkceCodeVerifier: verifier, expectedState: client.randomState(), expectedNonce: client.randomNonce() };
 const traffic = [];
@@ -40,7 +44,7 @@ try {
   const info = await client.fetchUserInfo(config, again.access_token, sub, { DPoP });
   const call = await client.fetchProtectedResource(config, again.access_token, new URL(api), 'GET', undefined, undefined, { DPoP });
   const bearer = await fetch(api, { headers: { authorization: `Bearer ${again.access_token}` } });
-  const thief = client.getDPoPHandle(config, await client.randomDPoPKeyPair('ES256'));
+  const thief = client.getDPoPHandle(config, await client.randomDPoPKeyPair(alg));
   const stolen = await client.fetchProtectedResource(
     config, again.access_token, new URL(api), 'GET', undefined, undefined, { DPoP: thief },
   ).then((answer) => answer.status, failed);

@@ -166,7 +166,7 @@ def test_an_answer_is_remembered_for_a_minute_at_most() -> None:
     assert place.verdict() == Rejection(why.EXPIRED)
 
 
-def test_cve_2026_33496_a_remembered_answer_passes_no_other_check() -> None:
+def test_cve_2026_33496_2021_32701_a_remembered_answer_passes_no_other_check() -> None:
     place = Place()
     assert isinstance(place.verdict(), Principal)
     strict: tuple[tuple[dict[str, Any], why.Reason], ...] = (

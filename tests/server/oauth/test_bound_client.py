@@ -26,11 +26,14 @@ dpop_nonces = {nonces}
 """
 
 
-@pytest.fixture(params=[("", "false"), ("fapi2", "true")], ids=["plain", "fapi2 with nonces"])
-def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
-    profile, nonces = request.param
+@pytest.fixture(
+    params=[("", "false", "ES256"), ("fapi2", "true", "PS256")], ids=["plain by ES256", "fapi2 with nonces by PS256"]
+)
+def placed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[House, str]]:
+    """Yield a house, and the algorithm that the application signs by."""
+    profile, nonces, algorithm = request.param
     with House(tmp_path / "site", workers=2, more=TOML.format(profile=profile, nonces=nonces)) as running:
-        yield running
+        yield running, algorithm
 
 
 async def _seeded(house: House, key: dict[str, Any]) -> str:
@@ -54,9 +57,10 @@ async def _seeded(house: House, key: dict[str, Any]) -> str:
         return str(issued.material["client_id"])
 
 
-def test_par_dpop_and_private_key_jwt_in_one_login(house: House) -> None:
+def test_par_dpop_and_private_key_jwt_in_one_login(placed: tuple[House, str]) -> None:
+    house, algorithm = placed
     issuer = f"http://127.0.0.1:{house.port}"
-    arguments = (issuer, CALLBACK, "openid orders:read", f"{issuer}/whoami")
+    arguments = (issuer, CALLBACK, "openid orders:read", f"{issuer}/whoami", algorithm)
     with talking("bound_client.js", *arguments) as process, Person(issuer, "alice", PASSWORD) as alice:
 
         def tell(text: str) -> dict[str, Any]:
