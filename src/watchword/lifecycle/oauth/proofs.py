@@ -146,6 +146,7 @@ class ClientProofs:
         refused = await standing(self._records, record, Kind.OAUTH_CLIENT, now)
         if refused is not None or record is None:
             return refused or Rejection(UNKNOWN_CREDENTIAL)
+        record = self._clients.bounded(record)
         who = Principal(record.subject, _RECORD, record.id, claims={_RECORD: record})
         tags = (f"subject:client:{record.detail['client_id']}",)  # what voids its tokens changes its record, too
         self._verdicts.put(lookup, who, until(record, now), now, tags, since)

@@ -145,7 +145,7 @@ class AuthorizationServer:
         """Say who clients are, and how they prove it."""
         store, rules, clock = house.store, self.rules, house.clock
         self.documents = Documents(store, house.lifecycle, house.meter, rules, fetch, told=house.told, clock=clock)
-        self.clients = Clients(store, self.documents, clock=clock)
+        self.clients = Clients(store, self.documents, rules, clock=clock)
         self.registration = Registration(store, house.lifecycle, rules, fetch, told=house.told, clock=clock)
         self.client_keys = ClientKeys(fetch, clock=clock)
         self.proofs = ClientProofs(

@@ -386,6 +386,14 @@ class TestKept:
         office.clock.now += 60
         assert office.found().detail["client_name"] == "Back"
 
+    def test_what_operators_permit_no_more_is_gone_even_while_its_server_is_away(self) -> None:
+        office = Office()
+        assert office.keep().scopes == {"openid", "orders:read"}
+        office.fetch.answers[URL] = Unavailable("down")
+        office.clock.now += 86_400
+        office.clients._rules = OAuthRules(described=DescribedRules(scopes=frozenset()))
+        assert office.found().scopes == {"openid"}
+
     @pytest.mark.parametrize("answer", [Fetched(404, b""), Fetched(302, b""), Fetched(200, b"{}")])
     def test_a_document_that_is_gone_is_a_client_that_is_gone(self, answer: Any) -> None:
         office = Office()

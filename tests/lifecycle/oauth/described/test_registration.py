@@ -11,10 +11,11 @@ import pytest
 from tests.tokens import ED, NOW, CountingFetch, Ticker
 from watchword.app import Watchword
 from watchword.lifecycle.clients.book import Bounds, ClientBook
+from watchword.lifecycle.oauth.clients import Clients
 from watchword.lifecycle.oauth.described.metadata import MetadataRefused
 from watchword.lifecycle.oauth.described.permits import REGISTERED
 from watchword.lifecycle.oauth.described.registration import REGISTER_SCOPE, Registered, Registration
-from watchword.lifecycle.oauth.described.rules import DescribedRules
+from watchword.lifecycle.oauth.described.rules import DEVICE, DescribedRules
 from watchword.lifecycle.oauth.rules import OAuthRules
 from watchword.model.credential import Credential, Kind
 from watchword.model.records import Subject
@@ -199,6 +200,23 @@ class TestChange:
         assert office.run(office.registration.mine(registered.client.id, registered.token)) == after
         office.run(office.registration.delete(registered.client))
         assert office.change(registered) is None
+
+    def test_what_operators_permit_no_more_is_gone_at_once(self) -> None:
+        office = Office(scopes=frozenset({"a", "b"}))
+        secret = {"token_endpoint_auth_method": "client_secret_post"}
+        registered, kept = (office.register(grant_types=["authorization_code", DEVICE], **secret) for _ in range(2))
+        book = ClientBook(office.store, office.watchword.lifecycle, clock=office.clock)
+        office.run(book.change(kept.client.id, {}, Bounds(scopes=("b",)), by="operator"))
+        narrow = DescribedRules(scopes=frozenset({"a"}), grants=frozenset({"authorization_code"}))
+        clients = Clients(office.store, None, OAuthRules(described=narrow))
+        before, found = office.stored(registered), office.run(clients.find(registered.client.id))
+        assert before is not None
+        assert found is not None
+        assert (before.scopes, before.detail["grants"]) == ({"a", "b"}, ["authorization_code", DEVICE])
+        assert (found.scopes, found.detail["grants"]) == ({"a"}, ["authorization_code"])
+        theirs = office.run(clients.find(kept.client.id))
+        assert theirs is not None
+        assert (theirs.scopes, theirs.detail["grants"]) == ({"b"}, ["authorization_code", DEVICE])
 
     def test_gone_meanwhile(self) -> None:
         office = Office()

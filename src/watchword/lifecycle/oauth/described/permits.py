@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from watchword.lifecycle.clients.fields import HELD
+from watchword.lifecycle.oauth.asking import OPENID_SCOPES
 from watchword.lifecycle.oauth.authorization.profile import FAPI2, METHODS
 from watchword.lifecycle.oauth.described.metadata import MOST_BYTES, ClientMetadata, MetadataRefused, Permitted
+from watchword.model.credential import Credential
 from watchword.model.ports import Fetch, Unavailable
 
 if TYPE_CHECKING:
     from watchword.lifecycle.oauth.rules import OAuthRules
 
-__all__ = ["REGISTERED", "permitted", "sector_fault"]
+__all__ = ["REGISTERED", "bounded", "permitted", "sector_fault"]
 
 REGISTERED: Final = "service:registered"
 """Whose clients those are that nobody here made: disabled, none of them is let in."""
@@ -32,6 +36,22 @@ def permitted(rules: OAuthRules, source: Literal["registered", "document"]) -> P
     if rules.profile == FAPI2:
         return Permitted(grants, scopes, methods & METHODS, ("ES256", "EdDSA"))
     return Permitted(grants, scopes, methods)
+
+
+def bounded(client: Credential, rules: OAuthRules) -> Credential:
+    """Return a client that describes itself with no more than such clients may have by now.
+
+    What an operator changed of it stands; everybody else's clients are as they are.
+    """
+    source = client.detail.get("source")
+    if source not in ("registered", "document") or HELD in client.detail:
+        return client
+    most = permitted(rules, source)
+    scopes = client.scopes & (most.scopes | OPENID_SCOPES)
+    grants = [grant for grant in client.detail.get("grants", ()) if grant in most.grants]
+    if scopes == client.scopes and len(grants) == len(client.detail.get("grants", ())):
+        return client
+    return replace(client, scopes=scopes, detail={**client.detail, "grants": grants})
 
 
 async def sector_fault(found: ClientMetadata, fetch: Fetch | None) -> MetadataRefused | None:
