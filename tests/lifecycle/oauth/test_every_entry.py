@@ -24,7 +24,7 @@ from watchword.lifecycle.oauth.rules import OAuthRules, TrustedIssuer
 from watchword.lifecycle.tokens import Terms
 from watchword.model.credential import Credential, Kind
 from watchword.model.request import Peer, Request
-from watchword.model.verdict import Allow
+from watchword.model.verdict import Allow, Principal
 
 CLIENT, THEIRS = SigningKey.generate("ES256"), SigningKey.generate("ES256")
 OUTSIDE, US = "https://idp.example", "http://127.0.0.1:8000"
@@ -58,6 +58,8 @@ class Stage:
         await opened.watchword.lifecycle.add_subject("user:alice", by="user:admin")
         cnf = {"jkt": CLIENT.verification.thumbprint()}
         bound = await opened.watchword.tokens.for_client(client, Terms(frozenset({"a"}), cnf=cnf))
+        alice = Principal("user:alice", "session", "", authenticated_at=int(opened.clock.now))
+        await opened.watchword.families.start(alice, by="test", more={"client": client.id})  # what id_tokens stand on
         return cls(opened, client, opened.watchword.keys.signing_key(), bound.text)
 
     def entries(self) -> dict[str, Entry]:
