@@ -19,6 +19,7 @@ from watchword.lifecycle.oauth.described.rules import DEVICE, DescribedRules
 from watchword.lifecycle.oauth.rules import OAuthRules
 from watchword.model.credential import Credential, Kind
 from watchword.model.records import Subject
+from watchword.model.request import Peer, Request
 from watchword.model.verdict import Rate
 
 T = TypeVar("T")
@@ -214,6 +215,12 @@ class TestChange:
         assert found is not None
         assert (before.scopes, before.detail["grants"]) == ({"a", "b"}, ["authorization_code", DEVICE])
         assert (found.scopes, found.detail["grants"]) == ({"a"}, ["authorization_code"])
+        office.watchword.oauth.clients._rules = OAuthRules(described=narrow)
+        asked = Request("POST", b"/oauth/token", b"", [], Peer("192.0.2.1", tls=True))
+        form = {"client_id": registered.client.id, "client_secret": registered.secret}
+        proved = office.run(office.watchword.oauth.proofs.prove(asked, form, "https://auth.example/oauth/token"))
+        assert isinstance(proved, Credential)
+        assert proved.scopes == {"a"}
         theirs = office.run(clients.find(kept.client.id))
         assert theirs is not None
         assert (theirs.scopes, theirs.detail["grants"]) == ({"b"}, ["authorization_code", DEVICE])
