@@ -120,11 +120,14 @@ class Tokens:
         if terms.details:
             claims["authorization_details"] = [dict(each) for each in terms.details]
         ends = [each for each in (end, terms.ends_at) if each is not None]
+        pairwise = client.detail.get("subject_type") == PAIRWISE
+        if pairwise and source.subject.startswith("user:"):
+            claims["known_as"] = self.openid.subjects.of(client, source.subject)
         lifetime = client.detail.get("access_lifetime") or self._lifetime
         claims, lifetime = self._claims(source, scopes, claims, min(ends, default=None), lifetime)
         bound = "jkt" in claims.get("cnf", ())
         # What a pairwise client could read in a token is the very name that it must not know (Core section 8).
-        if client.detail.get("token_format") != "opaque" and client.detail.get("subject_type") != PAIRWISE:
+        if client.detail.get("token_format") != "opaque" and not pairwise:
             return AccessToken(self._keys.signing_key().sign(claims, "at+jwt"), lifetime, scopes, bound)
         text = new_secret(OPAQUE)
         await self._ephemeral.put(opaque_place(text), json.dumps(claims).encode(), claims["exp"])

@@ -211,16 +211,17 @@ class ServerApp:
 
 
 def described(who: Principal) -> dict[str, Any]:
-    """Return who is calling, as ``/whoami`` says it."""
+    """Return who is calling, as ``/whoami`` says it: to a pairwise client by the name that it knows."""
+    known_as = who.claims.get("known_as")
     return {
-        "subject": who.subject,
+        "subject": known_as or who.subject,
         "kind": who.kind,
         "scheme": who.scheme,
         "credential": who.credential,
         "scopes": sorted(who.scopes),
         "factors": list(who.factors),
         "authenticated_at": who.authenticated_at,
-        "actor": who.actor,
+        "actor": who.claims["client_id"] if known_as else who.actor,
     }
 
 

@@ -106,11 +106,14 @@ class Inspection:
             return INACTIVE
         if asker.detail.get("subject_type") != PAIRWISE or answer.get("client_id") != asker.detail["client_id"]:
             return answer
-        return {name: self._named(answer, asker).get(name, answer[name]) for name in answer if name != "username"}
+        said = {name: value for name, value in answer.items() if name != "username"}
+        return self._named(said, asker)
 
-    def _named(self, answer: Mapping[str, Any], asker: Credential) -> Mapping[str, str]:
-        subject = str(answer["sub"])
-        return {"sub": self._subjects.of(asker, subject)} if subject.startswith(_USER) else {}
+    def _named(self, said: Mapping[str, Any], asker: Credential) -> Mapping[str, Any]:
+        """Return what is said of somebody, and in ``act`` of who acts for them, by the names that the asker knows."""
+        subject, act = str(said.get("sub", "")), said.get("act")
+        known = {"sub": self._subjects.of(asker, subject)} if subject.startswith(_USER) else {}
+        return {**said, **known, **({"act": self._named(act, asker)} if isinstance(act, Mapping) else {})}
 
     async def active(self, text: str) -> Mapping[str, Any] | None:
         """Return what an access token of ours claims, whoever it is of, while it holds; None for everything else."""

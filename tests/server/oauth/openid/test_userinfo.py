@@ -16,6 +16,8 @@ from watchword.codec.secrets import digest
 from watchword.model.credential import Credential, Kind
 from watchword.model.records import Add, Swap
 
+EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
@@ -112,6 +114,29 @@ def test_core_8_a_pairwise_client_never_sees_the_real_name(http: httpx2.Client, 
     asked = {"token": given["access_token"], "client_id": app.id, "client_secret": app.secret}
     answer = http.post("/oauth/introspect", data=asked).json()
     assert (answer["active"], answer["sub"]) == (True, name)
+
+
+def test_core_8_a_pairwise_client_that_asks_as_an_api_would_learns_no_real_name_either(
+    http: httpx2.Client, server: Live
+) -> None:
+    grants = ["authorization_code", "refresh_token", EXCHANGE]
+    app = App(server, subject_type="pairwise", grants=grants)
+    given = tokens(http, app, scope="openid")
+    name = said(given["id_token"])["sub"]
+    head = {"authorization": f"Bearer {given['access_token']}"}
+    who = http.get("/whoami", headers=head).json()
+    assert (who["subject"], who["actor"]) == (name, app.id)
+    proved = {"client_id": app.id, "client_secret": app.secret}
+    access = "urn:ietf:params:oauth:token-type:access_token"
+    form = {"grant_type": EXCHANGE, "subject_token": given["access_token"], "subject_token_type": access}
+    acting = {"actor_token": given["access_token"], "actor_token_type": access}
+    got = http.post("/oauth/token", data={**form, **acting, **proved})
+    assert got.status_code == 200, got.text
+    token = got.json()["access_token"]
+    answer = http.post("/oauth/introspect", data={"token": token, **proved}).json()
+    assert (answer["sub"], answer["act"]) == (name, {"sub": name, "client_id": app.id})
+    who = http.get("/whoami", headers={"authorization": f"Bearer {token}"}).json()
+    assert "user:alice" not in json.dumps([answer, who, got.json()])
 
 
 @pytest.mark.parametrize("algorithm", ["EdDSA", "ES256", "RS256"])
