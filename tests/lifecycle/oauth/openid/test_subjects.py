@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from watchword.lifecycle.oauth.openid.subjects import Subjects, sector_of
+from watchword.lifecycle.oauth.openid.subjects import DEVICE, Subjects, sector_of
 from watchword.model.credential import Credential, Kind
 
 KEY = bytes(range(32))
@@ -62,6 +62,10 @@ def test_a_session_has_another_name_for_each_client() -> None:
         ({"redirect_uris": ["com.example.app:/cb"]}, "cli_a"),
         ({"redirect_uris": []}, "cli_a"),
         ({"sector_identifier_uri": "https://Sector.example/list"}, "sector.example"),
+        # Whoever registers may name another's host, or its list; through a device it is answered all the same.
+        ({"redirect_uris": ["https://other.example/cb"], "grants": [DEVICE], "source": "registered"}, "cli_a"),
+        ({"sector_identifier_uri": "https://other.example/", "grants": [DEVICE], "source": "document"}, "cli_a"),
+        ({"redirect_uris": ["https://app.example/cb"], "grants": [DEVICE], "source": "operator"}, "app.example"),
     ],
 )
 def test_sectors(detail: dict[str, Any], sector: str) -> None:

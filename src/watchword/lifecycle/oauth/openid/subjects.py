@@ -17,6 +17,7 @@ from watchword.model.credential import Credential
 
 __all__ = ["PAIRWISE", "PUBLIC", "SUBJECT_TYPES", "Subjects", "sector_of"]
 
+DEVICE: Final = "urn:ietf:params:oauth:grant-type:device_code"
 PUBLIC: Final = "public"
 PAIRWISE: Final = "pairwise"
 SUBJECT_TYPES: Final = (PUBLIC, PAIRWISE)
@@ -46,8 +47,11 @@ class Subjects:
 def sector_of(detail: Mapping[str, Any]) -> str:
     """Return the sector of a client's metadata: the host of its ``sector_identifier_uri``, or of its redirect URIs.
 
-    One whose answers stay on its own machine (loopback, a scheme of its own) shares a sector with nobody.
+    One whose answers stay on its own machine (loopback, a scheme of its own) shares a sector with nobody; nor does one
+    that describes itself and is answered past its redirect URIs: nothing shows that it is of that host.
     """
+    if DEVICE in detail.get("grants", ()) and detail.get("source") in ("registered", "document"):
+        return str(detail.get("client_id", ""))
     uri = detail.get("sector_identifier_uri")
     if uri:
         return _host(str(uri))
