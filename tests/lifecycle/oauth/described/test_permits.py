@@ -27,6 +27,14 @@ def test_by_default_what_is_published_and_what_asks_a_person() -> None:
     assert not any("client_credentials" in grant or "exchange" in grant for grant in found.grants)
 
 
+def test_nobody_asks_to_administer_this_server_unless_the_operator_names_that() -> None:
+    administers = frozenset({"admin:clients:write", "orders:read"})
+    rules = OAuthRules(resources=(Resource("https://auth.example", scopes=administers),))
+    assert permitted(rules, "document").scopes == {"orders:read"}
+    named = OAuthRules(described=DescribedRules(scopes=administers))
+    assert permitted(named, "document").scopes == administers
+
+
 def test_the_operators_own_list_counts_instead() -> None:
     published = Resource("https://orders.example", scopes=frozenset({"orders:read"}))
     rules = OAuthRules(resources=(published,), described=DescribedRules(scopes=frozenset({"x"})))

@@ -22,6 +22,7 @@ __all__ = ["REGISTERED", "bounded", "permitted", "sector_fault"]
 REGISTERED: Final = "service:registered"
 """Whose clients those are that nobody here made: disabled, none of them is let in."""
 
+_ADMINISTERS: Final = "admin:"  # scopes of this server's own administration: strangers get them by name alone
 _OWN_KEYS: Final = frozenset({"none", "private_key_jwt"})
 _ANY: Final = frozenset({*_OWN_KEYS, *METHODS, "client_secret_basic", "client_secret_post"})
 
@@ -32,7 +33,8 @@ def permitted(rules: OAuthRules, source: Literal["registered", "document"]) -> P
     methods = _ANY if source == "registered" else _OWN_KEYS
     published = frozenset(rules.scopes).union(*(resource.scopes for resource in rules.resources))
     grants = own.grants - {"client_credentials"} if source == "document" else own.grants
-    scopes = published if own.scopes is None else own.scopes
+    given = frozenset(scope for scope in published if not scope.startswith(_ADMINISTERS))
+    scopes = given if own.scopes is None else own.scopes
     if rules.profile == FAPI2:
         return Permitted(grants, scopes, methods & METHODS, ("ES256", "EdDSA"))
     return Permitted(grants, scopes, methods)
