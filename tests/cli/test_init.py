@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from tests.cli.desk import Desk, run_in
 from watchword.codec.secrets import Sealer
+from watchword.server.config.load import load
 
 
 def _mode(path: Path) -> int:
@@ -27,6 +29,16 @@ def test_init_writes_what_the_server_needs(tmp_path: Path) -> None:
     assert key not in said.out + said.err
     assert "cd auth" in said.err
     assert run_in(folder, "list").code == 0
+
+
+def test_what_it_suggests_can_be_had(tmp_path: Path) -> None:
+    run_in(tmp_path, "init")
+    file = tmp_path / "watchword.toml"
+    fixed, suggested = re.split(r"(?=^# What each place)", file.read_text(), maxsplit=1, flags=re.MULTILINE)
+    file.write_text(fixed + re.sub(r"^# (?=\[|\S+ = )", "", suggested, flags=re.MULTILINE))
+    settings = load(file)
+    assert settings.route[0].accept == "api-key | jwt"
+    assert settings.oauth.scopes["orders:read"].en == "See your orders"
 
 
 def test_root_key_and_database_are_for_the_owner_alone(tmp_path: Path) -> None:

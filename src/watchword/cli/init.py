@@ -50,6 +50,11 @@ env = "WATCHWORD_ROOT_KEY"            # it is in .env; or file = "…", or comma
 # accept = "api-key | jwt"            # either; "mtls & hmac" is both, "jwt via api-key" a user in an app
 # scopes = ["orders:read"]
 # limit = "600/min"                   # for each credential
+
+# What applications of others may do for people, in the words that those are asked with.
+#
+# [oauth.scopes]
+# "orders:read" = "See your orders"
 """
 
 
