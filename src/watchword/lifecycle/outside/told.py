@@ -11,12 +11,13 @@ from typing import Any, Final, Protocol
 from watchword.codec.claims import moment
 from watchword.codec.oauth.logout_token import LOGOUT_TOKEN, logout_refusal
 from watchword.codec.secrets import digest
+from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.oauth.openid.signing_out import SigningOut
 from watchword.lifecycle.outside.identities import identity_lookup
 from watchword.lifecycle.outside.relying import RelyingParty, session_place
 from watchword.lifecycle.people.holdings import held
 from watchword.model.credential import Credential, Kind
-from watchword.model.ports import Clock, Ephemeral, Records
+from watchword.model.ports import Clock, Ephemeral, Records, Unavailable
 from watchword.model.reason import BAD_CLAIMS, REPLAYED
 from watchword.model.verdict import Rejection
 
@@ -25,6 +26,7 @@ __all__ = ["Told"]
 _SCHEME: Final = "login"
 _TYPES: Final = frozenset({LOGOUT_TOKEN, "jwt", ""})  # section 2.4 recommends a type; older providers give none
 _REMEMBERED: Final = 900.0  # seconds, longer than any token is taken
+_LEASE: Final = 4.0  # seconds that who judges a token has for it, less than providers are told to wait
 _SKEW: Final = 60.0  # seconds that the provider's clock may be behind
 
 
@@ -41,7 +43,9 @@ class Told:
         self._clock = clock
 
     async def heard(self, party: RelyingParty, text: str) -> int | Rejection:
-        """Return how many sessions a logout token ended; it is good once. Raise Unavailable.
+        """Return how many sessions a logout token ended; it is good once. Raise Unavailable, also while it is judged.
+
+        One whose sessions could not be ended is not spent: the provider may send it again.
 
         With ``sid`` go those that were begun by a login from that session, without it all that were begun with the
         identity. What was begun after the token was made stays: it is not what somebody signed out of.
@@ -49,10 +53,19 @@ class Told:
         claims = await self._judged(party, text)
         if isinstance(claims, Rejection):
             return claims
-        mark = digest(f"outside-logout {claims['iss']}\n{claims['jti']}")
-        fresh = self._store.claim(mark, self._clock() + _REMEMBERED)
-        if not (await fresh if isawaitable(fresh) else fresh):
+        now, mark = self._clock(), digest(f"outside-logout {claims['iss']}\n{claims['jti']}")
+        done = f"outside-logout:{mark.hex()}"
+        if await self._store.get(done) is not None:
             return Rejection(REPLAYED, "logout token", scheme=_SCHEME)
+        fresh = self._store.claim(mark, now + _LEASE)
+        if not (await fresh if isawaitable(fresh) else fresh):
+            raise Unavailable("the logout token is under way")
+        ended = await self._ended(claims)
+        if not isinstance(ended, Rejection):
+            await self._store.put(done, b"1", now + _REMEMBERED)
+        return ended
+
+    async def _ended(self, claims: Mapping[str, Any]) -> int | Rejection:
         issuer, subject = str(claims["iss"]), claims.get("sub")
         browsers: list[str] | None = None
         if "sid" in claims:
@@ -86,5 +99,8 @@ class Told:
             came = detail.get("login") == identity.id and session.created_at <= made + _SKEW
             if came and (browsers is None or detail.get("outside") in browsers):
                 why = f"logged out at {identity.detail['provider']}"
-                ended += await self._signing_out.end(session.id, by=identity.subject, why=why)
+                try:
+                    ended += await self._signing_out.end(session.id, by=identity.subject, why=why)
+                except LifecycleError as error:
+                    raise Unavailable(str(error)) from None
         return ended
