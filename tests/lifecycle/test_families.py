@@ -85,7 +85,7 @@ def test_cve_2026_1035_a_hundred_concurrent_uses_have_one_winner(url: str) -> No
     play(test, url)
 
 
-def test_an_ancestor_used_again_ends_the_family_and_its_tokens(url: str) -> None:
+def test_must_6_an_ancestor_used_again_ends_the_family_and_its_tokens(url: str) -> None:
     async def test(opened: House) -> None:
         families = opened.watchword.families
         start = await families.start(WHO, by="x")
@@ -208,7 +208,7 @@ def test_after_the_grace_the_predecessor_ends_the_family(url: str) -> None:
     play(test, url, refresh_grace=5.0)
 
 
-def test_dot_1617_a_grandparent_has_no_grace() -> None:
+def test_must_6_dot_1617_a_grandparent_has_no_grace() -> None:
     async def test(opened: House) -> None:
         families = opened.watchword.families
         start = await families.start(WHO, by="x")
@@ -222,7 +222,7 @@ def test_dot_1617_a_grandparent_has_no_grace() -> None:
     play(test, refresh_grace=5.0)
 
 
-def test_dot_1816_a_grace_revives_nothing() -> None:
+def test_must_6_dot_1816_a_grace_revives_nothing() -> None:
     async def test(opened: House) -> None:
         families, lifecycle = opened.watchword.families, opened.watchword.lifecycle
 

@@ -143,6 +143,28 @@ def test_paths_are_matched_decoded(http: httpx2.Client, key: str) -> None:
     assert http.get("/check", headers=about("/orders/7/8", key=key)).status_code == 403
 
 
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/orders/7?/public", 401),
+        ("/orders/7?x=/public", 401),
+        ("/orders/7#/public", 400),
+        ("/public#/../orders/7", 400),
+        ("/public/../orders/7", 400),
+        ("/public%3f/../orders/7", 400),
+        ("/public%23", 403),
+    ],
+)
+def test_cve_2026_40575_2025_54576_a_public_place_lends_its_name_to_no_other(
+    http: httpx2.Client, path: str, status: int
+) -> None:
+    assert http.get("/check", headers=about(path)).status_code == status
+    other = {"x-original-method": "GET", "x-original-uri": "/public", "x-original-host": "api.example.com"}
+    assert (
+        http.get("/check", headers={**about(path), **other}).status_code == 400
+    )  # a caller's own beside the gateway's
+
+
 def test_public_sends_every_field_empty(http: httpx2.Client) -> None:
     said = http.get("/check", headers=about("/public")).headers
     for name in ("subject", "scheme", "scopes", "credential", "actor", "assertion"):
