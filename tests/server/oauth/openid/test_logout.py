@@ -14,6 +14,8 @@ from tests.hostile import URIS
 from tests.server.live import Live, live
 from tests.server.oauth.flow import App, code_of, login
 
+from watchword.model.records import Swap
+
 AFTER = "https://app.example/cb"  # what the hostile URIs are variants of
 HERE = "/oauth/logout"
 
@@ -146,6 +148,33 @@ def test_who_is_signed_out_already_is_sent_back_all_the_same(server: Live, http:
         for request in ({"client_id": app.id}, {"id_token_hint": tokens["id_token"]}):
             answer = nobody.get(HERE, params={**request, "post_logout_redirect_uri": AFTER})
             assert answer.headers["location"] == AFTER
+
+
+@pytest.mark.parametrize("source", ["registered", "document"])
+def test_rfc_9700_4_11_2_nobody_gets_a_redirect_of_ours_by_describing_a_client(
+    server: Live, http: httpx2.Client, source: str
+) -> None:
+    """Whoever describes a client of their own names its place: a link to us must not lead there by itself."""
+    theirs = App(server, post_logout_redirect_uris=["https://evil.example/out"])
+    tokens, store = id_token(http, theirs), server.watchword.store
+    record = server.do(store.credential(theirs.id))
+    assert record is not None
+    assert server.do(store.write(Swap(record.changed(detail={**record.detail, "source": source}))))
+    request = {"client_id": theirs.id, "post_logout_redirect_uri": "https://evil.example/out", "state": "s&1"}
+    with server.client() as nobody:
+        for more in ({}, {"id_token_hint": tokens["id_token"]}):
+            answer = nobody.get(HERE, params={**request, **more})
+            assert answer.status_code == 200
+            assert "location" not in answer.headers
+            assert "refresh" not in answer.text
+            assert 'href="https://evil.example/out?state=s%261"' in answer.text
+            assert "Go on to evil.example" in answer.text
+        answer = nobody.get(HERE, params={"client_id": theirs.id})
+        assert "You are signed out." in answer.text
+        assert "evil" not in answer.text
+    answer = http.get(HERE, params={**request, "id_token_hint": tokens["id_token"]})
+    assert answer.headers["location"].startswith("https://evil.example/out")  # who came from there goes back
+    assert not signed_in(http)
 
 
 def test_another_site_cannot_answer_for_the_person(http: httpx2.Client) -> None:

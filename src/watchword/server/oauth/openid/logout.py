@@ -93,7 +93,7 @@ class Logout:
             return who
         session = None if who is None else await self._watchword.store.credential(who.credential)
         if who is None or session is None:
-            return self._over(leaving, by_page=False)
+            return self._over(leaving, by_page=False) if _known(leaving) else self._offered(leaving)
         if meant(leaving, session, self._openid):
             await self._end(who, leaving)
             return self._over(leaving, cleared(request.peer.tls), by_page=False)
@@ -141,12 +141,15 @@ class Logout:
         """
         if not leaving.place:
             return self._pages.page("logged_out.html", 200, headers)
-        state = {} if leaving.state is None else {"state": leaving.state}
-        place = with_query(leaving.place, state)
+        place, host = _onward(leaving)
         if by_page:
-            host = urlsplit(place).hostname or place
             return self._pages.page("onward.html", 200, headers, place=place, host=host)
         return redirect(place, headers)
+
+    def _offered(self, leaving: Leaving) -> Response:
+        """Let the person go on by themselves: nothing here shows that they ever came from that application."""
+        place, host = _onward(leaving)
+        return self._pages.page("logged_out.html", place=place, host=host)
 
     def _question(self, who: Principal, leaving: Leaving, fields: Mapping[str, str]) -> Response:
         kept = {name: fields[name] for name in _KEPT if fields.get(name)}
@@ -175,6 +178,20 @@ _MESSAGES: Final = {
     "invalid_request": "The application's request is malformed.",
 }
 _STILL: Final = "You were not signed out. You can sign out in your account."
+
+
+def _known(leaving: Leaving) -> bool:
+    """Return whether the operator knows whom people are sent to: anybody may describe a client of their own.
+
+    Otherwise any link to us would lead wherever its maker likes (RFC 9700 section 4.11.2).
+    """
+    return leaving.client is None or not leaving.place or leaving.client.detail.get("source", "operator") == "operator"
+
+
+def _onward(leaving: Leaving) -> tuple[str, str]:
+    """Return where it goes on, and what people are shown of that."""
+    place = with_query(leaving.place, {} if leaving.state is None else {"state": leaving.state})
+    return place, urlsplit(place).hostname or place
 
 
 def _speak(fields: Mapping[str, str]) -> None:
