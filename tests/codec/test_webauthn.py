@@ -192,6 +192,8 @@ def test_another_origin_of_the_site() -> None:
         {"cose": cbor2.dumps({1: 2, 3: ES256, -1: 1, -2: b"\x01" * 32, -3: b"\x02" * 32})},  # no point of the curve
         {"cose": cbor2.dumps({1: 2, 3: -35, -1: 2, -2: b"\x01" * 48, -3: b"\x02" * 48})},
         {"cose": cbor2.dumps({1: 2, 3: ES256, -1: 1, -2: b"\x01" * 32, -3: b"\x02" * 32, 99: b"x" * 2000})},
+        # "none" signs nothing, so that the cost would come at the login: an exponent as long as the modulus
+        {"cose": cbor2.dumps({1: 3, 3: -257, -1: b"\xff" * 256, -2: b"\xfe" * 255 + b"\xff"})},
         {"cose": b"\xa0"},
         {"cose": b"\x80"},
         {"cose": b"\x04" + b"\x01" * 64},

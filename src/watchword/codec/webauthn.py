@@ -35,6 +35,7 @@ _LONGEST: Final[Mapping[str, int]] = {  # characters of base64url
     "userHandle": 86,  # 64 bytes, section 5.4.3
 }
 _LONGEST_KEY: Final = 1100  # bytes of a COSE key: RSA of 8,192 bits
+_LONGEST_EXPONENT: Final = 4  # bytes of an RSA key's; with a longer one a login would cost as much as hundreds
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +149,12 @@ def _registered(
             supported_pub_key_algs=[COSEAlgorithmIdentifier(each) for each in ALGORITHMS],
         )
         # "none" proves no possession, so that a key that is none would be found only at the first login.
-        decoded_public_key_to_cryptography(decode_credential_public_key(verified.credential_public_key))
+        key = decode_credential_public_key(verified.credential_public_key)
+        decoded_public_key_to_cryptography(key)
     except Exception:  # as above
         return Rejection(BAD_SIGNATURE, "passkey registration")
+    if len(getattr(key, "e", b"")) > _LONGEST_EXPONENT:
+        return Rejection(BAD_CLAIMS, "RSA exponent")
     return Registered(
         credential_id=verified.credential_id,
         public_key=verified.credential_public_key,
