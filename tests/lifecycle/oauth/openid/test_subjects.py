@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from watchword.lifecycle.oauth.openid.subjects import DEVICE, Subjects, sector_of
+from watchword.lifecycle.oauth.described.rules import DEVICE
+from watchword.lifecycle.oauth.openid.subjects import Subjects, sector_of
 from watchword.model.credential import Credential, Kind
 
 KEY = bytes(range(32))

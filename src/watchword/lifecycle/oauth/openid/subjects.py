@@ -13,11 +13,11 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from watchword.codec.strict import to_base64url
+from watchword.lifecycle.oauth.described.rules import DEVICE
 from watchword.model.credential import Credential
 
 __all__ = ["PAIRWISE", "PUBLIC", "SUBJECT_TYPES", "Subjects", "sector_of"]
 
-DEVICE: Final = "urn:ietf:params:oauth:grant-type:device_code"
 PUBLIC: Final = "public"
 PAIRWISE: Final = "pairwise"
 SUBJECT_TYPES: Final = (PUBLIC, PAIRWISE)
