@@ -142,6 +142,20 @@ def test_a_mistake_names_its_option_and_leaves_nothing_behind(desk: Desk, words:
     assert desk.done("client", "list", "--json").lines == []
 
 
+def test_what_the_configuration_does_not_know_yet_is_told(desk: Desk) -> None:
+    api, known = "https://orders.example", "http://127.0.0.1:8000"
+    words = ("--audience", api, "--audience", known, "--authorization-details-type", "payment")
+    said = desk.done("client", "add", "shop", *words)
+    assert f"no [[resource]] names {api} yet: no token is for it" in said.err
+    assert known not in said.err
+    assert "[oauth.authorization_details] has no words for payment yet" in said.err
+    (value,) = desk.done("client", "list", "--json").lines
+    assert api in desk.done("client", "set", value["client_id"], "--stands-for", api).err
+    file = desk.folder / "watchword.toml"
+    file.write_text(f'{file.read_text()}\n[[resource]]\nuri = "{api}"\n')
+    assert api not in desk.done("client", "set", value["client_id"], "--stands-for", api).err
+
+
 def test_a_private_key_is_refused_and_not_repeated(desk: Desk) -> None:
     key = {**SigningKey.generate().public_jwk(), "d": "c2VjcmV0LXNlY3JldC1zZWNyZXQ"}
     (desk.folder / "key.json").write_text(json.dumps(key))

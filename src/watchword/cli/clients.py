@@ -58,6 +58,7 @@ def add(
     async def work(house: Watchword) -> tuple[Issued, Client]:
         book = book_of(house)
         issued = await _told(book.add(subject, {"client_name": name, **fields}, bounds, by=actor()))
+        _warn_of_unknown(house, fields)
         return issued, await book.find(issued.credential.id)
 
     issued, added = run(asked(ctx), work)
@@ -130,7 +131,9 @@ def set_(
         from dataclasses import replace
 
         found = await _found(house, id)
-        return await _told(book_of(house).change(found.id, fields, replace(bounds, **more), by=actor()))
+        changed = await _told(book_of(house).change(found.id, fields, replace(bounds, **more), by=actor()))
+        _warn_of_unknown(house, fields)
+        return changed
 
     changed = run(asked(ctx), work)
     value = changed.value(time.time())
@@ -212,6 +215,17 @@ async def _told(work: Awaitable[T]) -> T:
     """Do ``work``; where a field is wrong, say which option gave it."""
     with refusing_fields():
         return await work
+
+
+def _warn_of_unknown(house: Watchword, fields: Mapping[str, Any]) -> None:
+    """Say what a client may have that the configuration does not know: it may come there later."""
+    known, rules = house.oauth.resources.known, house.oauth.rules
+    for uri in (*fields.get("audiences", ()), *fields.get("introspects", ())):
+        if uri not in known:
+            warn(f"no [[resource]] names {uri} yet: no token is for it")
+    for kind in fields.get("authorization_details_types", ()):
+        if kind not in rules.details:
+            warn(f"[oauth.authorization_details] has no words for {kind} yet: it is refused")
 
 
 async def _found(house: Watchword, id: str) -> Client:
