@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -78,3 +81,39 @@ def test_answers_are_as_the_document_says(server: Live, document: Any) -> None:
         _validator(document, "WatchwordProblem").validate(refused)
     assert not _validator(document, "NewClient").is_valid({})
     assert not _validator(document, "ClientFields").is_valid({"anything": 1})
+
+
+CHECKS = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_schema_conformance",
+    "response_headers_conformance",
+    "unsupported_method",
+    "ignored_auth",
+)
+
+
+@pytest.mark.processes
+def test_schemathesis_finds_no_answer_that_is_broken_or_not_described(tmp_path: Path) -> None:
+    with live(tmp_path, '[limits]\naddress = "1000000/min"\n') as server:
+        server.service("ops")
+        scopes = ("admin:clients:read", "admin:clients:write")
+        secret = server.issue(Kind.API_KEY, "service:ops", scopes=scopes).material["secret"]
+        program = [str(Path(sys.executable).with_name("schemathesis")), "--no-color", "run"]
+        bounds = ["--generation-deterministic", "--max-examples", "10", "--phases", "examples,coverage,fuzzing"]
+        found = subprocess.run(
+            [
+                *program,
+                f"{server.url}/openapi.json",
+                *("--url", server.url, "--header", f"Authorization: Bearer {secret}"),
+                *bounds,
+                *("--checks", ",".join(CHECKS)),
+            ],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=100,
+        )
+    assert found.returncode == 0, found.stdout[-4_000:] + found.stderr[-1_000:]
+    assert "Tested: 8" in found.stdout
