@@ -319,6 +319,16 @@ def test_initial_access_tokens(tmp_path: Any) -> None:
         assert http.post("/oauth/register", json=APP, headers=headers).status_code == 401
 
 
+def test_guesses_of_registration_tokens_are_counted(tmp_path: Any) -> None:
+    toml = OPEN + '[limits]\naddress = "3/min"\n'
+    with live(tmp_path, toml) as server, server.client() as http:
+        value = register(http)
+        guesses = [{"authorization": f"Bearer rat_{number}"} for number in range(5)]
+        statuses = [http.get(own(value), headers=guess).status_code for guess in guesses]
+        assert (statuses[0], statuses[-1]) == (401, 429)
+        assert http.get(own(value), headers=bearing(value)).status_code == 429
+
+
 def test_changes_are_limited_as_registrations_are(tmp_path: Any) -> None:
     toml = OPEN.replace("10000/min", "3/h")
     with live(tmp_path, toml) as server, server.client() as http:
