@@ -67,6 +67,27 @@ def test_100_uses_have_one_winner_whose_family_ends_postgresql(postgres_url: str
     race(postgres_url)
 
 
+def test_must_4_a_replay_before_there_is_a_family_ends_it_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever replays finds nothing to revoke yet: the first use looks for word of them once it has written."""
+
+    async def work(house: Watchword) -> None:
+        code, client = await granted(house)
+        begin = house.families.start
+
+        async def late(*given: Any, **more: Any) -> Any:
+            assert isinstance(await house.oauth.codes.redeem(code, client, KNOWN[0], VERIFIER), Rejection)
+            return await begin(*given, **more)
+
+        monkeypatch.setattr(Families, "start", lambda _, *given, **more: late(*given, **more))
+        await house.oauth.codes.redeem(code, client, KNOWN[0], VERIFIER)
+        (family,) = await house.store.credentials(kind=Kind.REFRESH)
+        assert family.state(house.clock()) is State.REVOKED
+
+    in_house(f"sqlite:///{tmp_path}/w.db", work)
+
+
 @pytest.mark.parametrize("order", ["ended, then begun", "listed, begun, ended"])
 def test_no_family_survives_that_everything_ends_while_its_code_is_redeemed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: str
