@@ -111,6 +111,20 @@ def test_must_7_what_is_unticked_later_is_taken_back(server: Live, browser: http
     assert again["scope"] == BOTH
 
 
+def test_a_form_of_a_client_whose_owner_was_disabled_meanwhile_gives_nothing(
+    server: Live, browser: httpx2.Client, app: App
+) -> None:
+    page = browser.get(app.place())
+    lifecycle = server.watchword.lifecycle
+    server.do(lifecycle.set_enabled("service:app", False, by="test"))
+    try:
+        refused = answered(browser, page)
+        assert (refused.status_code, "http-equiv" in refused.text) == (400, False)
+        assert server.do(server.watchword.oauth.consents.of("user:alice", app.id)) is None
+    finally:
+        server.do(lifecycle.set_enabled("service:app", True, by="test"))
+
+
 def test_who_declined_all_of_it_is_asked_again(browser: httpx2.Client, app: App) -> None:
     agreed(browser, app, without="orders:write", scope=BOTH)
     assert not asks(browser, app, scope=BOTH)
