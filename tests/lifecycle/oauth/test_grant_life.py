@@ -80,6 +80,7 @@ class Person:
     name: str
     password: str
     enabled: bool = True
+    void: int = 0  # the second up to which tokens are void
 
 
 @dataclass(eq=False)
@@ -101,6 +102,7 @@ class App:
     alive: bool = True
     enabled: bool = True  # whose it is
     switched_on: bool = True
+    void: int = 0
 
     @property
     def usable(self) -> bool:
@@ -226,7 +228,10 @@ class Model:
             if family.person is person:
                 self.end_family(family)
 
-    def end_access(self, *, person: Person | None = None, app: App | None = None) -> None:
+    def end_access(self, now: float, *, person: Person | None = None, app: App | None = None) -> None:
+        owner = person or app
+        assert owner is not None
+        owner.void = int(now)
         for each in (*self.tokens, *self.identities):
             if (person is not None and each.person is person) or (app is not None and each.app is app):
                 each.alive = False
@@ -369,8 +374,9 @@ class GrantLife(RuleBasedStateMachine):
         waiting.family = family
 
     def identified(self, given: dict[str, Any], family: Family) -> None:
-        ends = self.now + given["expires_in"]
-        self.model.identities.append(Identity(given["id_token"], family.person, family.app, family.since, ends))
+        person, app, ends = family.person, family.app, self.now + given["expires_in"]
+        late = self.now >= max(person.void, app.void) + 1  # what says the very second of a withdrawal is void with it
+        self.model.identities.append(Identity(given["id_token"], person, app, family.since, ends, late))
 
     # --- beginning ----------------------------------------------------------------------------------------------------
 
@@ -574,7 +580,7 @@ class GrantLife(RuleBasedStateMachine):
         self.clock.now += 1  # tokens count in seconds
         self.do(self.house.sessions.end_everything(person.name, by="t"))
         self.model.end_logins(person)
-        self.model.end_access(person=person)
+        self.model.end_access(self.now, person=person)
 
     def change_password(self, n: int) -> None:
         person = self.pick(self.model.people, n)
@@ -589,14 +595,14 @@ class GrantLife(RuleBasedStateMachine):
         person.enabled = not person.enabled
         self.do(self.house.lifecycle.set_enabled(person.name, person.enabled, by="t"))
         self.model.end_logins(person)
-        self.model.end_access(person=person)
+        self.model.end_access(self.now, person=person)
 
     def disable_or_enable_service(self, n: int) -> None:
         app = self.pick(self.model.apps, n)
         self.clock.now += 1
         app.enabled = not app.enabled
         self.do(self.house.lifecycle.set_enabled(app.name, app.enabled, by="t"))
-        self.model.end_access(app=app)
+        self.model.end_access(self.now, app=app)
 
     def disable_or_enable_client(self, n: int) -> None:
         app = self.pick(self.model.apps, n)
@@ -604,13 +610,13 @@ class GrantLife(RuleBasedStateMachine):
             self.clock.now += 1
             app.switched_on = not app.switched_on
             self.do(self.book.set_enabled(app.id, app.switched_on, by="t"))
-            self.model.end_access(app=app)
+            self.model.end_access(self.now, app=app)
 
     def revoke_tokens_of_client(self, n: int) -> None:
         app = self.pick(self.model.apps, n)
         self.clock.now += 1
         self.do(self.house.lifecycle.revoke_client_tokens(app.records[-1], reason="x", by="t"))
-        self.model.end_access(app=app)
+        self.model.end_access(self.now, app=app)
 
     def revoke_client(self, n: int) -> None:
         app = self.pick(self.model.apps, n)
@@ -618,7 +624,7 @@ class GrantLife(RuleBasedStateMachine):
         for each in app.records:
             self.do(self.house.lifecycle.revoke(each, reason="x", by="t"))
         app.alive = False
-        self.model.end_access(app=app)
+        self.model.end_access(self.now, app=app)
 
     def rotate_secret(self, n: int) -> None:
         app = self.pick(self.model.apps, n)
