@@ -102,6 +102,7 @@ def test_the_client_authenticates_as_at_the_token_endpoint(server: Live, http: h
         ({"scope": "orders:write"}, "invalid_scope"),
         ({"resource": "https://elsewhere.example"}, "invalid_target"),
         ({"resource": API}, ""),
+        ({"resource": ""}, ""),  # without a value a parameter counts as absent (RFC 6749 section 3.2)
         ({"authorization_details": '[{"type":"payout"}]'}, "invalid_authorization_details"),
         ({"authorization_details": "["}, "invalid_authorization_details"),
         ({"authorization_details": '[{"type":"payment","amount":"12"}]'}, ""),

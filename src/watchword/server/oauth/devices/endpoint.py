@@ -44,7 +44,7 @@ class DeviceEndpoint:
         asked = await self._desk.received(http)
         if isinstance(asked, Response):
             return asked
-        client, resources = asked.client, asked.several.get("resource", ())
+        client, resources = asked.client, tuple(dict.fromkeys(filter(None, asked.several.get("resource", ()))))
         known = self._oauth.rules.details.keys() & client.detail.get("authorization_details_types", ())
         acts = asked.form.get("authorization_details", "")
         details = details_of(acts, known) if acts else ()
