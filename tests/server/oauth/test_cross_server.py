@@ -129,6 +129,17 @@ def test_who_was_disabled_at_the_enterprise_gets_no_assertion_and_there_no_token
         idp.do(idp.watchword.lifecycle.set_enabled("user:bob", True, by="test"))
 
 
+def test_what_was_given_back_asserts_nothing_any_more(enterprise: Enterprise) -> None:
+    """The id_token still holds by itself; what it was given beside does not."""
+    tokens = enterprise.logged_in()
+    assert enterprise.asserted(tokens["id_token"]).status_code == 200
+    with enterprise.idp.client() as http:
+        own = {"client_id": enterprise.app.id, "client_secret": enterprise.app.secret}
+        assert http.post("/oauth/revoke", data={**own, "token": tokens["refresh_token"]}).status_code == 200
+    answer = enterprise.asserted(tokens["id_token"])
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+
+
 @pytest.mark.parametrize(
     ("change", "error"),
     [
