@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.mint import CA_SUBJECT, MINTS, Draft, Minted, Workshop
+from watchword.lifecycle.outlasting import TOGETHER, Outlasting
 from watchword.lifecycle.signing import LONGEST_LIFE, begin_signing, instead_of
 from watchword.lifecycle.values import networks_of, scopes_of, subject_of
 from watchword.lifecycle.voiding import ALWAYS, VOID, client_taken_back, client_void, taken_back, void_up_to
@@ -24,6 +25,7 @@ __all__ = ["REMEMBERED", "Issued", "Lifecycle"]
 REMEMBERED: Final = LONGEST_LIFE
 """Seconds that a revocation stays in the feed: no access token may live longer."""
 _TRIES: Final = 8
+_ALL: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class Lifecycle:
         self._records = workshop.records
         self._told = told
         self._clock = clock
+        self._outlasting = Outlasting(workshop.records, told, clock)
 
     async def add_subject(self, name: str, *, by: str, detail: Mapping[str, Any] | None = None) -> Subject:
         """Add a user or service; ``name`` is "user:alice" or "service:billing"."""
@@ -71,7 +74,7 @@ class Lifecycle:
         Sessions and refresh tokens end for good, those that were being made meanwhile when it is enabled again. Tokens
         that its OAuth clients hold for people are void with it.
         """
-        for _ in range(_TRIES):
+        for tries in range(_TRIES):
             now = self._clock()
             subject = await self.subject(name)
             if (subject.disabled_at is None) is enabled:
@@ -82,8 +85,11 @@ class Lifecycle:
             event = _event(now, "enable" if enabled else "disable", by, subject=subject.name)
             # An outside issuer goes on signing for a disabled subject, so what is void is not only what was signed.
             void = Publish(Topic.SUBJECT, subject.name, at if enabled else ALWAYS, ALWAYS)
-            ended = await self._ended(subject.name, f"the subject was {event.action}d", by, now)
+            why, together = f"the subject was {event.action}d", tries < TOGETHER
+            ended = await self._ended(subject.name, why, by, now, together=together)
             if await self._commit(Swap(changed), void, event, *ended):
+                if not together:
+                    await self._outlasting.end(subject.name, by=by, why=why)
                 await self._clients_switched(changed.name)
                 return changed
         raise LifecycleError(f"{name} keeps changing", "try again")
@@ -196,7 +202,7 @@ class Lifecycle:
         record every access token of the client is void, people's too. For the signing key in use comes another, and
         what the revoked one signed is void. The successor from a rotation is another credential, and stays.
         """
-        for _ in range(_TRIES):
+        for tries in range(_TRIES):
             now = self._clock()
             record = await self.show(id)
             if record.revoked_at is not None and (record.leaked or not leaked):
@@ -207,20 +213,19 @@ class Lifecycle:
             event = _event(now, "leaked" if leaked else "revoke", by, record, reason)
             voids = [_void(Topic.CREDENTIAL, id, now), *_keys(record, now)]
             ended: list[Change] = []
-            if record.kind is Kind.PASSWORD:
-                ended = await self._ended(record.subject, f"{record.id} was revoked", by, now)
-            elif record.kind is Kind.IDENTITY:
-                begun = {"login": record.id}
-                ended = await self._ended(record.subject, f"{record.id} was revoked", by, now, begun)
-            elif record.kind is Kind.CONSENT:
+            those, together = _hanging_on(record), tries < TOGETHER
+            why = f"{record.id} was {'withdrawn' if record.kind is Kind.CONSENT else 'revoked'}"
+            if those is not None:
+                ended = await self._ended(record.subject, why, by, now, those, together=together)
+            if record.kind is Kind.CONSENT:
                 changed = replace(changed, lookup=None)  # so that another can be given in its place
-                given = {"client": record.detail["client"]}
-                ended = await self._ended(record.subject, f"{record.id} was withdrawn", by, now, given)
             elif record.kind is Kind.OAUTH_CLIENT:
                 changed, ended = await self._client_ended(changed, now)
             elif record.kind is Kind.SIGNING_KEY:
                 ended = await instead_of(record, self._workshop, by, now)
             if await self._commit(Swap(changed), *voids, event, *ended):
+                if those is not None and not together:
+                    await self._outlasting.end(record.subject, by=by, why=why, those=those)
                 return changed
         raise LifecycleError(f"{id} keeps changing", "try again")
 
@@ -234,11 +239,21 @@ class Lifecycle:
         return replace(revoked, detail=detail), [void]
 
     async def _ended(
-        self, subject: str, why: str, by: str, now: float, those: Mapping[str, str] = MappingProxyType({})
+        self,
+        subject: str,
+        why: str,
+        by: str,
+        now: float,
+        those: Mapping[str, str] = _ALL,
+        *,
+        together: bool,
     ) -> list[Change]:
-        """Return what ends the subject's sessions and refresh families, or ``those`` that say so in their detail."""
+        """Return what ends the subject's sessions and refresh families, or ``those`` that say so in their detail.
+
+        Not ``together``: what ends the sessions alone.
+        """
         changes: list[Change] = []
-        for kind in (Kind.SESSION, Kind.REFRESH):
+        for kind in (Kind.SESSION, Kind.REFRESH)[: 1 + together]:
             after = ""
             while page := await self._records.credentials(kind=kind, subject=subject, after=after):
                 for each in page:
@@ -261,14 +276,16 @@ class Lifecycle:
         ``everything`` ends sessions and refresh tokens, too. Outside issuers' tokens are void as well, for as long as
         ``REMEMBERED`` (two days).
         """
-        for _ in range(_TRIES):
+        for tries in range(_TRIES):
             now = self._clock()
             owner = await self.subject(subject)
             event = _event(now, "revoke", by, subject=owner.name, detail=f"tokens issued before now: {reason}")
             changes = [*taken_back(owner, now), event]
             if everything:
-                changes += await self._ended(owner.name, reason, by, now)
+                changes += await self._ended(owner.name, reason, by, now, together=tries < TOGETHER)
             if await self._commit(*changes):
+                if everything and tries >= TOGETHER:
+                    await self._outlasting.end(owner.name, by=by, why=reason)
                 return owner
         raise LifecycleError(f"{subject} keeps changing", "try again")
 
@@ -307,6 +324,15 @@ class Lifecycle:
     async def _write(self, *changes: Change) -> None:
         if not await self._commit(*changes):
             raise LifecycleError("the record exists already", "try again")
+
+
+def _hanging_on(record: Credential) -> Mapping[str, str] | None:
+    """Return which of its owner's sessions and families end with a record: what their detail says; None for none."""
+    if record.kind is Kind.IDENTITY:
+        return {"login": record.id}
+    if record.kind is Kind.CONSENT:
+        return {"client": record.detail["client"]}
+    return _ALL if record.kind is Kind.PASSWORD else None
 
 
 def _successor(old: Credential, minted: Minted, now: int, expires_at: int | None) -> Credential:

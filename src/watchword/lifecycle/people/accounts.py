@@ -11,7 +11,7 @@ from watchword.codec.secrets import digest
 from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.people.account.addresses import Addresses, Moved, Moving
 from watchword.lifecycle.people.account.desk import Desk
-from watchword.lifecycle.people.account.replacement import Fault, Replacement, encoded, tidy, usable_passwords
+from watchword.lifecycle.people.account.replacement import Fault, Replacement, encoded, usable_passwords
 from watchword.lifecycle.people.account.resets import Reset, Resets
 from watchword.lifecycle.people.account.sign_ups import Invited, Notice, Pending, SignUps, Wanted
 from watchword.lifecycle.people.account.takeout import Takeout
@@ -161,11 +161,8 @@ class Accounts:
             return faults
         secret, actor = await encoded(desk.passwords, new), by or owner.name
         replacement = Replacement(desk.records, owner, now)
-        changes = await replacement.changes(secret, by=actor, why="changed", keep=keep)
-        if not await desk.write(*changes):
-            return (_MEANWHILE,)
-        await tidy(desk.records, owner.name, now)
-        return ()
+        done = await replacement.made(desk, secret, by=actor, why="changed", keep=keep)
+        return () if done else (_MEANWHILE,)
 
     async def _knows(self, subject: str, password: str) -> bool:
         desk = self._desk

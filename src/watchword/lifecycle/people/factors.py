@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from watchword.lifecycle.errors import LifecycleError
+from watchword.lifecycle.outlasting import TOGETHER, Outlasting
 from watchword.lifecycle.people.holdings import LOGINS, act, ended, ending, held
 from watchword.lifecycle.people.passkeys import PasskeyDraft, PasskeyProof, Passkeys
 from watchword.lifecycle.people.proving import FACTORS, TRIES, Proving, factor_name
@@ -135,17 +136,21 @@ class SecondFactors:
         The operator's path: who asks must have been recognised by other means, and ``reason`` says how. Return what was
         removed. Raise LifecycleError.
         """
-        for _ in range(TRIES):
+        for tries in range(TRIES):
             owner, now = await self._proving.records.subject(subject), self._proving.clock()
             if owner is None:
                 raise LifecycleError(f"there is no {subject}", "`watchword user list` shows who there is")
             found = await self._usable(subject)
             changes = [change for each in found for change in ending(each, now=now, by=by, why=reason)]
-            why = "second factors were reset"
-            changes += await ended(self._proving.records, subject, LOGINS, now=now, by=by, why=why)
+            why, together = "second factors were reset", tries < TOGETHER
+            kinds = LOGINS if together else (Kind.SESSION,)
+            changes += await ended(self._proving.records, subject, kinds, now=now, by=by, why=why)
             changes += taken_back(owner, now)
             changes.append(act(now, "reset-factors", by, subject, detail=reason))
             if await self._proving.write(*changes):
+                if not together:
+                    rest = Outlasting(self._proving.records, self._proving.told, self._proving.clock)
+                    await rest.end(subject, by=by, why=why)
                 return tuple(found)
         raise LifecycleError(f"{subject} keeps changing", "try again")
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from watchword.lifecycle.errors import LifecycleError
+from watchword.lifecycle.outlasting import TOGETHER, Outlasting
 from watchword.lifecycle.people.holdings import APPS, LOGINS, ended, ending, held
 from watchword.lifecycle.people.proving import TRIES
 from watchword.lifecycle.people.user_agent import device_of
@@ -74,11 +75,14 @@ class Sessions:
 
     async def end_others(self, subject: str, *, keep: str, by: str) -> None:
         """End everything but ``keep``, a session or a refresh family, in one transaction. Raise LifecycleError."""
-        for _ in range(TRIES):
-            now = self.clock()
-            why = f"{_LOGGED_OUT} from {keep}"
-            changes = await ended(self.records, subject, LOGINS, now=now, by=by, why=why, keep=keep)
+        why = f"{_LOGGED_OUT} from {keep}"
+        for tries in range(TRIES):
+            now, together = self.clock(), tries < TOGETHER
+            kinds = LOGINS if together else (Kind.SESSION,)
+            changes = await ended(self.records, subject, kinds, now=now, by=by, why=why, keep=keep)
             if not changes or await self._write(*changes):
+                if not together:
+                    await Outlasting(self.records, self.told, self.clock).end(subject, by=by, why=why, keep=keep)
                 return
         raise LifecycleError(f"{subject} keeps changing", "try again")
 

@@ -16,7 +16,8 @@ def test_the_new_one_names_the_old_one_and_the_old_one_the_new_one() -> None:
         (old,) = await usable_passwords(store, subject, now)
         owner = await store.subject(subject)
         assert owner is not None
-        changes = await Replacement(store, owner, now).changes("hash", by="test", why="x")
+        replacement = Replacement(store, owner, now)
+        changes = await replacement._changes("hash", "test", "x", "", together=True)
         (new,) = [each.record for each in changes if isinstance(each, Add)]
         assert isinstance(new, Credential)
         assert (new.replaces, new.scopes) == (old.id, {"a:b"})
@@ -33,11 +34,9 @@ def test_of_two_replacements_of_one_state_the_second_is_lost() -> None:
         await opened.watchword.lifecycle.add_subject("user:bare", by="test")  # no password: no Swap of one to lose
         owner = await store.subject("user:bare")
         assert owner is not None
-        one, two = [
-            await Replacement(store, owner, now).changes(f"hash{number}", by="test", why="x") for number in range(2)
-        ]
-        assert await store.write(*one)
-        assert not await store.write(*two)
+        desk, replacement = opened.watchword.accounts._desk, Replacement(store, owner, now)
+        done = [await replacement.made(desk, f"hash{number}", by="test", why="x") for number in range(2)]
+        assert done == [True, False]
         assert len(await store.credentials(kind=Kind.PASSWORD, subject="user:bare")) == 1
 
     live_in("memory:", test)

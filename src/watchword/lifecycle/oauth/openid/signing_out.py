@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from watchword.lifecycle.errors import LifecycleError
+from watchword.lifecycle.outlasting import Outlasting
 from watchword.lifecycle.people.holdings import ending, held, origin_of
 from watchword.model.credential import Credential, Kind
 from watchword.model.ports import Clock, Records
@@ -22,7 +23,6 @@ OFFLINE: Final = "offline_access"
 """The scope of refresh tokens that outlive the session (OpenID Connect Core 1.0 section 11)."""
 
 _TRIES: Final = 8
-_TRIES_OF_ONE: Final = 64  # an application that keeps refreshing changes what is to be ended all the while
 
 
 class SigningOut:
@@ -32,6 +32,7 @@ class SigningOut:
         self._records = records
         self._told = told
         self._clock = clock
+        self._outlasting = Outlasting(records, told, clock)
 
     async def end(self, id: str, *, by: str, why: str) -> bool:
         """End a session, then its families; False where it was over already. Raise LifecycleError.
@@ -52,21 +53,12 @@ class SigningOut:
         """End the families of a session that has ended, each by itself. Raise LifecycleError."""
         for family in await self.families(session):
             if OFFLINE not in family.scopes and family.refusal(self._clock()) is None:
-                await self._end_one(family.id, by, why or f"{session.id} ended")
+                await self._outlasting.end_one(family, by=by, why=why or f"{session.id} ended")
 
     async def families(self, session: Credential) -> list[Credential]:
         """Return every family that applications got in a session, ended ones included."""
         found, origin = await held(self._records, session.subject, Kind.REFRESH), origin_of(session)
         return [each for each in found if each.detail.get("session") == origin]
-
-    async def _end_one(self, id: str, by: str, why: str) -> None:
-        for _ in range(_TRIES_OF_ONE):
-            family, now = await self._records.credential(id), self._clock()
-            if family is None or family.refusal(now) is not None:
-                return
-            if await self._write(*ending(family, now=now, by=by, why=why)):
-                return
-        raise LifecycleError(f"{id} keeps changing", "try again")
 
     async def _write(self, *changes: Change) -> bool:
         done = await self._records.write(*changes)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from inspect import isawaitable
 from typing import NamedTuple, Protocol
 
 from watchword.codec.secrets import new_id
+from watchword.lifecycle.outlasting import Outlasting
 from watchword.lifecycle.people.holdings import LOGINS, act, ended, ending, held, newest
 from watchword.lifecycle.room import make_room
 from watchword.model.credential import Credential, Kind
-from watchword.model.ports import Passwords, Records
+from watchword.model.ports import Clock, Passwords, Records
 from watchword.model.records import Add, Change, Subject, Swap
 
-__all__ = ["Fault", "PasswordJudge", "Replacement", "encoded", "tidy", "usable_passwords"]
+__all__ = ["Fault", "PasswordJudge", "Replacement", "encoded", "usable_passwords"]
 
 
 class Fault(NamedTuple):
@@ -23,6 +24,14 @@ class Fault(NamedTuple):
     field: str
     code: str
     text: str
+
+
+class _Desk(Protocol):
+    @property
+    def told(self) -> Callable[[], None]: ...
+    @property
+    def clock(self) -> Clock: ...
+    async def write(self, *changes: Change) -> bool: ...
 
 
 class _Complaint(Protocol):
@@ -42,7 +51,10 @@ class PasswordJudge(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """Make the changes that give ``subject`` another password and end what the old one began, all in one write.
+    """Give ``subject`` another password and end what the old one began, in one write where nothing changes meanwhile.
+
+    Where something does, refresh families end after it: an application that refreshes without a pause keeps nobody from
+    another password.
 
     The subject's own record is swapped with them, so that of two replacements at once exactly one takes place.
     """
@@ -51,8 +63,22 @@ class Replacement:
     subject: Subject
     now: float
 
-    async def changes(self, secret: str, *, by: str, why: str, keep: str = "") -> list[Change]:
-        """Return the changes; ``secret`` is the new hash, ``keep`` a session that goes on.
+    async def made(self, desk: _Desk, secret: str, *events: Change, by: str, why: str, keep: str = "") -> bool:
+        """Replace it; False where another act came first. ``secret`` is the new hash, ``keep`` a session that goes on.
+
+        ``events`` are written with it.
+        """
+        for together in (True, False):
+            if not await desk.write(*await self._changes(secret, by, why, keep, together=together), *events):
+                continue
+            if not together:
+                await Outlasting(self.records, desk.told, desk.clock).end(self.subject.name, by=by, why=why, keep=keep)
+            await make_room(self.records, self.subject.name, Kind.PASSWORD, self.now, keep="")
+            return True
+        return False
+
+    async def _changes(self, secret: str, by: str, why: str, keep: str, *, together: bool) -> list[Change]:
+        """Return the changes, those that end families among them where all goes ``together``.
 
         What the password allows, where it may be used and until when, it takes over from the one before.
         """
@@ -75,16 +101,12 @@ class Replacement:
         for each in passwords:
             if each.revoked_at is None and each.refusal(now) is None:
                 changes += ending(each, now=now, by=by, why=why, replaced_by=new.id)
-        changes += await ended(self.records, name, LOGINS, now=now, by=by, why=why, keep=keep)
+        kinds = LOGINS if together else (Kind.SESSION,)
+        changes += await ended(self.records, name, kinds, now=now, by=by, why=why, keep=keep)
         kept = await self.records.credential(keep) if keep else None
         if kept is not None and kept.detail.get("login") in {each.id for each in passwords}:
             changes.append(Swap(kept.changed(detail={**kept.detail, "login": new.id})))  # it ends with the new one
         return changes
-
-
-async def tidy(records: Records, subject: str, now: float) -> None:
-    """Drop passwords that ended long ago: each of a person's is read whenever somebody logs in under their name."""
-    await make_room(records, subject, Kind.PASSWORD, now, keep="")
 
 
 async def usable_passwords(records: Records, subject: str, now: float) -> list[Credential]:

@@ -8,7 +8,7 @@ from typing import Final
 from watchword.codec.names import normal_address
 from watchword.lifecycle.people.account.desk import Desk
 from watchword.lifecycle.people.account.links import Link
-from watchword.lifecycle.people.account.replacement import Fault, Replacement, encoded, tidy, usable_passwords
+from watchword.lifecycle.people.account.replacement import Fault, Replacement, encoded, usable_passwords
 from watchword.lifecycle.people.holdings import address_of, second_factor
 
 __all__ = ["RESET_LIFETIME", "SPENT", "Reset", "Resets"]
@@ -105,10 +105,10 @@ class Resets:
         owner = await desk.records.subject(name)
         if owner is None or owner.disabled_at is not None or not await self._fits(link):
             return (SPENT,)
-        changes = await Replacement(desk.records, owner, now).changes(secret, by=name, why="reset by mail")
-        if not await desk.write(*changes, desk.act("reset", name, name)):
+        replacement = Replacement(desk.records, owner, now)
+        event = desk.act("reset", name, name)
+        if not await replacement.made(desk, secret, event, by=name, why="reset by mail"):
             return (SPENT,)
-        await tidy(desk.records, name, now)
         return Reset(name, link.about["address"], "", str(owner.detail.get("locale", "")))
 
     async def _fits(self, link: Link) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from watchword.lifecycle.errors import LifecycleError
+from watchword.lifecycle.outlasting import TOGETHER
 from watchword.lifecycle.people.account.desk import Desk
 from watchword.lifecycle.people.holdings import APPS, ORIGIN, act, ending, held
 from watchword.lifecycle.values import subject_of
@@ -64,14 +65,15 @@ class Takeout:
         The name stays taken, so that no stranger gets it and what others still grant to it; the audit log keeps it.
         """
         desk = self._desk
-        for _ in range(_TRIES):
+        for tries in range(_TRIES):
             owner, now = await self._known(subject), desk.clock()
             if owner.disabled_at is not None and owner.detail.keys() == {"deleted_at"}:  # by another, just now
                 gone = owner
                 break
             gone = owner.changed(disabled_at=owner.disabled_at or int(now), detail={"deleted_at": int(now)})
             void = Publish(Topic.SUBJECT, owner.name, _FOREVER, _FOREVER)
-            endings = await self._endings(owner.name, now, by)
+            # Families that applications refresh without a pause are left for when nothing is refreshed any more.
+            endings = await self._endings(owner.name, now, by, families=tries < TOGETHER)
             if await desk.write(Swap(gone), void, *endings, act(now, "delete", by, owner.name)):
                 break
         else:
@@ -83,11 +85,13 @@ class Takeout:
         await desk.links.void("address", owner.name)
         return gone
 
-    async def _endings(self, subject: str, now: float, by: str, *, late: bool = False) -> list[Change]:
+    async def _endings(
+        self, subject: str, now: float, by: str, *, late: bool = False, families: bool = True
+    ) -> list[Change]:
         """Return the changes that revoke everything and keep nothing of it but when it was and what it was."""
         changes: list[Change] = []
         for record in await held(self._desk.records, subject):
-            if late and record.revoked_at is not None:
+            if (late and record.revoked_at is not None) or (record.kind is Kind.REFRESH and not families):
                 continue
             kept = {name: value for name, value in record.detail.items() if name in _KEPT}
             why = "the account was deleted"
