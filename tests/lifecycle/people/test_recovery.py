@@ -12,6 +12,7 @@ from tests.lifecycle.people.factors import ALICE, BOB, app_of, passkey_of, patie
 from watchword import Rejection
 from watchword.lifecycle.errors import LifecycleError
 from watchword.model.credential import Credential, Kind
+from watchword.model.ports import Unavailable
 
 
 async def codes_of(opened: House, subject: str = ALICE) -> tuple[str, ...]:
@@ -76,15 +77,20 @@ def test_a_hundred_renewals_leave_one_set(url: str) -> None:
         await app_of(opened)
         factors = patient(opened)
 
+        late: list[Unavailable] = []
+
         async def renew() -> tuple[str, ...]:
             try:
                 return await factors.new_recovery_codes(ALICE, by=ALICE)
             except LifecycleError:  # too many others at the same time
                 return ()
+            except Unavailable as error:  # the machine has other work; the write may have been done all the same
+                late.append(error)
+                return ()
 
         sets = [each for each in await raced(opened, renew) if each]
         good = [each for each in sets if isinstance(await factors.verify_recovery(ALICE, each[0]), Credential)]
-        assert len(good) == 1
+        assert len(good) == 1 or (not good and late)
         held = await opened.watchword.store.credentials(kind=Kind.RECOVERY, subject=ALICE)
         assert len(held) == 1
 
