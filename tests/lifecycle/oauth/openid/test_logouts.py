@@ -13,13 +13,14 @@ import pytest
 from tests.house import House, house
 from watchword import Principal
 from watchword.codec.oauth.logout_token import LOGOUT_EVENT
+from watchword.lifecycle.families import Refreshed
 from watchword.lifecycle.oauth.openid.logouts import Logouts
 from watchword.lifecycle.oauth.openid.signing_out import SigningOut
 from watchword.lifecycle.people.holdings import APPS
 from watchword.lifecycle.verbs import Issued
 from watchword.model.credential import Credential, Kind
 from watchword.model.ports import Fetched, Unavailable
-from watchword.model.records import Swap
+from watchword.model.records import Drop, Swap
 
 URI = "https://app.example/logout"
 Work = Callable[["Town"], Awaitable[None]]
@@ -331,6 +332,29 @@ async def test_families_end_with_their_session_but_for_what_is_to_last(town: Tow
     await town.turn()
     gone = [(await town.watchword.lifecycle.show(id)).revoked_at is not None for id in (short, lasting, other)]
     assert gone == [True, False, False]
+
+
+@played
+async def test_a_session_that_only_runs_out_ends_no_family(town: Town) -> None:
+    """Nobody signed out: neither after its idle time nor at its end, nor when its record is dropped."""
+    app = await town.app()
+    session = await town.session(app)
+    who = Principal("user:alice", "session", "", frozenset({"openid"}), ("pwd",), 1)
+    more = {"client": app.detail["client_id"], "session": session.credential.id}
+    begun = await town.watchword.families.start(who, by="x", more=more)
+    record = await town.watchword.store.credential(session.credential.id)
+    assert record is not None
+    ending = record.changed(expires_at=int(town.house.clock.now) + 3_600)
+    assert await town.watchword.store.write(Swap(ending))
+    for later in (1_000, 10_000, 9 * 86_400):
+        town.house.clock.now += later
+        await town.turn()
+        refreshed = await town.watchword.families.redeem(begun.token, client=app.detail["client_id"])
+        assert isinstance(refreshed, Refreshed)
+        begun = refreshed
+    assert await town.watchword.store.write(Drop(ending))
+    assert isinstance(await town.watchword.families.redeem(begun.token, client=app.detail["client_id"]), Refreshed)
+    assert town.heard == []
 
 
 @played
