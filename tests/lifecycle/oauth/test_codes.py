@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from tests.house import House
+from tests.house import house as house_of
+from tests.lifecycle.oauth.grants.stage import Stage, error, members
 from tests.lifecycle.oauth.test_asking import FIELDS, KNOWN, VERIFIER
 from watchword.app import Watchword
 from watchword.codec.passwords.hashing import Cost
@@ -16,6 +19,7 @@ from watchword.lifecycle.families import Families
 from watchword.lifecycle.oauth.asking import Ask
 from watchword.lifecycle.oauth.codes import Granted
 from watchword.model.credential import Credential, Kind, State
+from watchword.model.ports import Unavailable
 from watchword.model.verdict import Principal, Rejection
 
 
@@ -124,3 +128,30 @@ def test_no_family_survives_that_everything_ends_while_its_code_is_redeemed(
         assert family.state(house.clock()) is State.REVOKED
 
     in_house(f"sqlite:///{tmp_path}/w.db", work)
+
+
+def test_a_replay_that_could_not_revoke_leaves_it_to_the_next_one() -> None:
+    """One of many at once revokes; if that breaks, the code's next use after a moment does."""
+
+    async def work(opened: House) -> None:
+        stage = await Stage.of(opened)
+        code = await stage.code()
+        given = members(await stage.redeemed(code))
+        lifecycle = opened.watchword.lifecycle
+        revoke, lifecycle.revoke = lifecycle.revoke, broken  # type: ignore[method-assign]
+        with pytest.raises(Unavailable):
+            await stage.redeemed(code)
+        lifecycle.revoke = revoke  # type: ignore[method-assign]
+        opened.clock.now += 6
+        assert error(await stage.redeemed(code)) == "invalid_grant"
+        assert error(await stage.refreshed(given["refresh_token"])) == "invalid_grant"
+
+    async def run() -> None:
+        async with house_of("memory:") as opened:
+            await work(opened)
+
+    asyncio.run(run())
+
+
+async def broken(*_: Any, **__: Any) -> None:
+    raise Unavailable("the store is gone")

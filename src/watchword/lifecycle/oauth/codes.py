@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from inspect import isawaitable
 from typing import Any, Final
 
 from watchword.codec.oidc import challenge_of
@@ -32,6 +33,7 @@ CODE_LIFE: Final = 60
 """Seconds within which a code is redeemed (RFC 9700 recommends short; RFC 6749 section 4.1.2 allows ten minutes)."""
 
 _REMEMBERED: Final = 86_400  # seconds that a code's second use still revokes what the first one gave
+_ENDING: Final = 5  # seconds in which one of several second uses revokes that; then it may be another's turn
 _CODE: Final = "ac_"
 _VERIFIER: Final = re.compile(r"[A-Za-z0-9\-._~]{43,128}")
 _BY: Final = "service:watchword"
@@ -142,8 +144,12 @@ class Codes:
         family = await self._ephemeral.get(_place("gave", code))
         if family is None:
             return Rejection(REFUSED_GRANT, "unknown code", credential=client.id)
-        await self._ephemeral.put(_place("replayed", code), b"1", self._clock() + _REMEMBERED)
-        await self._void(family.decode())
+        # Of a hundred at once one revokes: all of them would wait for each other, and for the one who redeems.
+        now = self._clock()
+        first = self._ephemeral.claim(digest(_place("ending", code)), now + _ENDING)
+        if await first if isawaitable(first) else first:
+            await self._ephemeral.put(_place("replayed", code), b"1", now + _REMEMBERED)
+            await self._void(family.decode())
         return Rejection(REPLAYED, "code", credential=client.id)
 
     async def _void(self, family: str) -> None:
