@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import re
 import signal
 import socket
@@ -26,7 +27,7 @@ from watchword.codec.secrets import new_root_key
 from watchword.lifecycle.certificates import issue_server_certificate
 from watchword.model.credential import Kind
 from watchword.server.config.load import ConfigError, load, watchword_of
-from watchword.server.serve import ServerProtocol, _bound, prepare, serve
+from watchword.server.serve import ServerProtocol, _bound, application, prepare, serve
 
 pytestmark = pytest.mark.processes
 
@@ -341,3 +342,14 @@ def test_an_answer_does_not_wait_for_the_callers_acknowledgement() -> None:
 
     with _bound("127.0.0.1", 0) as bound:
         assert asyncio.run(nodelay(bound)) != 0
+
+
+def test_what_lasts_is_not_looked_at_for_garbage_while_requests_wait(tmp_path: Path) -> None:
+    """A full collection takes as long as a hundred requests; modules, pages and routes are never garbage."""
+    (tmp_path / "watchword.toml").write_text('[store]\nurl = "memory:"\n')
+    before = gc.get_freeze_count()
+    try:
+        application(load(tmp_path / "watchword.toml"), 1)
+        assert gc.get_freeze_count() > before + 10_000
+    finally:
+        gc.unfreeze()

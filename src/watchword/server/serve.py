@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import socket
 import sys
@@ -182,7 +183,10 @@ def application(settings: Settings, workers: int) -> Any:
     """Return the ASGI application of one process."""
     from watchword.server.app import create_app
 
-    return create_app(watchword_of(settings, workers=workers), settings)
+    app = create_app(watchword_of(settings, workers=workers), settings)
+    gc.collect()
+    gc.freeze()  # what lasts as long as the process is not looked at again for garbage
+    return app
 
 
 async def prepare(settings: Settings, workers: int) -> bytes:
