@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Final
-from urllib.parse import unquote, unquote_plus
+from urllib.parse import unquote, unquote_to_bytes
 
 from watchword.model.reason import MALFORMED_REQUEST, UNSUPPORTED_MEDIA
 from watchword.model.request import Request
@@ -39,7 +39,7 @@ def decoded(text: str) -> str | None:
     if _STRAY_PERCENT.search(text):
         return None
     try:
-        return unquote_plus(text, errors="strict")
+        return unquote_to_bytes(text.replace("+", " ")).decode()
     except UnicodeDecodeError:
         return None
 
