@@ -61,6 +61,11 @@ class Side:
         rate = load(self.port, seconds, core, request)
         return Load(rate, (self._cpu() - before) / (rate * seconds))
 
+    def pin(self, core: int) -> None:
+        """Keep every thread on one core: signatures and garbage of Node's would else be the loader's neighbours."""
+        for thread in psutil.Process(self.process.pid).threads():
+            os.sched_setaffinity(thread.id, {core})
+
     def _cpu(self) -> float:
         spent = psutil.Process(self.process.pid).cpu_times()
         return float(spent.user + spent.system)
@@ -88,7 +93,7 @@ def measure_authorization(rounds: int, seconds: float) -> list[Figure]:
             sides["peer"] = _peer()
             for side in sides.values():
                 if len(cores) > 1:
-                    os.sched_setaffinity(side.process.pid, {cores[-1]})
+                    side.pin(cores[-1])
             asked = {name: {who: _asked(name, who, side) for who, side in sides.items()} for name in BOUNDS}
             taken: dict[str, dict[str, list[Load]]] = {name: {who: [] for who in sides} for name in BOUNDS}
             for number in range(rounds + 1):
