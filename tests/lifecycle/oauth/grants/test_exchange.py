@@ -16,6 +16,7 @@ from tests.lifecycle.oauth.grants.stage import error, members
 from watchword.codec.jose import SigningKey, verify
 from watchword.keyring import Issuer
 from watchword.lifecycle.clients.fields import EXCHANGE
+from watchword.lifecycle.families import Refreshed
 from watchword.lifecycle.oauth.grants.exchange import (
     ACCESS_TYPE,
     ID_TYPE,
@@ -551,6 +552,18 @@ async def test_a_refresh_token_is_shown_from_where_it_may_be_used(play: Play) ->
     assert error(await play.exchange(play.refresh_token, client, **ask)) == "invalid_request"
     _, token = await _jagger(play)
     assert error(await play.exchange(token, client, **{**ask, "type": ID_TYPE})) == "invalid_request"
+
+
+@played
+async def test_only_the_refresh_token_that_its_client_could_use_is_good_for_an_id_jag(play: Play) -> None:
+    client, _ = await _jagger(play)
+    old, ask = play.refresh_token, {"type": REFRESH_TYPE, "requested_token_type": JAG_TYPE, "audience": (CHAT,)}
+    other = await play.client("other", [], exchange={"audiences": {CHAT: "other-id"}})
+    assert error(await play.exchange(old, other, **ask)) == "invalid_request", "another client's"  # type: ignore[arg-type]
+    redeemed = await play.opened.watchword.families.redeem(old, client=client.id)
+    assert isinstance(redeemed, Refreshed)
+    assert error(await play.exchange(old, client, **ask)) == "invalid_request", "used already"  # type: ignore[arg-type]
+    members(await play.exchange(redeemed.token, client, **ask))  # type: ignore[arg-type]
 
 
 @played
