@@ -11,6 +11,6 @@ __all__ = ["postgres", "postgres_url"]
 
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
     """Name cases without their random parts, which differ between the processes that share the tests."""
-    if isinstance(val, str) and re.search(r"[0-9A-Za-z+/]{20,}", val):
-        return re.sub(r"[0-9A-Za-z+/]{20,}", "…", val).encode("ascii", "backslashreplace").decode()
+    if isinstance(val, str) and re.search(r"[0-9A-Za-z+/_-]{20,}", val):
+        return re.sub(r"[0-9A-Za-z+/_-]{20,}", "…", val).encode("ascii", "backslashreplace").decode()
     return None
