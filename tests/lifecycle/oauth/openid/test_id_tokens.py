@@ -16,7 +16,7 @@ from watchword.codec.oidc import half_hash
 from watchword.lifecycle.oauth.openid.id_tokens import ALGORITHMS, Hint, IdTokens, algorithm_of
 from watchword.model.credential import Credential, Kind
 from watchword.model.ports import Unavailable
-from watchword.model.records import Swap
+from watchword.model.records import Add, Swap
 
 ISSUER = "http://127.0.0.1:8000"
 
@@ -74,6 +74,9 @@ async def test_core_12_2_without_nonce_and_session_where_there_is_none(opened: H
 @played
 async def test_core_5_5_claims_by_name(opened: House) -> None:
     client = await app(opened)
+    detail = {"address": "alice@example.com", "confirmed_at": 1}
+    address = Credential("eml_a", Kind.EMAIL, "user:alice", 1, lookup=b"a", detail=detail)
+    assert await opened.watchword.store.write(Add(address))  # there, but not granted
     asked = {"id_token": {"name": None, "email": {"essential": True}}, "userinfo": {"locale": None}}
     claims = part(await openid(opened).issue(await family(opened, client, claims=asked), client, "x", 300))
     assert claims["name"] == "Alice"

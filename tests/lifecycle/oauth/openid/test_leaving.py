@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from tests.hostile import URIS
@@ -79,6 +80,7 @@ async def test_only_an_id_token_of_this_session_means_it(opened: House) -> None:
         assert isinstance(found, Leaving)
         assert meant(found, mine, openid)
         assert not meant(found, other, openid)
+        assert not meant(found, replace(mine, subject="user:bob"), openid)
     assert not meant(Leaving(client), mine, openid)
     found = await judged(opened, id_token_hint=await hint(opened, client, ""))
     assert isinstance(found, Leaving)
