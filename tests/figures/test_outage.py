@@ -6,6 +6,7 @@ import asyncio
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.figures.apps import App, given, status_of
@@ -57,3 +58,37 @@ def test_an_outage_is_503_and_takes_no_code_and_no_token(tmp_path: Path) -> None
     """CVE-2020-15223: what is broken is not refused, so that no client forgets its tokens."""
     with PostgresServer(fsync=True) as server, House(tmp_path, workers=1, store=server.create_database()) as house:
         asyncio.run(_play(house, server))
+
+
+async def _replaced(house: House, server: PostgresServer) -> None:
+    async with house.operator() as operator:
+        app = await App.of(operator)
+    with lines(1, house.port) as (line,):
+        await app.code(line)
+        server.kill()
+        assert (await app.asked(line))[0] == 503
+    workers = [each for each in psutil.Process(house.pid).children() if "spawn_main" in " ".join(each.cmdline())]
+    assert len(workers) == 2
+    workers[0].kill()  # by the machine, say, for want of memory: another one starts, and finds no database
+    async with asyncio.timeout(BACK_WITHIN):
+        while "the server cannot start" not in house.output():
+            await asyncio.sleep(0.1)
+    await asyncio.sleep(0.3)
+    server.start()
+    async with asyncio.timeout(2 * BACK_WITHIN):
+        while len(psutil.Process(house.pid).children()) < 3 or await _asks(house, app) != 303:
+            await asyncio.sleep(0.1)
+
+
+async def _asks(house: House, app: App) -> int:
+    """Return what a new connection is answered, 0 for none."""
+    with lines(1, house.port) as (line,):
+        try:
+            return (await app.asked(line))[0]
+        except (OSError, EOFError):
+            return 0
+
+
+def test_a_worker_that_ends_in_an_outage_takes_no_other_along(tmp_path: Path) -> None:
+    with PostgresServer(fsync=True) as server, House(tmp_path, store=server.create_database()) as house:
+        asyncio.run(_replaced(house, server))

@@ -251,9 +251,9 @@ def serve(settings: Settings, listen: str | None = None, workers: int | None = N
             if not server.started:
                 raise ConfigError([Problem("the server", "", "it did not start; the log says why")])
             return
-        from uvicorn.supervisors import Multiprocess
+        from watchword.server.workers import Workers
 
-        Multiprocess(config, sockets=[bound]).run()
+        Workers(config, sockets=[bound]).run()
 
 
 def _bound(host: str, port: int) -> socket.socket:

@@ -1,0 +1,50 @@
+"""Keep several processes serving, also those that have to start while the store is gone."""
+
+from __future__ import annotations
+
+import logging
+from time import monotonic
+from typing import Final
+
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors.multiprocess import Process
+
+__all__ = ["Workers"]
+
+logger: logging.Logger = logging.getLogger("watchword")
+
+_PAUSE: Final = 5.0  # seconds between two attempts to start a worker
+
+
+class Workers(Multiprocess):
+    """Be uvicorn's supervisor, without its end of all workers because one cannot start.
+
+    Before any has served that shows a mistake of the operator's. Afterwards it is an outage: a worker that had to be
+    replaced in it must not take those along that answer 503, and answer again when the store is back.
+    """
+
+    _served = False
+    _next = float("-inf")
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace workers that ended or hang."""
+        for place, worker in enumerate(self.processes):
+            if self.should_exit.is_set():
+                return
+            if worker.is_alive(timeout=self.config.timeout_worker_healthcheck):
+                self._served = self._served or worker.is_ready()
+                continue
+            worker.kill()
+            worker.join()
+            if worker.exitcode == STARTUP_FAILURE:
+                if not self._served:
+                    logger.error("a worker cannot start, so the server ends")
+                    self.should_exit.set()
+                    return
+                if monotonic() < self._next:
+                    continue
+                self._next = monotonic() + _PAUSE
+            logger.error("a worker ended, another one starts")
+            self.processes[place] = Process(self.config, self.sockets)
+            self.processes[place].start()

@@ -1,0 +1,78 @@
+"""A supervisor whose workers are made up: which of them it replaces, and when it gives up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import uvicorn
+from uvicorn.config import STARTUP_FAILURE
+
+from watchword.server import workers
+from watchword.server.workers import Workers
+
+
+class Worker:
+    """Be a process: alive, ready, or ended by this code."""
+
+    begun = 0
+
+    def __init__(self, *_: Any, ready: bool = False, exitcode: int | None = None) -> None:
+        self._ready, self.exitcode = ready, exitcode
+
+    def is_alive(self, timeout: float = 5) -> bool:
+        return self.exitcode is None
+
+    def is_ready(self, timeout: float = 5) -> bool:
+        return self._ready
+
+    def kill(self) -> None:
+        """Be gone."""
+
+    def join(self) -> None:
+        """Be gone."""
+
+    def start(self) -> None:
+        Worker.begun += 1
+
+
+@pytest.fixture
+def supervisor(monkeypatch: pytest.MonkeyPatch) -> Workers:
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    monkeypatch.setattr(workers, "Process", Worker)
+    Worker.begun = 0
+    return Workers(uvicorn.Config("x:y", workers=2), sockets=[])
+
+
+def test_a_worker_that_cannot_start_while_another_serves_is_tried_again_after_a_while(
+    supervisor: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(workers, "monotonic", lambda: now)
+    broken: Any = Worker(exitcode=STARTUP_FAILURE)
+    supervisor.processes = [Worker(ready=True), broken]  # type: ignore[list-item]
+    supervisor.keep_subprocess_alive()
+    assert Worker.begun == 1
+    for place in (0, 1):  # in an outage the one that served may end, too
+        supervisor.processes[place] = broken
+    supervisor.keep_subprocess_alive()
+    assert Worker.begun == 1
+    now = 106.0
+    supervisor.keep_subprocess_alive()
+    supervisor.keep_subprocess_alive()
+    assert Worker.begun == 2, "one at a time"
+    assert not supervisor.should_exit.is_set()
+
+
+def test_one_that_crashed_is_replaced_at_once(supervisor: Workers) -> None:
+    for _ in range(3):
+        supervisor.processes = [Worker(ready=True), Worker(exitcode=-9)]  # type: ignore[list-item]
+        supervisor.keep_subprocess_alive()
+    assert Worker.begun == 3
+
+
+def test_a_mistake_of_the_operators_ends_the_start(supervisor: Workers) -> None:
+    supervisor.processes = [Worker(), Worker(exitcode=STARTUP_FAILURE)]  # type: ignore[list-item]
+    supervisor.keep_subprocess_alive()
+    assert supervisor.should_exit.is_set()
+    assert Worker.begun == 0
