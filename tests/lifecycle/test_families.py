@@ -64,7 +64,7 @@ def test_each_use_gives_the_next_token(url: str) -> None:
     play(test, url)
 
 
-def test_cve_2026_1035_a_hundred_concurrent_uses_have_one_winner(url: str) -> None:
+def test_must_6_cve_2026_1035_a_hundred_concurrent_uses_have_one_winner(url: str) -> None:
     async def test(opened: House) -> None:
         token = (await opened.watchword.families.start(WHO, by="x")).token
         barrier = Barrier(10)

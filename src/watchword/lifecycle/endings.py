@@ -41,9 +41,11 @@ class Endings:
         """Do the next bit, where that is due. Call it every now and then."""
         now = time.monotonic()
         if self._forget is not None and now >= self._values_at:
-            done = await self._forget(_VALUES)
-            self._values_at = now if done >= _VALUES else now + _PAUSE
+            self._values_at = now + _PAUSE  # also where it breaks: an outage is not said five times a second
+            if await self._forget(_VALUES) >= _VALUES:
+                self._values_at = now
         if now >= self._records_at:
+            self._records_at = now + _PAUSE
             wait = await self._page()
             self._records_at = now + max(wait, _SHARE * (time.monotonic() - now))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 
 import httpx2
@@ -102,7 +103,7 @@ def test_must_1_cve_2026_7504_figure_the_whole_corpus_over_every_way_in(server: 
 
 
 @pytest.mark.parametrize("change", ERRORS, ids=lambda change: str(change)[:40])
-def test_must_3_cve_2026_44681_no_error_redirects_to_a_strangers_place(
+def test_must_3_cve_2026_44681_dot_1719_no_error_redirects_to_a_strangers_place(
     server: Live, browser: httpx2.Client, app: App, change: dict[str, str | None]
 ) -> None:
     """DOT #1719 as well: the error is told where nobody is sent."""
@@ -168,3 +169,34 @@ def test_must_23_what_comes_twice_leads_nowhere(browser: httpx2.Client, app: App
 def test_a_request_beyond_its_size(browser: httpx2.Client, app: App) -> None:
     assert stays(browser.get(app.place() + "&x=" + "y" * 16_400))
     assert stays(browser.post("/oauth/authorize", data={**app.request(), "x": "y" * 16_400}))
+
+
+LONG = 15_000
+HEAVY = [
+    *(
+        "http://[",
+        "http://[::1",
+        "http://[v1.x]/",
+        "http://[fe80::1%25eth0]/",
+        "http://[::1]:",
+        "https://[" + "1:" * 2_000,
+    ),
+    *("http://[" + "::" * 2_000 + "]/", "https://" + "a." * 2_000, "https://" + "-" * LONG),
+    *(
+        "https://app.example/" + "%" * LONG,
+        "https://app.example/" + "%25" * 4_000,
+        "https://app.example" + "/.." * 4_000,
+    ),
+    "https://u" + ":" * LONG + "@x",
+]
+
+
+@pytest.mark.parametrize("uri", HEAVY, ids=lambda uri: uri[:24])
+def test_cve_2022_36087_no_uri_breaks_or_keeps_the_server_busy(browser: httpx2.Client, app: App, uri: str) -> None:
+    """Patterns over URIs backtracked there, and addresses in brackets raised what nobody caught."""
+    began = time.process_time()
+    assert stays(browser.post("/oauth/authorize", data=app.request(redirect_uri=uri), follow_redirects=True))
+    about = {"redirect_uris": [uri], "token_endpoint_auth_method": "none"}
+    answer = browser.post("/oauth/register", json=about)
+    assert answer.status_code in (400, 413)
+    assert time.process_time() - began < 1.0

@@ -129,7 +129,7 @@ def test_rfc6749_2_3_one_way_of_authentication_only(http: httpx2.Client, known: 
 
 
 @pytest.mark.parametrize("kind", ["application/json", "multipart/form-data; boundary=x", "text/plain", ""])
-def test_only_forms_are_read(http: httpx2.Client, known: Client, kind: str) -> None:
+def test_cve_2023_25577_2026_42561_only_forms_are_read(http: httpx2.Client, known: Client, kind: str) -> None:
     body = httpx2.Request("POST", "http://x", data=known.form).content
     answer = http.post("/oauth/token", content=body, headers={"content-type": kind})
     assert (answer.status_code, answer.json()) == (400, {"error": "invalid_request"})
