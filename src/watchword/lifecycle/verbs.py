@@ -39,6 +39,7 @@ class Issued:
 class Lifecycle:
     """Carry out administrative acts. Each is one transaction: the change, its feed entry and its audit event.
 
+    Only refresh families that change all the while end right after it (``Outlasting``).
     ``told`` is called after each, so that this process reads the feed before its next decision.
     """
 
