@@ -209,9 +209,13 @@ class MemoryStore:
         self._chain = chain
 
     async def forget(self, at_most: int) -> int:
-        """Forget at most so many values and claims that have ended; return how many."""
+        """Forget at most so many values and claims that have ended, where few have the feed's, too; return how many."""
         with self._lock:
-            return self._prune(self._clock(), at_most)
+            now = self._clock()
+            done = self._prune(now, at_most)
+            if done < at_most:  # else those of the last revocations would lie between what is given back
+                self._feed = [entry for entry in self._feed if entry.until >= now]
+            return done
 
     def _prune(self, now: float, at_most: int) -> int:
         """Forget what ended first; give back the room of what was there once and is not any more."""
