@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.house import House, played, reason
+from tests.lifecycle.oauth.grants.stage import Stage, members
 from watchword.codec.jose import SigningKey
 from watchword.codec.secrets import new_secret
 from watchword.keyring import Issuer
@@ -64,6 +65,7 @@ async def test_an_outage_of_an_issuer_is_broken_and_not_refused(opened: House) -
         house.families,
         house.oauth.clients,
         (TrustedIssuer(issuer, frozenset({"exchange"})),),
+        house.tokens.openid.subjects,
         issuer=house.issuer,
     )
     token = KEY.sign({"iss": "https://a.example", "sub": "alice", "aud": "us", "exp": 2**32})
@@ -96,3 +98,20 @@ async def test_nonsense_is_refused_whatever_it_is_shown_as(opened: House) -> Non
         ):
             assert not isinstance(verdict, Shown), text
         assert presented.outside(text) is False
+
+
+@played
+async def test_what_another_login_of_the_same_second_was_given_stands_in_for_nothing(opened: House) -> None:
+    """Who logs out of one browser is still logged in with another: the id_token of the first one is worth nothing."""
+    stage = await Stage.of(opened)
+    given = members(await stage.redeemed(await stage.code("openid", "a")))
+    session = await opened.issue(Kind.SESSION, "user:alice", scopes=["a"])
+    other = Stage(opened, stage.client, stage.who._replace(credential=session.credential.id))
+    beside = members(await other.redeemed(await other.code("openid", "a")))
+    presented, house = opened.watchword.oauth.presented, opened.watchword
+    assert isinstance(await presented.id_token(given["id_token"], stage.client), Shown)
+    family = await house.families.holder(given["refresh_token"])
+    assert family is not None
+    await house.lifecycle.revoke(family.id, reason="given back", by="test")
+    assert reason(await presented.id_token(given["id_token"], stage.client)) == "revoked"
+    assert isinstance(await presented.id_token(beside["id_token"], stage.client), Shown)

@@ -19,6 +19,7 @@ from watchword.lifecycle.families import Families
 from watchword.lifecycle.oauth.clients import Clients
 from watchword.lifecycle.oauth.described.documents import SCHEME
 from watchword.lifecycle.oauth.inspection import Inspection
+from watchword.lifecycle.oauth.openid.subjects import Subjects
 from watchword.lifecycle.oauth.rules import TrustedIssuer
 from watchword.lifecycle.people.holdings import held
 from watchword.lifecycle.verbs import REMEMBERED
@@ -101,6 +102,7 @@ class PresentedTokens:
         families: Families,
         clients: Clients,
         issuers: tuple[TrustedIssuer, ...],
+        subjects: Subjects,
         *,
         issuer: str,
         clock: Clock = time.time,
@@ -112,6 +114,7 @@ class PresentedTokens:
         self._inspection = inspection
         self._families = families
         self._clients = clients
+        self._subjects = subjects
         self._issuer = issuer
         self._issuers = {each.issuer.iss: each for each in issuers}
         self._clock = clock
@@ -180,18 +183,20 @@ class PresentedTokens:
         if first is not None and claims["iat"] <= first.detail.get(VOID, -1):
             return Rejection(REVOKED, "its client")
         fallen = await self._nobody(claims["sub"], claims["iat"])
-        family = await self._beside(claims)
+        family = await self._beside(claims, client)
         if fallen is not None or family is None:
             return fallen or Rejection(REVOKED, "what it was given beside")
         said, end = {**claims, **_bounds_of(family)}, min(claims["exp"], family.ends_at() or claims["exp"])
         granted = tuple(family.detail.get("resources", ()))
         return Shown(family.subject, said, end, audience=granted, client_id=claims["aud"], source=family.id)
 
-    async def _beside(self, claims: Mapping[str, Any]) -> Credential | None:
+    async def _beside(self, claims: Mapping[str, Any], client: Credential) -> Credential | None:
         """Return the family beside which an id_token was given: one that stands, of the same client and login."""
         for each in await held(self._records, claims["sub"], Kind.REFRESH):
-            login = each.detail.get("client"), int(each.detail["authenticated_at"])
-            if login != (claims["aud"], claims.get("auth_time")):
+            session = each.detail.get("session")
+            sid = self._subjects.session(client, session) if session else None
+            login = each.detail.get("client"), int(each.detail["authenticated_at"]), sid
+            if login != (claims["aud"], claims.get("auth_time"), claims.get("sid")):
                 continue
             if await standing(self._records, each, Kind.REFRESH, self._clock()) is None:
                 return each

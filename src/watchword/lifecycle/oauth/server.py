@@ -136,6 +136,7 @@ class AuthorizationServer:
             families,
             self.clients,
             rules.issuers,
+            tokens.openid.subjects,
             issuer=house.issuer,
             clock=clock,
         )
