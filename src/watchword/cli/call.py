@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
     $ watchword call https://api.example/orders --cert cert.pem --key key.pem
     $ watchword call http://127.0.0.1:8000/me --login http://127.0.0.1:8000 alice
     $ watchword call /orders --as billing --dry-run
-    $ watchword call /orders --as me           # logs you in where the profile says so, once
+    $ watchword call /orders --as me      # logs in where the profile says so
     $ watchword call --as me --forget
     """)(call)  # fmt: skip
 
