@@ -116,3 +116,17 @@ def test_documents_can_be_off(site: Site, tmp_path_factory: pytest.TempPathFacto
         assert site.asked == []
         metadata = http.get("/.well-known/oauth-authorization-server").json()
         assert metadata["client_id_metadata_document_supported"] is False
+
+
+def test_rfc_9700_4_11_2_no_mere_link_to_us_leads_to_a_stranger(server: Live, site: Site) -> None:
+    """Anybody can publish a document whose place is theirs: people see first where they would go."""
+    app = Published(site.client("/stranger.json", **METADATA))
+    with server.client() as nobody:
+        for wrong in ({"scope": "no such"}, {"response_type": "token"}, {"max_age": "x"}, {"resource": "https://a.b"}):
+            answer = nobody.get(app.place(**wrong))
+            assert (answer.status_code, answer.headers.get("location")) == (400, None), wrong
+            assert "http-equiv" not in answer.text
+            assert f'href="{CALLBACK}?error=' in answer.text
+            assert "iss=" in answer.text
+        silent = nobody.get(app.place(prompt="none"))  # no page may answer that (MUST 16)
+        assert answer_of(silent)["error"] == "login_required"

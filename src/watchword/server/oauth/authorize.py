@@ -98,10 +98,12 @@ class Authorize:
             return self._answering.page(request, replace(client, scheme="oauth-client"), "invalid_client")
         arrival = await self._oauth.arrivals.open(fields, client, came_at)
         if isinstance(arrival, Refusal):
-            return self._answering.refused(request, arrival, by_page=False, client=client)
+            silent = "none" in fields.get("prompt", "").split()
+            return self._answering.refused(request, arrival, by_page=False, client=client, silent=silent)
         ask = self._judge(arrival, client)
         if isinstance(ask, Refusal):
-            return self._answering.refused(request, ask, by_page=came_at is not None, client=client)
+            silent = "none" in arrival.fields.get("prompt", "").split()
+            return self._answering.refused(request, ask, by_page=came_at is not None, client=client, silent=silent)
         return await self._judged(request, _Asked(fields, arrival, ask, came_at))
 
     def _judge(self, arrival: Arrival, client: Credential) -> Ask | Refusal:
@@ -155,7 +157,8 @@ class Authorize:
         """Refuse at the client's."""
         ask = asked.ask
         refusal = Refusal(error, detail, ask.redirect_uri, ask.state)
-        return self._answering.refused(request, refusal, by_page=asked.came_at is not None, client=ask.client)
+        came, silent = asked.came_at is not None, "none" in ask.prompt
+        return self._answering.refused(request, refusal, by_page=came, client=ask.client, silent=silent)
 
     def _hinted(self, ask: Ask) -> str | None:
         """Return whom ``id_token_hint`` means, None where it is no id_token of ours for this client."""
