@@ -64,6 +64,13 @@ def test_a_worker_that_cannot_start_while_another_serves_is_tried_again_after_a_
     assert not supervisor.should_exit.is_set()
 
 
+def test_the_first_that_cannot_start_does_not_hide_the_second_that_serves(supervisor: Workers) -> None:
+    supervisor.processes = [Worker(exitcode=STARTUP_FAILURE), Worker(ready=True)]  # type: ignore[list-item]
+    supervisor.keep_subprocess_alive()
+    assert not supervisor.should_exit.is_set()
+    assert Worker.begun == 1
+
+
 def test_one_that_crashed_is_replaced_at_once(supervisor: Workers) -> None:
     for _ in range(3):
         supervisor.processes = [Worker(ready=True), Worker(exitcode=-9)]  # type: ignore[list-item]

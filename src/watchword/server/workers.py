@@ -38,7 +38,7 @@ class Workers(Multiprocess):
             worker.kill()
             worker.join()
             if worker.exitcode == STARTUP_FAILURE:
-                if not self._served:
+                if not self._some_served(worker):
                     logger.error("a worker cannot start, so the server ends")
                     self.should_exit.set()
                     return
@@ -48,3 +48,9 @@ class Workers(Multiprocess):
             logger.error("a worker ended, another one starts")
             self.processes[place] = Process(self.config, self.sockets)
             self.processes[place].start()
+
+    def _some_served(self, failed: Process) -> bool:
+        """Return whether any has served: asked again here, as in the first half second nobody has been asked yet."""
+        others = (each for each in self.processes if each is not failed)
+        self._served = self._served or any(each.is_alive() and each.is_ready() for each in others)
+        return self._served
