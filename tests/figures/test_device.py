@@ -105,14 +105,14 @@ def house_on_postgres(postgres: PostgresServer, tmp_path_factory: pytest.TempPat
 @pytest.mark.processes
 def test_one_decision_counts_and_one_question_is_answered(house: House) -> None:
     """The short form of the figure."""
-    asyncio.run(_rounds(house, 4))
+    asyncio.run(_rounds(house, 2))
 
 
 @pytest.mark.processes
 @pytest.mark.postgres
 def test_one_decision_counts_and_one_question_is_answered_on_postgresql(house_on_postgres: House) -> None:
     """The short form of the figure."""
-    asyncio.run(_rounds(house_on_postgres, 4))
+    asyncio.run(_rounds(house_on_postgres, 2))
 
 
 @pytest.mark.soak

@@ -15,7 +15,7 @@ from tests.figures.house import House, Line, lines
 from watchword.model.credential import Kind, State
 
 USES = 100
-ROUNDS = 3
+ROUNDS = 2
 HEARD_WITHIN = 2.0  # seconds
 
 pytestmark = pytest.mark.processes

@@ -65,6 +65,7 @@ async def _replaced(house: House, server: PostgresServer) -> None:
         app = await App.of(operator)
     with lines(1, house.port) as (line,):
         await app.code(line)
+        await asyncio.sleep(1.2)  # both workers have started, and the supervisor, which looks twice a second, knows
         server.kill()
         assert (await app.asked(line))[0] == 503
     workers = [each for each in psutil.Process(house.pid).children() if "spawn_main" in " ".join(each.cmdline())]

@@ -17,7 +17,7 @@ from watchword.codec.oidc import challenge_of
 from watchword.model.credential import Kind, State
 
 USES = 100
-ROUNDS = 3
+ROUNDS = 1
 
 pytestmark = pytest.mark.processes
 FORM = (("content-type", "application/x-www-form-urlencoded"),)

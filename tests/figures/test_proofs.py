@@ -87,7 +87,7 @@ def test_a_hundred_uses_have_one_winner(house: House) -> None:
 @pytest.mark.postgres
 def test_a_hundred_uses_have_one_winner_on_postgresql(house_on_postgres: House) -> None:
     """The short form of the figure."""
-    asyncio.run(_rounds(house_on_postgres, 2))
+    asyncio.run(_rounds(house_on_postgres, 1))
 
 
 @pytest.mark.soak

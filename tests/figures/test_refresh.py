@@ -124,7 +124,7 @@ def house_on_postgres(postgres: PostgresServer, tmp_path_factory: pytest.TempPat
 @pytest.mark.processes
 def test_a_hundred_uses_have_one_winner(house: House) -> None:
     """The short form of the figure."""
-    asyncio.run(_rounds(house, 5))
+    asyncio.run(_rounds(house, 3))
 
 
 @pytest.mark.processes
@@ -136,7 +136,7 @@ def test_a_lost_answer_is_given_again(house: House) -> None:
 @pytest.mark.postgres
 def test_a_hundred_uses_have_one_winner_on_postgresql(house_on_postgres: House) -> None:
     """The short form of the figure."""
-    asyncio.run(_rounds(house_on_postgres, 5))
+    asyncio.run(_rounds(house_on_postgres, 2))
 
 
 @pytest.mark.soak
