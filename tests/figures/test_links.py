@@ -54,6 +54,7 @@ def test_each_link_is_used_once_over_two_workers_on_sqlite(tmp_path: Path) -> No
         asyncio.run(_figures(house))
 
 
+@pytest.mark.soak
 @pytest.mark.processes
 @pytest.mark.postgres
 def test_each_link_is_used_once_over_two_workers_on_postgresql(tmp_path: Path, postgres_url: str) -> None:

@@ -35,7 +35,9 @@ origins = ["{ORIGIN}"]
 JSON = [("content-type", "application/json")]
 
 
-@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+@pytest.fixture(
+    scope="module", params=["sqlite", pytest.param("postgresql", marks=[pytest.mark.postgres, pytest.mark.soak])]
+)
 def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """Run one server behind a proxy, over each kind of store."""
     store = request.getfixturevalue("postgres").create_database() if request.param == "postgresql" else ""

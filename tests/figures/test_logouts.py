@@ -22,13 +22,13 @@ from watchword.lifecycle.people.holdings import APPS
 from watchword.model.credential import Kind
 from watchword.model.records import Swap
 
-SESSIONS = 100
+SESSIONS = 40
 MORE = '[oauth]\nprivate_hosts = ["127.0.0.1"]'
 
 pytestmark = pytest.mark.processes
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=[pytest.mark.postgres, pytest.mark.soak])])
 def store(request: pytest.FixtureRequest) -> str:
     return "" if request.param == "sqlite" else str(request.getfixturevalue("postgres_url"))
 

@@ -90,6 +90,7 @@ async def _asks(house: House, app: App) -> int:
             return 0
 
 
+@pytest.mark.soak
 def test_a_worker_that_ends_in_an_outage_takes_no_other_along(tmp_path: Path) -> None:
     with PostgresServer(fsync=True) as server, House(tmp_path, store=server.create_database()) as house:
         asyncio.run(_replaced(house, server))

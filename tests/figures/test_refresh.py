@@ -132,6 +132,7 @@ def test_a_lost_answer_is_given_again(house: House) -> None:
     asyncio.run(_lost_answers(house))
 
 
+@pytest.mark.soak  # in the suite test_grants.py does this on PostgreSQL
 @pytest.mark.processes
 @pytest.mark.postgres
 def test_a_hundred_uses_have_one_winner_on_postgresql(house_on_postgres: House) -> None:

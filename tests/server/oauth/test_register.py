@@ -137,20 +137,24 @@ def test_rfc_7591_errors(http: httpx2.Client, server: Live, more: dict[str, Any]
     assert error in server.last().detail
 
 
-@pytest.mark.parametrize("uri", URIS)
-def test_cve_2026_7504_3872_28512_nothing_else_is_gone_to(http: httpx2.Client, uri: str) -> None:
+def test_cve_2026_7504_3872_28512_nothing_else_is_gone_to(http: httpx2.Client) -> None:
+    for uri in URIS:
+        _gone_nowhere(http, uri)
+
+
+def _gone_nowhere(http: httpx2.Client, uri: str) -> None:
     answer = http.post("/oauth/register", json={**APP, "redirect_uris": [uri, CALLBACK]})
-    assert answer.status_code in (201, 400)
+    assert answer.status_code in (201, 400), uri
     if answer.status_code == 400:
-        assert answer.json()["error"] == "invalid_redirect_uri"
+        assert answer.json()["error"] == "invalid_redirect_uri", uri
         return
     client_id = answer.json()["client_id"]
     for other in (uri + "/", uri + "?x", uri.upper(), f"https://evil.example/?{uri}"):
         query = {"client_id": client_id, "redirect_uri": other, "response_type": "code", "scope": "nonsense"}
         gone = http.get("/oauth/authorize", params=query)
         if other not in (uri, CALLBACK):
-            assert gone.status_code == 400
-            assert "location" not in gone.headers
+            assert gone.status_code == 400, (uri, other)
+            assert "location" not in gone.headers, (uri, other)
 
 
 @pytest.mark.parametrize(
