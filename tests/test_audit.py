@@ -153,7 +153,7 @@ def test_a_log_that_fails_loses_nothing_and_repeats_nothing() -> None:
     class Log:
         broken = True
 
-        async def append(self, events: Any) -> None:
+        async def append(self, events: Any, observed: Any = None) -> None:
             if self.broken:
                 raise Unavailable("full")
             await store.append(events)
@@ -176,7 +176,7 @@ def test_what_is_noted_while_a_batch_is_written_waits_for_the_next() -> None:
     store = MemoryStore()
 
     class Log:
-        async def append(self, events: Any) -> None:
+        async def append(self, events: Any, observed: Any = None) -> None:
             audit.note(2.0, asking(), None)
             await asyncio.sleep(0)
             audit.note(3.0, asking(), None)

@@ -34,7 +34,7 @@ class Log:
         self.used_at: dict[str, int] = {}
         self.broken = False
 
-    async def append(self, events: Any) -> None:
+    async def append(self, events: Any, observed: Any = None) -> None:
         if self.broken:
             raise Unavailable("the disk is full")
         self.kept.append(events)

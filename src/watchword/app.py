@@ -30,6 +30,7 @@ from watchword.lifecycle.oauth.openid.person import Person
 from watchword.lifecycle.oauth.openid.subjects import Subjects
 from watchword.lifecycle.oauth.rules import OAuthRules
 from watchword.lifecycle.oauth.server import AuthorizationServer, House
+from watchword.lifecycle.operations import Operations, Ways
 from watchword.lifecycle.outside.identities import Identities
 from watchword.lifecycle.people.account.desk import Desk
 from watchword.lifecycle.people.account.links import Links
@@ -106,6 +107,7 @@ class Watchword:
     tokens: Tokens
     oauth: AuthorizationServer
     identities: Identities
+    operations: Operations
     parts: Parts
     schemes: dict[str, Scheme[Any]]
     gate: Gate
@@ -173,6 +175,7 @@ class Watchword:
         self._keep_credentials(key_rotation)
         self._serve_people(password_rules or PasswordRules(), site or Site.of(self.issuer), mfa)
         self._give_tokens(access_lifetime, refresh_lifetime, refresh_grace, bind_tokens)
+        self.operations = Operations(self._ways())
         self.oauth = AuthorizationServer(self._oauth_house(), oauth or OAuthRules(), bind=bind_tokens, fetch=fetch)
         self.parts = self._parts(
             password_cost=password_cost or Cost(),
@@ -246,6 +249,9 @@ class Watchword:
         subjects, person = Subjects(self.sealer.derive("pairwise")), Person(self.store, clock=self.clock)
         provide = self.signing.provide
         return IdTokens(self.keys, subjects, person, issuer=self.issuer, provide=provide, clock=self.clock)
+
+    def _ways(self) -> Ways:
+        return Ways(self.store, self.lifecycle, self.signing, self.audit, self.sealer, self.watch.hurry, self.clock)
 
     def _oauth_house(self) -> House:
         given = (self.store, self.lifecycle, self.families, self.tokens, self.issuer, self.audience, self.clock)
@@ -360,6 +366,7 @@ class Watchword:
             "the signing keys cannot be turned over": self._turn_keys,  # the key in use goes on signing
             "unused clients cannot be dropped": self.oauth.registration.tidy,
             "what has ended cannot be forgotten": Endings(self.store, forget, clock=self.clock).run,
+            **self.operations.chores(),
         }
 
     async def _turn_keys(self) -> None:

@@ -18,6 +18,7 @@ from tests.figures.house import signed
 from tests.server.live import Live
 from tests.server.login.people import hidden
 from watchword.model.credential import Kind
+from watchword.stores.migrations import upgrade
 from watchword.stores.shared_meter import driver
 
 THEN = 1_795_644_500.0  # a minute after it was made
@@ -58,6 +59,7 @@ def server(tmp_path: Path) -> Iterator[Live]:
     database = driver.connect(tmp_path / "live.db")
     database.executescript(DATABASE.read_text())
     database.close()
+    upgrade(f"sqlite:///{tmp_path}/live.db")
     running = Live(tmp_path, TOML, root_key=ROOT_KEY, clock=lambda: THEN).start()
     yield running
     running.stop()

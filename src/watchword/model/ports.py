@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 from watchword.model.credential import Credential, Kind
 from watchword.model.records import Change, Event, FeedEntry, Packed, Subject
 from watchword.model.request import Request
+from watchword.model.usage import Observed
 from watchword.model.verdict import Challenge, Headers, Principal, Rate, Rejection, SecurityScheme
 
 __all__ = [
@@ -157,8 +158,11 @@ class Meter(Protocol):
 class AuditLog(Protocol):
     """Append events durably and page them."""
 
-    async def append(self, events: Sequence[Event] | Packed) -> None:
-        """Append a batch, all or nothing, chained to the one before. Packed are events already encoded."""
+    async def append(self, events: Sequence[Event] | Packed, observed: Observed | None = None) -> None:
+        """Append a batch and what was observed in it, all or nothing, chained to the one before.
+
+        Packed are events already encoded.
+        """
         ...
 
     async def events(self, *, since: float = 0.0, after: int = 0, limit: int = 1000) -> list[tuple[int, Event]]:

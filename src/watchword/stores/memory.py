@@ -15,7 +15,9 @@ from typing import Final, TypeAlias
 from watchword.model.credential import Credential, Kind
 from watchword.model.ports import Clock, Unavailable
 from watchword.model.records import Add, Change, Drop, Event, FeedEntry, Packed, Publish, Record, Subject, Swap
+from watchword.model.usage import Observed
 from watchword.stores.chain import POSITIONS, Batch, Chain, Flaw, Head, Verification, flatten
+from watchword.stores.observed.usage_memory import MemoryUsage
 from watchword.stores.rows import check, credential_from, credential_row, subject_from, subject_row
 
 __all__ = ["MemoryStore"]
@@ -37,6 +39,7 @@ class MemoryStore:
 
     def __init__(self, *, clock: Clock = time.time) -> None:
         self._clock = clock
+        self.usage: MemoryUsage = MemoryUsage()
         self._lock = threading.Lock()
         self._records: dict[_Key, Record] = {}
         self._ids: dict[bytes, str] = {}  # by lookup
@@ -138,10 +141,12 @@ class MemoryStore:
         with self._lock:
             return [entry for entry in self._feed if entry.sequence > after and entry.until >= now]
 
-    async def append(self, events: Sequence[Event] | Packed) -> None:
-        """Append a batch, all or nothing."""
+    async def append(self, events: Sequence[Event] | Packed, observed: Observed | None = None) -> None:
+        """Append a batch and what was observed in it, all or nothing."""
         with self._lock:
             self._append(*self._chain.extended(events))
+            if observed is not None:
+                self.usage.add(observed)
 
     async def events(self, *, since: float = 0.0, after: int = 0, limit: int = 1000) -> list[tuple[int, Event]]:
         """Return (position, event) pairs in order, positions strictly after ``after``."""

@@ -10,6 +10,7 @@ from typing import Final, Protocol
 from urllib.parse import unquote
 
 from watchword.model.ports import AuditLog, Clock, Ephemeral, Feed, Records
+from watchword.model.usage import UsageRecords
 from watchword.stores.chain import Flaw
 from watchword.stores.memory import MemoryStore
 
@@ -43,6 +44,11 @@ class Store(Records, AuditLog, Feed, Ephemeral, Protocol):
     @property
     def state(self) -> Path | None:
         """Return the stem of the files that the machine's processes share besides it, None when they share nothing."""
+        ...
+
+    @property
+    def usage(self) -> UsageRecords:
+        """Return the counts of decisions."""
         ...
 
     async def open(self) -> None:

@@ -23,10 +23,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from watchword.model.credential import Credential, Kind
 from watchword.model.ports import Clock, Unavailable
 from watchword.model.records import Change, Event, FeedEntry, Packed, Subject
+from watchword.model.usage import Observed, UsageRecords
 from watchword.stores import schema, sql
 from watchword.stores.chain import POSITIONS, Batch, Chain, Flaw, Head, Verification, flatten
 from watchword.stores.creation import create_or_check
 from watchword.stores.machine import shared_stem
+from watchword.stores.observed.usage import SqlUsage, observed_plan
 from watchword.stores.rows import credential_from, feed_entry_from, storable, subject_from
 
 __all__ = ["PostgresStore", "exclusive_connection"]
@@ -75,6 +77,7 @@ class PostgresStore:
         self.state: Path | None = shared_stem(url)
         self._connections = connections
         self._clock = clock
+        self.usage: UsageRecords = SqlUsage(self)
         self._engine: AsyncEngine | None = None
         self._chain = Chain()
         self._chaining = asyncio.Lock()
@@ -147,6 +150,14 @@ class PostgresStore:
             events, lambda batches: sql.write_plan(records, published, batches, now), *locks, _AUDITING
         )
 
+    async def rows(self, statement: Executable, parameters: Mapping[str, Any]) -> Sequence[Any]:
+        """Return all rows of a statement that changes nothing."""
+        return await self._read(statement, parameters)
+
+    async def carry_out(self, plan: sql.Plan[T]) -> T:
+        """Carry out a plan in one transaction; roll back when it returns False or fails."""
+        return await self._run(plan)
+
     async def used(self, seen: Mapping[str, int]) -> None:
         """Set ``last_used_at`` where that is later; no version change."""
         if seen:
@@ -157,10 +168,11 @@ class PostgresStore:
         rows = await self._read(sql.FEED_ENTRIES, {"after": after, "now": int(self._clock())})
         return [feed_entry_from(row) for row in rows]
 
-    async def append(self, events: Sequence[Event] | Packed) -> None:
-        """Append a batch, all or nothing, chained to the one before."""
+    async def append(self, events: Sequence[Event] | Packed, observed: Observed | None = None) -> None:
+        """Append a batch and what was observed in it, all or nothing, chained to the one before."""
         if events:
-            await self._chained(events, sql.append_plan, _AUDITING)
+            more = observed_plan(observed) if observed else None
+            await self._chained(events, lambda batches: sql.append_plan(batches, more), _AUDITING)
 
     async def events(self, *, since: float = 0.0, after: int = 0, limit: int = 1000) -> list[tuple[int, Event]]:
         """Return (position, event) pairs in order, positions strictly after ``after``."""

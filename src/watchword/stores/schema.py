@@ -26,18 +26,23 @@ __all__ = [
     "REVISION",
     "SchemaOutdated",
     "alembic_version",
+    "alert",
     "audit",
     "audit_writer",
+    "checkpoint",
     "claim",
     "credential",
     "durable",
     "ephemeral",
     "feed",
+    "origin",
     "subject",
+    "traffic",
+    "usage",
     "value",
 ]
 
-REVISION = "0001"  # the newest of migrations/versions; tests compare
+REVISION = "0002"  # the newest of migrations/versions; tests compare
 
 durable: MetaData = MetaData()
 ephemeral: MetaData = MetaData()
@@ -87,7 +92,8 @@ credential: Table = Table(
     Column("version", BigInteger, nullable=False),
     UniqueConstraint("lookup", name="uq_credential_lookup"),
     Index("ix_credential_subject_kind", "subject", "kind"),
-    Index("ix_credential_kind", "kind"),
+    Index("ix_credential_kind", "kind", "id"),
+    Index("ix_credential_expires", "expires_at"),
 )
 
 feed: Table = Table(
@@ -124,6 +130,92 @@ audit_writer: Table = Table(  # the end of each chain, so that events missing at
     Column("writer", Text, primary_key=True),
     Column("number", BigInteger, nullable=False),
     Column("digest", LargeBinary, nullable=False),
+)
+
+# Counts of decisions: ``grain`` seconds from ``start``. One row for all that is alike.
+usage: Table = Table(
+    "usage",
+    durable,
+    Column("grain", BigInteger, nullable=False),
+    Column("start", BigInteger, nullable=False),
+    Column("credential", _key, nullable=False),
+    Column("subject", _key, nullable=False),
+    Column("scheme", _key, nullable=False),
+    Column("route", _key, nullable=False),
+    Column("network", _key, nullable=False),
+    Column("verdict", _key, nullable=False),
+    Column("reason", _key, nullable=False),
+    Column("decisions", BigInteger, nullable=False),
+    PrimaryKeyConstraint(
+        "credential",
+        "grain",
+        "start",
+        "subject",
+        "scheme",
+        "route",
+        "network",
+        "verdict",
+        "reason",
+        name="pk_usage",
+    ),
+    Index("ix_usage_grain_start", "grain", "start"),
+    Index("ix_usage_subject", "subject", "grain", "start"),
+    sqlite_with_rowid=False,
+)
+
+traffic: Table = Table(  # everybody's counts: few rows, whatever the number of credentials
+    "traffic",
+    durable,
+    Column("grain", BigInteger, nullable=False),
+    Column("start", BigInteger, nullable=False),
+    Column("scheme", _key, nullable=False),
+    Column("verdict", _key, nullable=False),
+    Column("decisions", BigInteger, nullable=False),
+    PrimaryKeyConstraint("grain", "start", "scheme", "verdict", name="pk_traffic"),
+    sqlite_with_rowid=False,
+)
+
+origin: Table = Table(
+    "origin",
+    durable,
+    Column("credential", _key, nullable=False),
+    Column("network", _key, nullable=False),
+    Column("first_at", BigInteger, nullable=False),
+    Column("last_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("credential", "network", name="pk_origin"),
+    sqlite_with_rowid=False,
+)
+
+alert: Table = Table(
+    "alert",
+    durable,
+    Column("id", _key, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("key", _key, nullable=False),
+    Column("credential", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("acknowledged_at", BigInteger),
+    Column("acknowledged_by", Text),
+    Column("told_at", BigInteger),
+    Column("tries", BigInteger, nullable=False),
+    Column("next_try", BigInteger, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    UniqueConstraint("key", name="uq_alert_key"),
+    Index("ix_alert_at", "at", "id"),
+    Index("ix_alert_told", "told_at", "next_try"),
+)
+
+checkpoint: Table = Table(  # what a signing key of ours said of the ends of all chains
+    "checkpoint",
+    durable,
+    Column("number", _sequence, primary_key=True, autoincrement=True),
+    Column("at", BigInteger, nullable=False),
+    Column("statement", Text, nullable=False),
+    sqlite_autoincrement=True,
 )
 
 # Keys here are SHA-256 digests: of one size whatever callers send, and no code or token is readable in the table.

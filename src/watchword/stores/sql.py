@@ -286,8 +286,8 @@ def write_plan(
     return True
 
 
-def append_plan(batches: Sequence[Batch]) -> Plan[None]:
-    """Append to the audit log and move the writer's head."""
+def append_plan(batches: Sequence[Batch], more: Plan[None] | None = None) -> Plan[None]:
+    """Append to the audit log, move the writer's head, and do ``more`` in the same transaction."""
     for batch in batches:
         yield (
             APPEND_BATCH,
@@ -305,6 +305,8 @@ def append_plan(batches: Sequence[Batch]) -> Plan[None]:
     if batches:
         head = Head(batches[-1].writer, batches[-1].number, batches[-1].digest)
         yield _MOVE_HEAD, {"writer": head.writer, "number": head.number, "digest": head.digest}
+    if more is not None:
+        yield from more
 
 
 def lost(outcome: object) -> bool:

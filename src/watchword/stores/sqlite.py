@@ -15,13 +15,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, TypeVar
 
+from sqlalchemy import Executable
+
 from watchword.model.credential import Credential, Kind
 from watchword.model.ports import Clock, Unavailable
 from watchword.model.records import Change, Event, FeedEntry, Packed, Subject
+from watchword.model.usage import Observed, UsageRecords
 from watchword.stores import schema, sql
 from watchword.stores.chain import POSITIONS, Batch, Chain, Flaw, Head, Verification, flatten
 from watchword.stores.claim_log import ClaimLog
 from watchword.stores.creation import create_or_check
+from watchword.stores.observed.usage import SqlUsage, observed_plan
 from watchword.stores.rows import credential_from, feed_entry_from, storable, subject_from
 from watchword.stores.sqlite_file import SAFE, SqliteFile
 
@@ -47,6 +51,7 @@ class SqliteStore:
         self.lasting: bool = self.path != ":memory:"
         self.state: Path | None = Path(self.path) if self.lasting else None
         self._clock = clock
+        self.usage: UsageRecords = SqlUsage(self)
         self.alone: bool = False  # set before the first claim: no other process claims here
         self._claims: ClaimLog | None = None
         self._patient = True  # until others were waited for in vain, as while a server before this one ends
@@ -128,6 +133,14 @@ class SqliteStore:
             return self._durable.run(sql.write_plan(records, published, (), now))
         return self._chained(events, lambda batches: sql.write_plan(records, published, batches, now))
 
+    async def rows(self, statement: Executable, parameters: Mapping[str, Any]) -> Sequence[Any]:
+        """Return all rows of a statement that changes nothing."""
+        return self._durable.read(statement, parameters)
+
+    async def carry_out(self, plan: sql.Plan[T]) -> T:
+        """Carry out a plan in one transaction; roll back when it returns False or fails."""
+        return self._durable.run(plan)
+
     async def used(self, seen: Mapping[str, int]) -> None:
         """Set ``last_used_at`` where that is later; no version change."""
         if seen:
@@ -138,10 +151,11 @@ class SqliteStore:
         rows = self._entries((after, int(self._clock())))
         return [feed_entry_from(row) for row in rows] if rows else []
 
-    async def append(self, events: Sequence[Event] | Packed) -> None:
-        """Append a batch, all or nothing, chained to the one before."""
+    async def append(self, events: Sequence[Event] | Packed, observed: Observed | None = None) -> None:
+        """Append a batch and what was observed in it, all or nothing, chained to the one before."""
         if events:
-            self._chained(events, sql.append_plan)
+            more = observed_plan(observed) if observed else None
+            self._chained(events, lambda batches: sql.append_plan(batches, more))
 
     async def events(self, *, since: float = 0.0, after: int = 0, limit: int = 1000) -> list[tuple[int, Event]]:
         """Return (position, event) pairs in order, positions strictly after ``after``."""

@@ -59,7 +59,7 @@ def test_created_and_migrated_sqlite_are_the_same(tmp_path: Path) -> None:
     created = _sqlite_schema(tmp_path / "created.db")
     assert created == _sqlite_schema(tmp_path / "migrated.db")
     assert set(created[0]) == {*schema.durable.tables, "alembic_version"}
-    assert created[1] == ["audit", "feed"]
+    assert created[1] == ["audit", "checkpoint", "feed"]
     _open_and_close(f"sqlite:///{tmp_path}/migrated.db")
 
 

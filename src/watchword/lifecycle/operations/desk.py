@@ -1,0 +1,49 @@
+"""Put together what operators need."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from watchword.audit import Audit
+from watchword.codec.secrets import Sealer
+from watchword.lifecycle.signing import KeySchedule
+from watchword.lifecycle.verbs import Lifecycle
+from watchword.model.ports import AuditLog, Clock, Ephemeral, Records
+from watchword.model.usage import UsageRecords
+
+__all__ = ["Kept", "Operations", "Ways"]
+
+
+class Kept(Records, AuditLog, Ephemeral, Protocol):
+    """Keep records, the audit and what was counted."""
+
+    @property
+    def usage(self) -> UsageRecords:
+        """Return the counts of decisions."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """Hold what the parts of ``Operations`` work with; ``told`` has this process read the feed."""
+
+    store: Kept
+    lifecycle: Lifecycle
+    signing: KeySchedule
+    audit: Audit
+    sealer: Sealer = field(repr=False)
+    told: Callable[[], None]
+    clock: Clock
+
+
+class Operations:
+    """Hold the parts."""
+
+    def __init__(self, ways: Ways) -> None:
+        self.usage: UsageRecords = ways.store.usage
+
+    def chores(self) -> dict[str, Callable[[], Awaitable[object]]]:
+        """Return what has to be done now and then, by what is said when it breaks."""
+        return {}

@@ -1,0 +1,81 @@
+"""Count what was decided, by minute, hour and day."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import NamedTuple, Protocol
+
+__all__ = ["Grain", "Observed", "Origin", "Point", "Tally", "UsageRecords"]
+
+
+class Grain(IntEnum):
+    """Name the lengths of time that are counted over, in seconds."""
+
+    MINUTE = 60
+    HOUR = 3600
+    DAY = 86400
+
+
+class Tally(NamedTuple):
+    """Count alike decisions of one stretch of time.
+
+    ``start`` is a Unix second, a multiple of the grain; ``credential`` and ``subject`` are empty where nobody was
+    proved or named; ``route`` is the path as it was configured ("GET /orders/{id}"); ``network`` is the caller's
+    (IPv4 /24, IPv6 /48); ``verdict`` is "accepted", "refused" or "broken", ``reason`` the code of a refusal.
+    """
+
+    start: int
+    credential: str
+    subject: str
+    scheme: str
+    route: str
+    network: str
+    verdict: str
+    reason: str
+    decisions: int
+
+
+class Point(NamedTuple):
+    """Count everybody's decisions of one stretch of time by scheme and verdict."""
+
+    start: int
+    scheme: str
+    verdict: str
+    decisions: int
+
+
+class Origin(NamedTuple):
+    """Say since when a credential has been used from a network; times are Unix seconds."""
+
+    credential: str
+    network: str
+    first_at: int
+    last_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Hold what one batch of decisions says: counts by the minute, and where credentials were used."""
+
+    tallies: Sequence[Tally] = ()
+    origins: Sequence[Origin] = ()
+
+
+class UsageRecords(Protocol):
+    """Keep counts. What is added comes with the audit batch that it was counted from, in one transaction."""
+
+    async def tallies(
+        self, *, grain: int, since: int, until: int, credential: str = "", subject: str = "", limit: int = 1000
+    ) -> list[Tally]:
+        """Return counts that start in ``[since, until)``, by time, of one credential or subject where it is said."""
+        ...
+
+    async def traffic(self, *, grain: int, since: int, until: int) -> list[Point]:
+        """Return everybody's counts that start in ``[since, until)``, by time."""
+        ...
+
+    async def origins(self, credential: str, *, limit: int = 100) -> list[Origin]:
+        """Return where a credential was used from, latest first."""
+        ...
