@@ -9,6 +9,7 @@ import threading
 import time
 from base64 import b64decode
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus
@@ -37,6 +38,7 @@ class Api:
     refuse_refresh: int = 0
     second_factor: str = ""  # the code that is asked for after a password
     delay: float = 0.0
+    waits_for: Callable[[], bool] | None = None  # what must be so before a login is answered
     endless: bytes = b""  # what every answer of /token is, gzip where it says so
     elsewhere: str = ""
     location: str = ""
@@ -69,6 +71,8 @@ class Api:
         path = request.path
         if path in {b"/login", b"/refresh", b"/token"}:
             await asyncio.sleep(self.delay)
+        while path == b"/login" and self.waits_for is not None and not self.waits_for():
+            await asyncio.sleep(0.005)
         if path == b"/login":
             return self._login(request)
         if path == b"/login/mfa":
