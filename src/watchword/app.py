@@ -171,7 +171,7 @@ class Watchword:
         self.keys = OwnKeys(self.store, self.sealer, self.issuer, clock, self.verdicts)
         alone(self.store, workers)
         self.meter = meter_of(self.store, workers, clock)
-        self.csrf = Csrf(self.sealer.derive("csrf"))
+        self.csrf = Csrf(self.sealer.mac("csrf"))
         self._keep_credentials(key_rotation)
         self._serve_people(password_rules or PasswordRules(), site or Site.of(self.issuer), mfa)
         self._give_tokens(access_lifetime, refresh_lifetime, refresh_grace, bind_tokens)
@@ -224,7 +224,7 @@ class Watchword:
         self.families = Families(
             self.store,
             self.lifecycle,
-            key=self.sealer.derive("refresh"),
+            key=self.sealer.mac("refresh"),
             lifetime=refresh,
             grace=grace,
             bind=bind,
@@ -246,7 +246,7 @@ class Watchword:
         self.identities = Identities(self.store, told=self.watch.hurry, clock=self.clock)
 
     def _openid(self) -> IdTokens:
-        subjects, person = Subjects(self.sealer.derive("pairwise")), Person(self.store, clock=self.clock)
+        subjects, person = Subjects(self.sealer.mac("pairwise")), Person(self.store, clock=self.clock)
         provide = self.signing.provide
         return IdTokens(self.keys, subjects, person, issuer=self.issuer, provide=provide, clock=self.clock)
 

@@ -68,7 +68,7 @@ class Parts:
 
     def possession(self) -> Possession:
         """Return the check of DPoP proofs that the token endpoint and APIs share."""
-        key = self.sealer.derive("dpop-nonce")
+        key = self.sealer.mac("dpop-nonce")
         return Possession(
             self.ephemeral,
             key,

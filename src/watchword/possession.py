@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from watchword.codec.claims import unconfirmed
 from watchword.codec.oauth.dpop import ALGORITHMS, LEEWAY, WINDOW, Proof, open_proof
-from watchword.codec.secrets import digest
+from watchword.codec.secrets import Mac, digest, mac_of
 from watchword.codec.strict import to_base64url
 from watchword.model.ports import Clock, Ephemeral, Soon
 from watchword.model.reason import BAD_PROOF, BAD_TYPE, NONCE_NEEDED, REPLAYED_PROOF
@@ -41,7 +41,7 @@ class Possession:
     def __init__(
         self,
         ephemeral: Ephemeral,
-        key: bytes,
+        key: bytes | Mac,
         *,
         clock: Clock = time.time,
         nonces: bool = False,
@@ -53,7 +53,7 @@ class Possession:
         ``algorithms`` are those that proofs may be signed with.
         """
         self._ephemeral = ephemeral
-        self._key = key
+        self._key = mac_of(key)
         self._clock = clock
         self._nonces = nonces
         self._algorithms = tuple(algorithms)
@@ -136,7 +136,7 @@ class Possession:
         return int(self._clock() // _NONCE_LIFE)
 
     def _nonce(self, window: int) -> str:
-        return to_base64url(hmac.digest(self._key, b"%d" % window, "sha256")[:_NONCE_BYTES]).decode()
+        return to_base64url(self._key(b"%d" % window)[:_NONCE_BYTES]).decode()
 
     def _is_ours(self, nonce: str | None, now: float) -> bool:
         """Return whether the nonce is of this window, the one before, or, by a clock of ours ahead, the next one."""

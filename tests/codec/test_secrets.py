@@ -153,3 +153,61 @@ def test_a_derived_secret_is_the_hmac_of_rfc_4231_case_2_in_base62() -> None:
     for character in derived_secret(b"Jefe", b"what do ya want for nothing?")[:30]:
         value = value * 62 + alphabet.index(character)
     assert value == mac % 62**30
+
+
+OLD, NEW = new_root_key(), new_root_key()
+
+
+def test_while_a_root_key_is_replaced_one_seals_and_all_open() -> None:
+    before, both = Sealer(OLD), Sealer(f"{OLD},{NEW}")
+    sealed = before.seal(b"x", "row")
+    assert both.key_ids == (before.key_id, Sealer(NEW).key_id)
+    assert both.sealed_by(both.seal(b"x", "row")) == before.key_id  # the first one seals, until it is told otherwise
+    both.use(Sealer(NEW).key_id)
+    assert both.open(sealed, "row") == b"x"
+    assert Sealer(NEW).open(both.seal(b"y", "row"), "row") == b"y"
+    assert Sealer(f"\n {NEW}\n{OLD} ").open(sealed, "row") == b"x"  # as lines of a file
+
+
+def test_what_is_derived_stays_when_the_root_key_changes() -> None:
+    before, after = Sealer(OLD), Sealer(NEW)
+    mac, derived = after.mac("csrf"), before.derive("csrf")
+    assert mac(b"text") != before.mac("csrf")(b"text")
+    after.use(after.key_id, before.seed)
+    assert after.derive("csrf") == derived
+    assert mac(b"text") == before.mac("csrf")(b"text")  # also what was handed out before
+    assert Sealer(NEW).open(after.seal(b"x", "row"), "row") == b"x"  # what seals follows from the root key alone
+
+
+def test_a_root_key_that_is_not_given_is_named_by_its_id_alone() -> None:
+    sealer = Sealer(OLD)
+    with pytest.raises(ValueError, match=f"sealed by {Sealer(NEW).key_id}: given is {sealer.key_id}") as caught:
+        sealer.use(Sealer(NEW).key_id)
+    assert OLD not in str(caught.value)
+    with pytest.raises(ValueError, match=f"root key {sealer.key_id}"):
+        sealer.take(NEW)  # without the one that seals
+    assert sealer.open(sealer.seal(b"x", "row"), "row") == b"x"
+    sealer.take(f"{NEW},{OLD}")
+    assert sealer.key_id == Sealer(OLD).key_id
+
+
+def test_an_unknown_root_key_is_looked_for_once_a_second() -> None:
+    sealer, asked = Sealer(OLD), list[None]()
+    sealed = Sealer(NEW).seal(b"x", "row")
+
+    def reread() -> str:
+        asked.append(None)
+        return f"{NEW},{OLD}" if len(asked) > 1 else "nonsense"
+
+    sealer.reread = reread
+    for _ in range(3):
+        with pytest.raises(SealingError, match="another root key"):
+            sealer.open(sealed, "row")
+    assert len(asked) == 1
+    sealer._asked_at -= 1.0
+    assert sealer.open(sealed, "row") == b"x"
+    assert sealer.key_id == Sealer(OLD).key_id
+    sealer._asked_at -= 1.0
+    with pytest.raises(SealingError):  # what was never sealed by us is no reason to look
+        sealer.open(b"\x02" + sealed[1:], "row")
+    assert len(asked) == 2

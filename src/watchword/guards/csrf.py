@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Final
 from urllib.parse import parse_qsl
 
+from watchword.codec.secrets import Mac, mac_of
 from watchword.model.reason import CROSS_SITE, CSRF_MISMATCH, CSRF_MISSING
 from watchword.model.request import Request
 from watchword.model.verdict import Headers, Principal, Rejection
@@ -34,19 +35,19 @@ class Csrf:
     A WebSocket must be opened by the site, too (RFC 6455 section 10.2).
     """
 
-    __slots__ = ("_key", "_origins")
+    __slots__ = ("_mac", "_origins")
 
-    def __init__(self, key: bytes, origins: Iterable[str] | None = None) -> None:
-        if len(key) < 32:
+    def __init__(self, key: bytes | Mac, origins: Iterable[str] | None = None) -> None:
+        if isinstance(key, bytes) and len(key) < 32:
             raise ValueError("key must be at least 32 bytes")
-        self._key = key
+        self._mac = mac_of(key)
         self._origins = (
             None if origins is None else frozenset(origin.lower().rstrip("/").encode() for origin in origins)
         )
 
     def token_for(self, session: str) -> str:
         """Return the token of the session with this public id (``ses_…``): 64 hex digits."""
-        return hmac.digest(self._key, b"csrf:" + session.encode(), "sha256").hex()
+        return self._mac(b"csrf:" + session.encode()).hex()
 
     def check(self, request: Request, who: Principal | None) -> Rejection | Headers:
         """Return CROSS_SITE, CSRF_MISSING or CSRF_MISMATCH, or nothing."""

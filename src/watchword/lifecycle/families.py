@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from watchword.codec.claims import certificate_confirmation, unconfirmed
-from watchword.codec.secrets import derived_secret, digest, new_id, new_secret
+from watchword.codec.secrets import Mac, derived_secret, digest, new_id, new_secret
 from watchword.lifecycle.room import make_room
 from watchword.lifecycle.verbs import Lifecycle
 from watchword.model.credential import Credential, Kind
@@ -57,7 +57,7 @@ class Families:
         records: Records,
         lifecycle: Lifecycle,
         *,
-        key: bytes,
+        key: bytes | Mac,
         lifetime: int = 30 * 86400,
         grace: float = 10.0,
         bind: bool = False,

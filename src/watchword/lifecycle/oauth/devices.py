@@ -7,7 +7,6 @@ each of them -> expired
 
 from __future__ import annotations
 
-import hmac
 import json
 import secrets
 import time
@@ -16,7 +15,7 @@ from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import Any, Final
 
-from watchword.codec.secrets import digest, new_secret, well_formed
+from watchword.codec.secrets import Mac, digest, mac_of, new_secret, well_formed
 from watchword.lifecycle.families import Refreshed
 from watchword.lifecycle.oauth.approvals import Approvals
 from watchword.lifecycle.oauth.asking import OPENID_SCOPES
@@ -128,12 +127,18 @@ class Devices:
     """
 
     def __init__(
-        self, ephemeral: Ephemeral, approvals: Approvals, resources: Resources, key: bytes, *, clock: Clock = time.time
+        self,
+        ephemeral: Ephemeral,
+        approvals: Approvals,
+        resources: Resources,
+        key: bytes | Mac,
+        *,
+        clock: Clock = time.time,
     ) -> None:
         self._ephemeral = ephemeral
         self._approvals = approvals
         self._resources = resources
-        self._key = key
+        self._key = mac_of(key)
         self._clock = clock
 
     # --- the device ---------------------------------------------------------------------------------------------------
@@ -306,7 +311,7 @@ class Devices:
     # --- the store ----------------------------------------------------------------------------------------------------
 
     def _mark(self, user_code: str) -> str:
-        return hmac.digest(self._key, user_code.encode(), "sha256").hex()
+        return self._key(user_code.encode()).hex()
 
     async def _keep(self, place: str, value: Mapping[str, Any], until: float) -> None:
         await self._ephemeral.put(f"oauth-{place}", json.dumps(value).encode(), until)

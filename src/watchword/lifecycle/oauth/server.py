@@ -124,7 +124,7 @@ class AuthorizationServer:
         self.consents = Consents(store, house.lifecycle, clock=clock)
         self.pushed = Pushed(store, clock)
         self.arrivals = Arrivals(self.pushed, RequestObjects(self.client_keys, house.issuer, clock), rules)
-        self.devices = Devices(store, approvals, self.resources, house.sealer.derive("device"), clock=clock)
+        self.devices = Devices(store, approvals, self.resources, house.sealer.mac("device"), clock=clock)
         self.signing_out = SigningOut(store, told=house.told, clock=clock)
         self.logouts = Logouts(store, self.clients, tokens.openid, self.signing_out, fetch=fetch, clock=clock)
         self._inspect(house)

@@ -58,7 +58,7 @@ class Passkeys:
 
     def __init__(self, proving: Proving) -> None:
         self._proving = proving
-        self._key = proving.sealer.derive("passkey-user")
+        self._key = proving.sealer.mac("passkey-user")
 
     async def begin(self, subject: str) -> PasskeyDraft:
         """Begin the registration of one more passkey for an enabled subject. Raise LifecycleError."""
@@ -211,7 +211,7 @@ class Passkeys:
 
     def _user(self, subject: str) -> bytes:
         """Return what authenticators know a subject by: it tells nothing about the person (section 14.6.1)."""
-        return hmac.digest(self._key, subject.encode(), "sha256")
+        return self._key(subject.encode())
 
 
 def _detail(made: Registered, name: str, user: bytes) -> dict[str, Any]:

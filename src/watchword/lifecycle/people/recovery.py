@@ -31,7 +31,7 @@ class RecoveryCodes:
 
     def __init__(self, proving: Proving) -> None:
         self._proving = proving
-        self._key = proving.sealer.derive("recovery-codes")
+        self._key = proving.sealer.mac("recovery-codes")
 
     async def renew(self, subject: str, *, by: str) -> tuple[str, ...]:
         """Return ten new codes; those from before are worth nothing. Raise LifecycleError."""
@@ -91,4 +91,4 @@ class RecoveryCodes:
         return Rejection(REPLAYED, "lost the race")
 
     def _digest(self, subject: str, code: str) -> str:
-        return hmac.digest(self._key, f"{subject}\n{code}".encode(), "sha256").hex()
+        return self._key(f"{subject}\n{code}".encode()).hex()

@@ -34,7 +34,7 @@ class Devices:
     def __init__(self, watchword: Watchword) -> None:
         self._records = watchword.store
         self._clock = watchword.clock
-        self._key = watchword.sealer.derive("device")
+        self._key = watchword.sealer.mac("device")
 
     async def known(self, request: Request, subject: str | None) -> str:
         """Return the id of a device that logged in to this account since its password was set, "" for any other."""
@@ -61,7 +61,7 @@ class Devices:
         return any(hmac.compare_digest(mac, self._mac(subject, password, id, issued)) for password in passwords)
 
     def _mac(self, subject: str, password: str, id: str, issued: str) -> str:
-        return hmac.digest(self._key, f"{subject}\n{password}\n{id}\n{issued}".encode(), "sha256").hex()
+        return self._key(f"{subject}\n{password}\n{id}\n{issued}".encode()).hex()
 
     async def _passwords(self, subject: str) -> list[str]:
         """Return the ids of the passwords that may be used now, the newest first; [""] where there is none."""

@@ -74,7 +74,7 @@ class Authorize:
         self._consent = ConsentPages(watchword, pages, self._answering)
         self._front = watchword.route("public")
         self._session = watchword.route("session")
-        self._key = watchword.sealer.derive("oauth-authorize")
+        self._key = watchword.sealer.mac("oauth-authorize")
 
     def routes(self) -> list[Route]:
         """Return the endpoints."""
@@ -226,7 +226,7 @@ class Authorize:
 
     def _mac(self, text: str, fields: Mapping[str, str]) -> str:
         asked = urlencode(sorted(fields.items()))
-        return hmac.digest(self._key, f"{text}?{asked}".encode(), "sha256").hex()[:32]
+        return self._key(f"{text}?{asked}".encode()).hex()[:32]
 
     def _came_at(self, mark: str, fields: Mapping[str, str]) -> float | None:
         """Return when this very request sent the person to the login; None where it has not, or too long ago."""

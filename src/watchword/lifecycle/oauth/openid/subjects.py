@@ -6,12 +6,12 @@ without the key nobody can tell which names of two sectors are one person's.
 
 from __future__ import annotations
 
-import hmac
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from watchword.codec.secrets import Mac, mac_of
 from watchword.codec.strict import to_base64url
 from watchword.lifecycle.oauth.described.rules import DEVICE
 from watchword.model.credential import Credential
@@ -24,10 +24,10 @@ SUBJECT_TYPES: Final = (PUBLIC, PAIRWISE)
 
 
 class Subjects:
-    """Say what an application calls a person, and a session of theirs. ``key`` is 32 bytes, derived for this."""
+    """Say what an application calls a person, and a session of theirs. ``key`` is derived for this alone."""
 
-    def __init__(self, key: bytes) -> None:
-        self._key = key
+    def __init__(self, key: bytes | Mac) -> None:
+        self._key = mac_of(key)
 
     def of(self, client: Credential, subject: str) -> str:
         """Return ``sub`` of a person for a client."""
@@ -41,7 +41,7 @@ class Subjects:
 
     def _mac(self, *parts: str) -> str:
         text = json.dumps(parts).encode()  # so that no two lists of parts run together
-        return to_base64url(hmac.digest(self._key, text, "sha256")).decode()
+        return to_base64url(self._key(text)).decode()
 
 
 def sector_of(detail: Mapping[str, Any]) -> str:
