@@ -93,7 +93,7 @@ credential: Table = Table(
     UniqueConstraint("lookup", name="uq_credential_lookup"),
     Index("ix_credential_subject_kind", "subject", "kind"),
     Index("ix_credential_kind", "kind", "id"),
-    Index("ix_credential_expires", "expires_at"),
+    Index("ix_credential_expires", "kind", "expires_at", "id"),
 )
 
 feed: Table = Table(

@@ -18,7 +18,7 @@ def upgrade() -> None:
     """Add the tables and indexes."""
     op.drop_index("ix_credential_kind", "credential")
     op.create_index("ix_credential_kind", "credential", ["kind", "id"])
-    op.create_index("ix_credential_expires", "credential", ["expires_at"])
+    op.create_index("ix_credential_expires", "credential", ["kind", "expires_at", "id"])
     _create_counts()
     _create_alerts()
 
