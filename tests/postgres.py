@@ -267,8 +267,17 @@ def postgres() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture
-def postgres_url(postgres: PostgresServer) -> Iterator[str]:
-    """Create a database for one test, ``postgresql://…``, and drop it afterwards."""
+def postgres_url(postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Create a database for one test, ``postgresql://…``, and drop it afterwards.
+
+    Stores of this process wait ten times as long as they promise: a busy machine is no broken database, and how long
+    they wait for that is tested on servers of their own.
+    """
+    from watchword.stores import postgres as store
+
+    monkeypatch.setattr(store, "_PATIENCE", 20.0)
+    longer = {"lock_timeout": "20000", "statement_timeout": "20000"}
+    monkeypatch.setattr(store, "_SETTINGS", {**store._SETTINGS, **longer})
     url = postgres.create_database()
     yield url
     postgres.drop_database(url)
