@@ -16,6 +16,7 @@ __all__ = [
     "credential_from",
     "credential_row",
     "feed_entry_from",
+    "folded",
     "prefix_end",
     "publish_row",
     "storable",
@@ -26,6 +27,7 @@ __all__ = [
 Row = Sequence[Any]
 
 _LONGEST_KEY = 512  # bytes of UTF-8: an index entry of PostgreSQL holds no more than 2704
+_LONGEST_NAME = 64  # characters
 _LAST_CHARACTER = "\U0010ffff"
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -99,14 +101,21 @@ def credential_row(record: Credential) -> dict[str, Any]:
         "last_used_at": record.last_used_at,
         "detail": _object(record.detail),
         "version": record.version,
+        "name": folded(str(record.detail.get("name") or record.detail.get("client_name") or "")) or None,
     }
+
+
+def folded(name: str) -> str:
+    """Return a name as it is searched for: without a difference of case, not too long for an index; "" for none."""
+    text = name.casefold()[:_LONGEST_NAME]
+    return text if storable(text) else ""
 
 
 def credential_from(row: Row) -> Credential:
     """Return the credential of a row: the columns in the order of the table."""
     id, kind, subject, created_at, scopes, lookup, secret, networks, count, seconds = row[:10]
     not_before, expires_at, retire_at, replaces, replaced_by, revoked_at, revoked_by, revoke_reason = row[10:18]
-    leaked, last_used_at, detail, version = row[18:]
+    leaked, last_used_at, detail, version = row[18:22]
     return Credential(
         id,
         Kind(kind),

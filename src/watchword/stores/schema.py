@@ -90,8 +90,11 @@ credential: Table = Table(
     Column("last_used_at", BigInteger),
     Column("detail", Text, nullable=False),
     Column("version", BigInteger, nullable=False),
+    Column("name", _key),  # what people call it, folded, to be searched for: ``detail`` says it as they wrote it
     UniqueConstraint("lookup", name="uq_credential_lookup"),
-    Index("ix_credential_subject_kind", "subject", "kind"),
+    Index("ix_credential_subject_kind", "subject", "kind", "id"),
+    Index("ix_credential_subject", "subject", "id"),
+    Index("ix_credential_name", "name", "id"),
     Index("ix_credential_kind", "kind", "id"),
     Index("ix_credential_expires", "kind", "expires_at", "id"),
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -19,8 +21,35 @@ def upgrade() -> None:
     op.drop_index("ix_credential_kind", "credential")
     op.create_index("ix_credential_kind", "credential", ["kind", "id"])
     op.create_index("ix_credential_expires", "credential", ["kind", "expires_at", "id"])
+    _make_searchable()
     _create_counts()
     _create_alerts()
+
+
+def _make_searchable() -> None:
+    op.drop_index("ix_credential_subject_kind", "credential")
+    op.create_index("ix_credential_subject_kind", "credential", ["subject", "kind", "id"])
+    op.create_index("ix_credential_subject", "credential", ["subject", "id"])
+    op.add_column("credential", sa.Column("name", _key))
+    _name()
+    op.create_index("ix_credential_name", "credential", ["name", "id"])
+
+
+def _name() -> None:
+    """Say of what is there already what people call it, a thousand at a time."""
+    table = sa.table("credential", sa.column("id", _key), sa.column("detail", sa.Text), sa.column("name", _key))
+    page = sa.select(table.c.id, table.c.detail).where(table.c.id > sa.bindparam("after")).order_by(table.c.id)
+    page = page.where(table.c.detail.like('%name": "%') | table.c.detail.like('%name":"%')).limit(1000)
+    named = sa.update(table).where(table.c.id == sa.bindparam("which")).values(name=sa.bindparam("said"))
+    database, after = op.get_bind(), ""
+    while rows := database.execute(page, {"after": after}).all():
+        details = [(id, json.loads(detail)) for id, detail in rows]
+        texts = [(id, str(each.get("name") or each.get("client_name") or "")) for id, each in details]
+        found = [{"which": id, "said": text.casefold()[:64]} for id, text in texts if text and "\0" not in text]
+        found = [each for each in found if each["said"].encode(errors="ignore").decode() == each["said"]]
+        if found:
+            database.execute(named, found)
+        after = rows[-1][0]
 
 
 def _create_counts() -> None:
