@@ -35,6 +35,7 @@ class Answers(BaseHTTPRequestHandler):
             "/big": lambda: self._send(200, b"x" * 70_000),
             "/gzip": lambda: self._send(200, gzip.compress(b"x" * 10_000_000), **{"content-encoding": "gzip"}),
             "/slow": self._slow,
+            "/never": lambda: self.server.leaving.wait(10),  # type: ignore[attr-defined]
             "/short": lambda: self._send(200, b"x", **{"content-length": "10"}),
         }
         reply.get(self.path.partition("?")[0], lambda: self._send(404, b"no"))()
@@ -62,9 +63,11 @@ class Answers(BaseHTTPRequestHandler):
 def server() -> Iterator[tuple[str, list[tuple[str, str, bytes, dict[str, str]]]]]:
     running = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
     running.seen = []  # type: ignore[attr-defined]
+    running.leaving = threading.Event()  # type: ignore[attr-defined]
     thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield f"http://127.0.0.1:{running.server_port}", running.seen  # type: ignore[attr-defined]
+    running.leaving.set()  # type: ignore[attr-defined]
     running.shutdown()
     thread.join()
     running.server_close()
@@ -118,8 +121,8 @@ def test_no_usable_answer(server: Any, path: str) -> None:
 def test_time_is_bounded_and_a_query_is_not_repeated(server: Any) -> None:
     started = time.perf_counter()
     with pytest.raises(Unavailable) as error:
-        run(lambda fetch: fetch(server[0] + "/slow?token=secret"), timeout=0.05)
-    assert time.perf_counter() - started < 0.2
+        run(lambda fetch: fetch(server[0] + "/never?token=secret"), timeout=0.05)
+    assert time.perf_counter() - started < 4
     assert "secret" not in str(error.value)
     assert error.value.__cause__ is None
 
@@ -162,7 +165,7 @@ def test_callers_at_once_share_one_exchange(server: Any) -> None:
 
 def test_close_ends_what_is_under_way(server: Any) -> None:
     async def leave(fetch: HttpFetch) -> asyncio.Task[Fetched]:
-        waiting = asyncio.create_task(fetch(server[0] + "/slow"))
+        waiting = asyncio.create_task(fetch(server[0] + "/never"))
         await asyncio.sleep(0.02)
         return waiting
 
@@ -176,7 +179,7 @@ def test_close_ends_what_is_under_way(server: Any) -> None:
             await waiting
 
     asyncio.run(within())
-    assert time.perf_counter() - started < 0.2
+    assert time.perf_counter() - started < 4
 
 
 def test_ghsa_2gx3_rcp4_g85q_a_storm_of_kids_at_once_is_one_request(server: Any) -> None:

@@ -160,13 +160,13 @@ def test_logging_in_again_or_stepping_up_is_no_logout(http: httpx2.Client, serve
 
 
 def test_a_slow_application_slows_no_logout_down(http: httpx2.Client, server: Live, listener: Listener) -> None:
-    listener.wait = 0.3
+    listener.wait = 1.0
     apps = [App(server, backchannel_logout_uri=listener.uri) for _ in range(8)]
     for app in apps:
         app.redeem(http, code_of(http, app, scope="openid"))
     began = time.monotonic()
     end(http, server)
-    assert time.monotonic() - began < 0.25
+    assert time.monotonic() - began < listener.wait
     with server.client() as other:
         assert other.get("/healthz").status_code == 200
     listener.await_some(8)
