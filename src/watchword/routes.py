@@ -51,7 +51,8 @@ class RouteTable:
         self._exact: dict[tuple[str, str], Route] = {}
         self._any: dict[str, Route] = {}
         self._templates: list[tuple[re.Pattern[str], frozenset[str], Route]] = []
-        for rule, route in rules:
+        self.entries: tuple[tuple[Rule, Route], ...] = tuple(rules)
+        for rule, route in self.entries:
             methods = frozenset(method.upper() for method in rule.methods)
             if _PARAMETER.search(rule.path):
                 self._templates.append((_pattern(rule.path), methods, route))

@@ -22,7 +22,7 @@ from typing import Final
 
 from watchword.model.ports import Clock, Unavailable
 
-__all__ = ["ClaimLog"]
+__all__ = ["ClaimLog", "taken"]
 
 logger: logging.Logger = logging.getLogger("watchword")
 
@@ -356,6 +356,19 @@ class ClaimLog:
         if not later:
             raise OSError(f"nothing follows segment {number}")
         return later[0]
+
+
+def taken(directory: str, key: bytes, now: float) -> bool:
+    """Return whether a key is claimed, read without the lock that who is alone keeps: for who must not claim it."""
+    digest = key if len(key) == _DIGEST else blake2b(key, digest_size=_DIGEST).digest()
+    for path in Path(directory).glob("*.claims"):
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            at = data.find(digest)
+            while at >= 0:
+                if at % _SIZE == 0 and _RECORD.unpack_from(data, at)[1] > now:
+                    return True
+                at = data.find(digest, at + 1)
+    return False
 
 
 def _append(segment: _Segment, record: bytes) -> None:

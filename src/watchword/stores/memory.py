@@ -178,6 +178,10 @@ class MemoryStore:
             heappush(self._claim_ends, (until, key))
             return True
 
+    def claimed(self, key: bytes) -> bool:
+        """Return whether a key is claimed, without claiming it."""
+        return self._claims.get(key, 0.0) > self._clock()
+
     async def put(self, key: str, value: bytes, until: float) -> None:
         """Keep a value."""
         with self._lock:

@@ -206,6 +206,10 @@ class PostgresStore:
         changed, _ = await self._change(sql.CLAIM, {"key": sql.claim_key(key), "until": until, "now": now})
         return changed == 1
 
+    async def claimed(self, key: bytes) -> bool:
+        """Return whether a key is claimed, without claiming it."""
+        return bool(await self._read(sql.CLAIMED, {"key": sql.claim_key(key), "now": self._clock()}))
+
     async def put(self, key: str, value: bytes, until: float) -> None:
         """Keep a value."""
         await self._pruned()

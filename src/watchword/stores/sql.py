@@ -158,6 +158,7 @@ def _replacing(table: Table, *, unless: Any = None) -> Executable:
 
 PUT = _replacing(_value)
 CLAIM = _replacing(_claim, unless=_claim.c.until <= bindparam("now"))
+CLAIMED = select(_claim.c.until).where(_claim.c.key == bindparam("key"), _claim.c.until > bindparam("now"))
 _MOVE_HEAD = _replacing(_writer)
 
 

@@ -23,7 +23,7 @@ from watchword.model.records import Change, Event, FeedEntry, Packed, Subject
 from watchword.model.usage import Observed, UsageRecords
 from watchword.stores import schema, sql
 from watchword.stores.chain import POSITIONS, Batch, Chain, Flaw, Head, Verification, flatten
-from watchword.stores.claim_log import ClaimLog
+from watchword.stores.claim_log import ClaimLog, taken
 from watchword.stores.creation import create_or_check
 from watchword.stores.observed.usage import SqlUsage, observed_plan
 from watchword.stores.rows import credential_from, feed_entry_from, storable, subject_from
@@ -190,6 +190,12 @@ class SqliteStore:
             raise Unavailable("SQLite: the clock is behind claims that are already forgotten")
         changed, _ = self._ephemeral.change(sql.CLAIM, {"key": sql.claim_key(key), "until": until, "now": now})
         return changed == 1
+
+    def claimed(self, key: bytes) -> bool:
+        """Return whether a key is claimed, without claiming it."""
+        if self.state is not None:
+            return taken(f"{self.state}-claims", key, self._clock())
+        return bool(self._ephemeral.read(sql.CLAIMED, {"key": sql.claim_key(key), "now": self._clock()}))
 
     async def put(self, key: str, value: bytes, until: float) -> None:
         """Keep a value."""

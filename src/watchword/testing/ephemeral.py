@@ -48,6 +48,20 @@ class EphemeralSuite(StoreSuite):
         assert await settled(store.claim(b"nonce", LATER)) is False
 
     @scenario
+    async def test_looking_at_a_claim_does_not_make_it(self, store: Any) -> None:
+        look = getattr(store, "claimed", None)
+        if look is None:  # a store need not have it: then nobody is told whether a proof was used before
+            return
+        ends = time.time() + 0.05
+        assert await settled(look(b"seen")) is False
+        assert await settled(store.claim(b"seen", LATER)) is True
+        assert await settled(store.claim(b"soon over", ends)) is True
+        assert await settled(look(b"seen")) is True
+        assert await settled(look(b"unseen")) is False
+        await asyncio.sleep(0.06)
+        assert await settled(look(b"soon over")) is False
+
+    @scenario
     async def test_a_time_that_is_over_cannot_be_claimed(self, store: Any) -> None:
         assert await settled(store.claim(b"nonce", time.time() - 1)) is False
         assert await settled(store.claim(b"nonce", LATER)) is True
