@@ -46,7 +46,6 @@ from watchword.lifecycle.signing import KeySchedule
 from watchword.lifecycle.tokens import Tokens
 from watchword.lifecycle.values import networks_of, rate_of
 from watchword.lifecycle.verbs import Lifecycle
-from watchword.model.credential import Kind
 from watchword.model.ports import Clock, Fetch, Meter, Scheme, Unavailable
 from watchword.model.records import FeedEntry, Topic
 from watchword.model.request import Request
@@ -176,6 +175,7 @@ class Watchword:
         self._serve_people(password_rules or PasswordRules(), site or Site.of(self.issuer), mfa)
         self._give_tokens(access_lifetime, refresh_lifetime, refresh_grace, bind_tokens)
         self.operations = Operations(self._ways())
+        self.operations.authorities.changed.append(self._trust)
         self.oauth = AuthorizationServer(self._oauth_house(), oauth or OAuthRules(), bind=bind_tokens, fetch=fetch)
         self.parts = self._parts(
             password_cost=password_cost or Cost(),
@@ -312,6 +312,7 @@ class Watchword:
             self.running = True
 
     async def _prepare(self) -> None:
+        await self.operations.root_key.settle()
         await self.lifecycle.provide(by=CA_SUBJECT)
         await self.signing.run()
         await note_work(self.store, (work(dummy(self.passwords.cost)),) * 2)
@@ -341,9 +342,7 @@ class Watchword:
 
     async def authorities(self) -> bytes:
         """Return the certificates of our own CAs, PEM."""
-        records = await self.store.credentials(kind=Kind.CA, limit=1000)
-        now = self.clock()
-        return b"".join(record.detail["certificate"].encode() for record in records if record.refusal(now) is None)
+        return await self.operations.authorities.bundle()
 
     async def _trust(self) -> None:
         mtls: Any = self.schemes["mtls"]
@@ -352,6 +351,7 @@ class Watchword:
 
     async def _heard(self, entry: FeedEntry) -> None:
         if entry.topic is Topic.KEYS:
+            await self.operations.root_key.heard()
             self.signing.due = float("-inf")
             await self.keys.load()
             await self._trust()

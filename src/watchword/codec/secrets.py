@@ -238,6 +238,14 @@ class Sealer:
         """Return what makes MACs by the key that is derived for one purpose when it is used."""
         return lambda text: hmac.digest(self.derive(purpose), text, "sha256")
 
+    def by(self, key_id: str) -> Sealer:
+        """Return what seals by another of the root keys, and derives the same. Raise ValueError."""
+        other = Sealer.__new__(Sealer)
+        other._roots, other._root, other._seed = self._roots, self._root, self._seed
+        other._derived, other._asked_at, other.reread = {}, self._asked_at, None
+        other.use(key_id, self._seed)
+        return other
+
     def sealed_by(self, sealed: bytes) -> str:
         """Return the public name of the root key that something was sealed under."""
         return sealed[1:5].hex()

@@ -13,13 +13,14 @@ from watchword.lifecycle.values import redirect_of
 from watchword.model.credential import Credential, Kind
 from watchword.model.ports import Passwords, Records
 
-__all__ = ["CA_SUBJECT", "MINTS", "SECRET_METHODS", "Draft", "Minted", "Workshop", "context"]
+__all__ = ["CA_SUBJECT", "CERTIFICATE_LIFE", "MINTS", "SECRET_METHODS", "Draft", "Minted", "Workshop", "context"]
 
 CA_SUBJECT: Final = "service:watchword"
 """Who owns the server's own keys."""
 
 PROFILES: Final = ("v1", "concat")
-_CERTIFICATE_DAYS: Final = 90
+CERTIFICATE_LIFE: Final = 90 * 86400
+"""Seconds that a client certificate lives where nothing else is said."""
 SECRET_METHODS: Final = frozenset({"client_secret_basic", "client_secret_post"})
 """How a client authenticates that has a secret (RFC 7591 section 2)."""
 
@@ -121,9 +122,12 @@ async def _client_cert(workshop: Workshop, draft: Draft) -> Minted:
     usable = [record for record in authorities if record.refusal(draft.now) is None]
     if not usable:
         raise LifecycleError("there is no certificate authority", "make one with `watchword init`")
-    authority = max(usable, key=lambda record: record.created_at)
+    authority = max(usable, key=lambda record: (record.not_before or record.created_at, record.id))
     key = workshop.sealer.open(authority.secret, context(authority.id))
-    expires_at = draft.expires_at or draft.now + _CERTIFICATE_DAYS * 86400
+    expires_at = draft.expires_at or draft.now + CERTIFICATE_LIFE
+    if authority.retire_at is not None and expires_at > authority.retire_at:
+        hint = "try again in some seconds, or choose a shorter --expires"
+        raise LifecycleError("the certificate authority is being replaced", hint)
     own = authority.detail["certificate"].encode()
     try:
         certificate, private_key, chain = issue_client_certificate(own, key, draft.subject, draft.now, expires_at)

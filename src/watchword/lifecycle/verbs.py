@@ -52,6 +52,11 @@ class Lifecycle:
         self._clock = clock
         self._outlasting = Outlasting(workshop.records, told, clock)
 
+    @property
+    def workshop(self) -> Workshop:
+        """Return what minting needs."""
+        return self._workshop
+
     async def add_subject(self, name: str, *, by: str, detail: Mapping[str, Any] | None = None) -> Subject:
         """Add a user or service; ``name`` is "user:alice" or "service:billing"."""
         now = self._clock()

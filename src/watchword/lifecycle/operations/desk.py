@@ -8,6 +8,9 @@ from typing import Protocol
 
 from watchword.audit import Audit
 from watchword.codec.secrets import Sealer
+from watchword.lifecycle.operations.authorities import Authorities
+from watchword.lifecycle.operations.root_key import RootKey
+from watchword.lifecycle.operations.rotation import Rotation
 from watchword.lifecycle.signing import KeySchedule
 from watchword.lifecycle.verbs import Lifecycle
 from watchword.model.ports import AuditLog, Clock, Ephemeral, Records
@@ -43,7 +46,11 @@ class Operations:
 
     def __init__(self, ways: Ways) -> None:
         self.usage: UsageRecords = ways.store.usage
+        self.root_key = RootKey(ways.store, ways.sealer, told=ways.told, clock=ways.clock)
+        self.authorities = Authorities(ways.lifecycle.workshop, told=ways.told, clock=ways.clock)
+        parts = (ways.signing, self.authorities, self.root_key)
+        self.rotation = Rotation(ways.store, ways.lifecycle, *parts, ways.store.usage, ways.clock)
 
     def chores(self) -> dict[str, Callable[[], Awaitable[object]]]:
         """Return what has to be done now and then, by what is said when it breaks."""
-        return {}
+        return {"the trust in an ended CA cannot be taken back": self.authorities.look}
