@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from watchword.model.records import Event
+
 __all__ = ["Alert", "AlertRecords"]
 
 
@@ -45,8 +47,8 @@ class AlertRecords(Protocol):
         """Keep it; False when there is one with its key."""
         ...
 
-    async def swap(self, new: Alert) -> bool:
-        """Replace version ``new.version - 1``; False when another version is stored."""
+    async def swap(self, new: Alert, event: Event | None = None) -> bool:
+        """Replace version ``new.version - 1``, with ``event`` in the same transaction; False when it lost."""
         ...
 
     async def alert(self, id: str) -> Alert | None:

@@ -12,11 +12,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, TypeAlias
 
+from watchword.model.alerts import AlertRecords
 from watchword.model.credential import Credential, Kind
+from watchword.model.evidence import CheckpointRecords, Flaw
 from watchword.model.ports import Clock, Unavailable
 from watchword.model.records import Add, Change, Drop, Event, FeedEntry, Packed, Publish, Record, Subject, Swap
 from watchword.model.usage import Observed
-from watchword.stores.chain import POSITIONS, Batch, Chain, Flaw, Head, Verification, flatten
+from watchword.stores.observed.alerts_memory import MemoryAlerts
+from watchword.stores.observed.checkpoints_memory import MemoryCheckpoints
+from watchword.stores.observed.memory_log import MemoryLog
 from watchword.stores.observed.usage_memory import MemoryUsage
 from watchword.stores.rows import check, credential_from, credential_row, subject_from, subject_row
 
@@ -45,8 +49,9 @@ class MemoryStore:
         self._ids: dict[bytes, str] = {}  # by lookup
         self._feed: list[FeedEntry] = []
         self._sequence = 0
-        self._batches: list[Batch] = []
-        self._chain = Chain()
+        self._log = MemoryLog(self._lock, clock)
+        self.alerts: AlertRecords = MemoryAlerts(self._log)
+        self.checkpoints: CheckpointRecords = MemoryCheckpoints(self._log)
         self._values: dict[str, tuple[bytes, float]] = {}
         self._value_ends: list[tuple[float, str]] = []  # a heap; what was taken or replaced stays in it until its end
         self._claims: dict[bytes, float] = {}
@@ -119,8 +124,7 @@ class MemoryStore:
             for change in changes:
                 if isinstance(change, Add | Swap | Drop) and not staged.apply(change):
                     return False
-            batches, chain = self._chain.extended([change for change in changes if isinstance(change, Event)])
-            self._append(batches, chain)
+            self._log.chain([change for change in changes if isinstance(change, Event)])
             staged.commit()
             self._publish([change for change in changes if isinstance(change, Publish)])
         return True
@@ -144,23 +148,17 @@ class MemoryStore:
     async def append(self, events: Sequence[Event] | Packed, observed: Observed | None = None) -> None:
         """Append a batch and what was observed in it, all or nothing."""
         with self._lock:
-            self._append(*self._chain.extended(events))
+            self._log.chain(events)
             if observed is not None:
                 self.usage.add(observed)
 
     async def events(self, *, since: float = 0.0, after: int = 0, limit: int = 1000) -> list[tuple[int, Event]]:
         """Return (position, event) pairs in order, positions strictly after ``after``."""
-        batches = self._batches[max(after // POSITIONS - 1, 0) :]
-        found = (pair for batch in batches for pair in flatten(batch.position, batch.events, since, after))
-        return list(islice(found, limit))
+        return list(islice(self._log.events(since, after), limit))
 
     async def verify_audit(self) -> list[Flaw]:
         """Return what is wrong with the audit log."""
-        verification = Verification()
-        with self._lock:
-            verification.take(self._batches)
-            chain = self._chain
-        return verification.finish([Head(chain.writer, chain.number, chain.digest)] if chain.number else [])
+        return await self.checkpoints.flaws()
 
     def claim(self, key: bytes, until: float) -> bool:
         """Return True to exactly one caller for this key until ``until``.
@@ -211,11 +209,6 @@ class MemoryStore:
         for change in published:
             self._feed.append(FeedEntry(self._sequence + 1, change.topic, change.key, change.at, change.until))
             self._sequence += 1
-
-    def _append(self, batches: Sequence[Batch], chain: Chain) -> None:
-        for batch in batches:
-            self._batches.append(replace(batch, position=len(self._batches) + 1))
-        self._chain = chain
 
     async def forget(self, at_most: int) -> int:
         """Forget at most so many values and claims that have ended, where few have the feed's, too; return how many."""

@@ -9,9 +9,10 @@ from types import TracebackType
 from typing import Final, Protocol
 from urllib.parse import unquote
 
+from watchword.model.alerts import AlertRecords
+from watchword.model.evidence import CheckpointRecords, Flaw
 from watchword.model.ports import AuditLog, Clock, Ephemeral, Feed, Records
 from watchword.model.usage import UsageRecords
-from watchword.stores.chain import Flaw
 from watchword.stores.memory import MemoryStore
 
 __all__ = ["Store", "open_store"]
@@ -49,6 +50,16 @@ class Store(Records, AuditLog, Feed, Ephemeral, Protocol):
     @property
     def usage(self) -> UsageRecords:
         """Return the counts of decisions."""
+        ...
+
+    @property
+    def alerts(self) -> AlertRecords:
+        """Return what looked like a leak."""
+        ...
+
+    @property
+    def checkpoints(self) -> CheckpointRecords:
+        """Return what was signed of the audit."""
         ...
 
     async def open(self) -> None:

@@ -20,15 +20,20 @@ from sqlalchemy import Executable, bindparam, func, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from watchword.model.alerts import AlertRecords
 from watchword.model.credential import Credential, Kind
+from watchword.model.evidence import CheckpointRecords, Flaw
 from watchword.model.ports import Clock, Unavailable
 from watchword.model.records import Change, Event, FeedEntry, Packed, Subject
 from watchword.model.usage import Observed, UsageRecords
 from watchword.stores import schema, sql
-from watchword.stores.chain import POSITIONS, Batch, Chain, Flaw, Head, Verification, flatten
+from watchword.stores.chain import POSITIONS, Batch, Chain, flatten
 from watchword.stores.creation import create_or_check
 from watchword.stores.machine import shared_stem
-from watchword.stores.observed.usage import SqlUsage, observed_plan
+from watchword.stores.observed.alerts import SqlAlerts
+from watchword.stores.observed.checkpoints import SqlCheckpoints, walked
+from watchword.stores.observed.adding import observed_plan
+from watchword.stores.observed.usage import SqlUsage
 from watchword.stores.rows import credential_from, feed_entry_from, storable, subject_from
 
 __all__ = ["PostgresStore", "exclusive_connection"]
@@ -78,6 +83,8 @@ class PostgresStore:
         self._connections = connections
         self._clock = clock
         self.usage: UsageRecords = SqlUsage(self)
+        self.alerts: AlertRecords = SqlAlerts(self)
+        self.checkpoints: CheckpointRecords = SqlCheckpoints(self)
         self._engine: AsyncEngine | None = None
         self._chain = Chain()
         self._chaining = asyncio.Lock()
@@ -154,8 +161,10 @@ class PostgresStore:
         """Return all rows of a statement that changes nothing."""
         return await self._read(statement, parameters)
 
-    async def carry_out(self, plan: sql.Plan[T]) -> T:
-        """Carry out a plan in one transaction; roll back when it returns False or fails."""
+    async def carry_out(self, plan: sql.Plan[T], *events: Event) -> T:
+        """Carry out a plan in one transaction, with its audit events; roll back when it returns False or fails."""
+        if events:
+            return await self._chained(events, lambda batches: sql.then_append(plan, batches), _AUDITING)
         return await self._run(plan)
 
     async def used(self, seen: Mapping[str, int]) -> None:
@@ -170,7 +179,7 @@ class PostgresStore:
 
     async def append(self, events: Sequence[Event] | Packed, observed: Observed | None = None) -> None:
         """Append a batch and what was observed in it, all or nothing, chained to the one before."""
-        if events:
+        if events or observed:
             more = observed_plan(observed) if observed else None
             await self._chained(events, lambda batches: sql.append_plan(batches, more), _AUDITING)
 
@@ -189,12 +198,7 @@ class PostgresStore:
 
     async def verify_audit(self) -> list[Flaw]:
         """Walk the chains of all writers and return what is wrong with them."""
-        verification = Verification()
-        start = 0
-        while rows := await self._read(sql.NEXT_BATCHES, {"start": start, "at_most": _PAGE}):
-            verification.take(Batch(*row) for row in rows)
-            start = rows[-1][0]
-        return verification.finish(Head(*row) for row in await self._read(sql.HEADS, {}))
+        return await walked(self)
 
     async def claim(self, key: bytes, until: float) -> bool:
         """Return True to exactly one caller for this key until ``until``; survives a restart."""
@@ -256,7 +260,7 @@ class PostgresStore:
         self, events: Sequence[Event] | Packed, plan: Callable[[Sequence[Batch]], sql.Plan[T]], *locks: int
     ) -> T:
         async with _patience(_PATIENCE), self._chaining:
-            before = self._chain
+            before = self._chain.going_on(self._clock())
             batches, after = before.extended(events)
             self._chain = Chain()  # whether a failed commit took place cannot be told: go on with a new chain
             outcome = await self._run(plan(batches), *locks)

@@ -32,6 +32,7 @@ __all__ = [
     "checkpoint",
     "claim",
     "credential",
+    "cursor",
     "durable",
     "ephemeral",
     "feed",
@@ -186,6 +187,7 @@ origin: Table = Table(
     Column("first_at", BigInteger, nullable=False),
     Column("last_at", BigInteger, nullable=False),
     PrimaryKeyConstraint("credential", "network", name="pk_origin"),
+    Index("ix_origin_last_at", "last_at"),
     sqlite_with_rowid=False,
 )
 
@@ -219,6 +221,13 @@ checkpoint: Table = Table(  # what a signing key of ours said of the ends of all
     Column("at", BigInteger, nullable=False),
     Column("statement", Text, nullable=False),
     sqlite_autoincrement=True,
+)
+
+cursor: Table = Table(  # how far somebody has read the audit who hands it on
+    "cursor",
+    durable,
+    Column("name", _key, primary_key=True),
+    Column("position", BigInteger, nullable=False),
 )
 
 # Keys here are SHA-256 digests: of one size whatever callers send, and no code or token is readable in the table.

@@ -60,6 +60,7 @@ __all__ = [
     "lost",
     "parted",
     "subjects_page_of",
+    "then_append",
     "used_plan",
     "value_key",
     "write_plan",
@@ -308,6 +309,14 @@ def append_plan(batches: Sequence[Batch], more: Plan[None] | None = None) -> Pla
         yield _MOVE_HEAD, {"writer": head.writer, "number": head.number, "digest": head.digest}
     if more is not None:
         yield from more
+
+
+def then_append(plan: Plan[T], batches: Sequence[Batch]) -> Plan[T]:
+    """Do what ``plan`` does and, where it won, append to the audit log in the same transaction."""
+    outcome = yield from plan
+    if not lost(outcome):
+        yield from append_plan(batches)
+    return outcome
 
 
 def lost(outcome: object) -> bool:

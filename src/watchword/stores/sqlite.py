@@ -17,15 +17,20 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy import Executable
 
+from watchword.model.alerts import AlertRecords
 from watchword.model.credential import Credential, Kind
+from watchword.model.evidence import CheckpointRecords, Flaw
 from watchword.model.ports import Clock, Unavailable
 from watchword.model.records import Change, Event, FeedEntry, Packed, Subject
 from watchword.model.usage import Observed, UsageRecords
 from watchword.stores import schema, sql
-from watchword.stores.chain import POSITIONS, Batch, Chain, Flaw, Head, Verification, flatten
+from watchword.stores.chain import POSITIONS, Batch, Chain, flatten
 from watchword.stores.claim_log import ClaimLog, taken
 from watchword.stores.creation import create_or_check
-from watchword.stores.observed.usage import SqlUsage, observed_plan
+from watchword.stores.observed.alerts import SqlAlerts
+from watchword.stores.observed.checkpoints import SqlCheckpoints, walked
+from watchword.stores.observed.adding import observed_plan
+from watchword.stores.observed.usage import SqlUsage
 from watchword.stores.rows import credential_from, feed_entry_from, storable, subject_from
 from watchword.stores.sqlite_file import SAFE, SqliteFile
 
@@ -52,6 +57,8 @@ class SqliteStore:
         self.state: Path | None = Path(self.path) if self.lasting else None
         self._clock = clock
         self.usage: UsageRecords = SqlUsage(self)
+        self.alerts: AlertRecords = SqlAlerts(self)
+        self.checkpoints: CheckpointRecords = SqlCheckpoints(self)
         self.alone: bool = False  # set before the first claim: no other process claims here
         self._claims: ClaimLog | None = None
         self._patient = True  # until others were waited for in vain, as while a server before this one ends
@@ -137,8 +144,10 @@ class SqliteStore:
         """Return all rows of a statement that changes nothing."""
         return self._durable.read(statement, parameters)
 
-    async def carry_out(self, plan: sql.Plan[T]) -> T:
-        """Carry out a plan in one transaction; roll back when it returns False or fails."""
+    async def carry_out(self, plan: sql.Plan[T], *events: Event) -> T:
+        """Carry out a plan in one transaction, with its audit events; roll back when it returns False or fails."""
+        if events:
+            return self._chained(events, lambda batches: sql.then_append(plan, batches))
         return self._durable.run(plan)
 
     async def used(self, seen: Mapping[str, int]) -> None:
@@ -153,7 +162,7 @@ class SqliteStore:
 
     async def append(self, events: Sequence[Event] | Packed, observed: Observed | None = None) -> None:
         """Append a batch and what was observed in it, all or nothing, chained to the one before."""
-        if events:
+        if events or observed:
             more = observed_plan(observed) if observed else None
             self._chained(events, lambda batches: sql.append_plan(batches, more))
 
@@ -172,12 +181,7 @@ class SqliteStore:
 
     async def verify_audit(self) -> list[Flaw]:
         """Walk the chains of all writers and return what is wrong with them."""
-        verification = Verification()
-        start = 0
-        while rows := self._durable.read(sql.NEXT_BATCHES, {"start": start, "at_most": _PAGE}):
-            verification.take(Batch(*row) for row in rows)
-            start = rows[-1][0]
-        return verification.finish(Head(*row) for row in self._durable.read(sql.HEADS, {}))
+        return await walked(self)
 
     def claim(self, key: bytes, until: float) -> bool:
         """Return True to exactly one caller for this key until ``until``; survives a restart."""
@@ -214,7 +218,7 @@ class SqliteStore:
 
     def _chained(self, events: Sequence[Event] | Packed, plan: Callable[[Sequence[Batch]], sql.Plan[T]]) -> T:
         with self._chaining:
-            before = self._chain
+            before = self._chain.going_on(self._clock())
             batches, after = before.extended(events)
             self._chain = Chain()  # whether a failed commit took place cannot be told: go on with a new chain
             outcome = self._durable.run(plan(batches))

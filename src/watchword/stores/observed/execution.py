@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Executable
 
+from watchword.model.records import Event
 from watchword.stores.sql import Plan
 
 __all__ = ["Execution"]
@@ -21,6 +22,6 @@ class Execution(Protocol):
         """Return all rows of a statement that changes nothing."""
         ...
 
-    async def carry_out(self, plan: Plan[T]) -> T:
-        """Carry out a plan in one transaction; roll back when it returns False or fails."""
+    async def carry_out(self, plan: Plan[T], *events: Event) -> T:
+        """Carry out a plan in one transaction, with its audit events; roll back when it returns False or fails."""
         ...

@@ -85,6 +85,7 @@ def _create_counts() -> None:
         sa.PrimaryKeyConstraint("credential", "network", name="pk_origin"),
         sqlite_with_rowid=False,
     )
+    op.create_index("ix_origin_last_at", "origin", ["last_at"])
 
 
 def _create_alerts() -> None:
@@ -115,4 +116,9 @@ def _create_alerts() -> None:
         sa.Column("at", sa.BigInteger, nullable=False),
         sa.Column("statement", sa.Text, nullable=False),
         sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "cursor",
+        sa.Column("name", _key, primary_key=True),
+        sa.Column("position", sa.BigInteger, nullable=False),
     )
