@@ -144,6 +144,9 @@ class AdminTable(Table):
     """Hold ``[admin]``."""
 
     accept: PolicyText = "api-key | jwt | oauth2 | mtls"
+    networks: Networks = ()
+    limit: RateText = "600/min"
+    within: Duration = 600
 
 
 class IntrospectionEntry(Table):
