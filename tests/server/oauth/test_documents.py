@@ -11,6 +11,8 @@ from tests.server.oauth.consenting import answered
 from tests.server.oauth.flow import CALLBACK, App, answer_of, login
 from tests.server.oauth.publishing import Site, publishing
 
+from watchword.model.credential import Kind
+
 TOML = """
 issuer = "{url}"
 [limits]
@@ -128,5 +130,11 @@ def test_rfc_9700_4_11_2_no_mere_link_to_us_leads_to_a_stranger(server: Live, si
             assert "http-equiv" not in answer.text
             assert f'href="{CALLBACK}?error=' in answer.text
             assert "iss=" in answer.text
+        away = server.issue(Kind.SESSION, "user:alice", networks=("192.0.2.0/24",))
+        nobody.cookies.set("session", away.material["cookie"])  # known, and may not from here
+        answer = nobody.get(app.place())
+        assert (answer.status_code, answer.headers.get("location")) == (400, None)
+        assert f'href="{CALLBACK}?error=access_denied' in answer.text
+        nobody.cookies.clear()
         silent = nobody.get(app.place(prompt="none"))  # no page may answer that (MUST 16)
         assert answer_of(silent)["error"] == "login_required"

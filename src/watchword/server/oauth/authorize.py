@@ -134,7 +134,7 @@ class Authorize:
         decision = await self._watchword.gate.decide(request, self._session)
         if isinstance(decision, Deny) and decision.rejection.reason.status != 401:
             error = "temporarily_unavailable" if decision.rejection.reason.status in _LATER else "access_denied"
-            return self._answering.onward(ask.redirect_uri, {"error": error}, ask.state, by_page=came)
+            return self._refused(request, asked, error, "")
         who = None if isinstance(decision, Deny) else decision.principal
         if who is None or not fresh_enough(ask, who.authenticated_at, self._watchword.clock(), asked.came_at):
             if "none" in ask.prompt:
