@@ -24,6 +24,7 @@ from watchword.server.account.post import Post
 from watchword.server.admin.endpoints import admin_endpoints
 from watchword.server.check import CHECK, AtOnce, Check
 from watchword.server.config.settings import Settings
+from watchword.server.console.endpoints import console_endpoints
 from watchword.server.login.attempts import Attempts
 from watchword.server.login.enrol import Enrolment
 from watchword.server.login.entrance import Entrance
@@ -125,6 +126,7 @@ class ServerApp:
             *ProtectedResources(watchword).routes(),
             *admin_endpoints(watchword, settings),
             *account_endpoints(watchword, settings, attempts, pages, self.post),
+            *console_endpoints(watchword, settings, pages),
             *pages.routes(),
         ]
         # Not the Starlette class: its error middleware would answer what breaks with a 500 of its own.

@@ -17,7 +17,7 @@ from watchword.model.reason import INSUFFICIENT_AUTHENTICATION, UNKNOWN_CREDENTI
 from watchword.model.request import Request
 from watchword.model.verdict import Deny, Principal, Rejection
 from watchword.server.account.visit import Visit, Visits
-from watchword.server.forms import FORM, media_type
+from watchword.server.forms import FORM, local_path, media_type
 from watchword.server.login.entry import read_request
 from watchword.server.login.freshness import FRESH, fresh, step_up_place
 from watchword.server.pages.language import SPOKEN
@@ -67,7 +67,7 @@ class Own:
         form = http.method == "POST" and media_type(request) == FORM and "text/html" in http.headers.get("accept", "")
         if not (form or self._browsing(http)):
             return problem_response(deny)
-        place = http.scope["path"]  # one of ours; the URL would be made of what the caller names as Host
+        place = _place(http)
         if deny.rejection.reason.status == 401:
             return redirect(f"/login?next={quote(place)}")
         return self._visits.denied(Visit(request, "refused.html", False, {}), deny, place)
@@ -111,13 +111,20 @@ class Own:
 
     def _again(self, http: HttpRequest, visit: Visit, factors: Iterable[str] = ()) -> Response:
         if self._browsing(http) or (http.method == "POST" and not visit.json):
-            return redirect(step_up_place(http.scope["path"], factors))
+            return redirect(step_up_place(_place(http), factors))
         rejection = Rejection(INSUFFICIENT_AUTHENTICATION, "age")
         return problem_response(self._watchword.gate.refuse(visit.request, rejection))
 
     @staticmethod
     def _browsing(http: HttpRequest) -> bool:
         return http.method == "GET" and "text/html" in http.headers.get("accept", "")
+
+
+def _place(http: HttpRequest) -> str:
+    """Return where to come back to: one of ours; the URL would be made of what the caller names as Host."""
+    path, query = http.scope["path"], http.scope.get("query_string", b"").decode("latin-1")
+    whole = f"{path}?{query}"
+    return whole if query and local_path(whole) else str(path)
 
 
 def _set_up(factor: Credential) -> str:

@@ -1,6 +1,7 @@
 """Fill in templates and serve the few files that they need: one stylesheet, one script, one mark, no build step.
 
-A page may load style and pictures from this site alone, script only where a passkey is asked for, and nothing inline.
+A page may load style and pictures from this site alone, script only where a passkey is asked for and in
+the console, and nothing inline.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _SERVER: Final = Path(__file__).parent.parent
 _POLICY: Final = (
     b"default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
-_SCRIPT: Final = b"; script-src 'self'; connect-src 'self'"  # only where a passkey is asked for
+_SCRIPT: Final = b"; script-src 'self'; connect-src 'self'"  # only for passkeys, and in the console
 _CACHED: Final = (b"cache-control", b"public, max-age=3600")
 _KINDS: Final = {
     "css": b"text/css; charset=utf-8",
@@ -66,7 +67,7 @@ class Pages:
             "t": _said,
             "faults": {},
         }
-        self._templates.filters |= {"moment": _moment, "ago": _ago}
+        self._templates.filters |= {"moment": _moment, "ago": _ago, "second": _second, "iso": _iso, "grouped": _grouped}
 
     def routes(self) -> list[Route]:
         """Return the endpoint of the files."""
@@ -84,7 +85,7 @@ class Pages:
         """Return a page in the language of the request, which nobody may store."""
         language = SPOKEN.get()
         body = self._templates.get_template(name).render({**values, "language": language}).encode()
-        policy = _POLICY + _SCRIPT if values.get("script") else _POLICY
+        policy = _POLICY + _SCRIPT if values.get("script") or values.get("console") else _POLICY
         fields = [
             (b"cache-control", b"no-store"),
             (b"content-security-policy", policy),
@@ -125,6 +126,21 @@ def _ago(context: Context, seconds: float) -> str:
 def _moment(at: float) -> str:
     """Return a time as everybody reads it, to the minute."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _second(at: float) -> str:
+    """Return a time to the second."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _iso(at: float) -> str:
+    """Return a time as machines read it (RFC 3339)."""
+    return datetime.fromtimestamp(int(at), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _grouped(count: int) -> str:
+    """Return a number with thin blanks between its thousands, which both languages read."""
+    return f"{count:,}".replace(",", "\u202f")
 
 
 def _content(body: bytes, status: int, kind: bytes, fields: list[tuple[bytes, bytes]]) -> Response:

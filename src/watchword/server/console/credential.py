@@ -1,0 +1,175 @@
+"""Show one credential, whatever its kind: its bounds, its history, its use; rotate it, revoke it, call it leaked."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from starlette.responses import Response
+from starlette.routing import Route as Endpoint
+
+from watchword.lifecycle.clients.book import ClientBook
+from watchword.lifecycle.errors import LifecycleError
+from watchword.lifecycle.values import duration_of
+from watchword.lifecycle.verbs import Issued
+from watchword.model.credential import Credential, Kind, State
+from watchword.server.account.visit import Visit
+from watchword.server.console.audit import AuditPages
+from watchword.server.console.credentials import seen, words_of
+from watchword.server.console.desk import ConsoleDesk, who_of
+from watchword.server.console.issue import read, shown_once
+from watchword.server.console.overview import SPANS, VERDICTS, span_of
+from watchword.server.pages.charts import chart_of
+from watchword.server.responses import redirect
+
+__all__ = ["CredentialPage"]
+
+_PLACE: Final = "/console/credential"
+_DEFAULT_OVERLAP: Final = "24h"
+_KEYS: Final = (Kind.SIGNING_KEY, Kind.CA)
+_ROTATED: Final = (Kind.API_KEY, Kind.HMAC, Kind.PASSWORD, Kind.CLIENT_CERT, Kind.OAUTH_CLIENT, *_KEYS)
+_HISTORY: Final = 20  # predecessors and successors that are followed each way
+_EVENTS: Final = 15
+
+
+class CredentialPage:
+    """Hold ``/console/credential`` and the acts under it; ``id`` names the credential."""
+
+    def __init__(self, desk: ConsoleDesk, audit: AuditPages) -> None:
+        self._desk = desk
+        self._watchword = desk.watchword
+        self._lifecycle = desk.watchword.lifecycle
+        self._audit = audit
+        watchword = desk.watchword
+        self._book = ClientBook(watchword.store, watchword.lifecycle, told=watchword.watch.hurry, clock=watchword.clock)
+
+    def routes(self) -> list[Endpoint]:
+        """Return the endpoints."""
+        desk, write = self._desk, "credentials:write"
+        return [
+            desk.shown(_PLACE, "credentials:read", self.show, "credential"),
+            desk.acting(f"{_PLACE}/rotate", write, self.rotate, "act"),
+            desk.acting(f"{_PLACE}/revoke", write, self.revoke, "act"),
+            desk.acting(f"{_PLACE}/leaked", "leaks:write", self.leaked, "act"),
+        ]
+
+    # --- what it is ---------------------------------------------------------------------------------------------------
+
+    async def show(self, visit: Visit) -> Response:
+        """Show it; ``span`` is how long its chart looks back."""
+        watchword, record = self._watchword, await self._lifecycle.show(visit.text("id"))
+        now, may = watchword.clock(), self._desk.may
+        span = visit.text("span") if visit.text("span") in SPANS else "7d"
+        values: dict[str, Any] = {"each": seen(record, now), "span": span, "spans": SPANS}
+        values["history"] = [seen(each, now) for each in await self._history(record)]
+        values["acts"] = self._acts(visit, record)
+        if may(visit, "usage:read"):
+            values["chart_of_use"], values["origins"] = await self._usage(record.id, span)
+        if may(visit, "audit:read"):
+            values["events"], values["events_whole"] = await self._audit.of(credential=record.id, limit=_EVENTS)
+        return self._desk.page(visit, **values)
+
+    async def _usage(self, id: str, span: str) -> tuple[Any, Any]:
+        usage, (since, until, grain) = self._watchword.operations.usage, span_of(span, self._watchword.clock())
+        found = await usage.tallies(grain=grain, since=since, until=until, credential=id, limit=20_000)
+        counts = [(each.start, each.verdict, each.decisions) for each in found]
+        chart = chart_of(counts, since=since, until=until, grain=grain, order=VERDICTS)
+        return chart, await usage.origins(id, limit=20)
+
+    async def _history(self, record: Credential) -> list[Credential]:
+        """Return what it replaced and what replaced it, the oldest first."""
+        line = [record]
+        for _ in range(_HISTORY):
+            before = await self._watchword.store.credential(line[0].replaces) if line[0].replaces else None
+            line = line if before is None else [before, *line]
+        for _ in range(_HISTORY):
+            after = await self._watchword.store.credential(line[-1].replaced_by) if line[-1].replaced_by else None
+            line = line if after is None else [*line, after]
+        return line if len(line) > 1 else []
+
+    def _acts(self, visit: Visit, record: Credential) -> list[str]:
+        """Return what may be done with it now, by whom who looks."""
+        acts, may = [], self._desk.may
+        now = self._watchword.clock()
+        if may(visit, _scope(record)):
+            if record.kind in _ROTATED and record.state(now) is State.ACTIVE:
+                acts.append("rotate")
+            if record.revoked_at is None:
+                acts.append("revoke")
+        if may(visit, "leaks:write") and not record.leaked:
+            acts.append("leaked")
+        return acts
+
+    # --- what is done with it -----------------------------------------------------------------------------------------
+
+    async def rotate(self, visit: Visit) -> Response:
+        """Issue a successor: both are valid for ``overlap`` more."""
+        record = await self._lifecycle.show(visit.text("id"))
+        return await self._unfit(visit, record) or await self._rotate(visit, record)
+
+    async def _rotate(self, visit: Visit, record: Credential) -> Response:
+        values: dict[str, Any] = {
+            "act": "rotate",
+            "each": seen(record, self._watchword.clock()),
+            "overlap": _DEFAULT_OVERLAP,
+        }
+        if visit.request.method != "POST":
+            return self._desk.page(visit, **values, live=False)
+        try:
+            text = visit.text("overlap").strip() or _DEFAULT_OVERLAP
+            overlap = 0 if text in ("0", "0s") else read("overlap", text, duration_of)
+        except LifecycleError as error:
+            return self._desk.faulty(visit, error, "overlap", **values, live=False)
+        issued = await self._successor(record, overlap, who_of(visit).subject)
+        return shown_once(self._desk, visit, issued.credential, issued.material)
+
+    async def _successor(self, record: Credential, overlap: int, by: str) -> Issued:
+        if record.kind is Kind.SIGNING_KEY:
+            algorithm = str(record.detail["algorithm"])
+            new, _ = await self._watchword.signing.rotate(by=by, overlap=overlap, algorithm=algorithm)
+            return Issued(new, {})
+        if record.kind is Kind.OAUTH_CLIENT:
+            return await self._book.rotate(str(record.detail.get("client_id", record.id)), overlap=overlap, by=by)
+        return await self._lifecycle.rotate(record.id, overlap=overlap, by=by)
+
+    async def revoke(self, visit: Visit) -> Response:
+        """End it now and for good; ``reason`` is kept in the audit."""
+        record = await self._lifecycle.show(visit.text("id"))
+        refused = await self._unfit(visit, record)
+        if refused is not None:
+            return refused
+        values: dict[str, Any] = {"act": "revoke", "each": seen(record, self._watchword.clock()), "live": False}
+        if visit.request.method != "POST":
+            return self._desk.page(visit, **values)
+        reason, by = " ".join(visit.text("reason").split()), who_of(visit).subject
+        if not reason:
+            return self._desk.faulty(visit, LifecycleError("say why: it is kept in the audit"), "reason", **values)
+        if record.detail.get("client_id") == record.id:  # it is the client's name, whichever secrets followed
+            await self._book.remove(record.id, reason=reason, by=by)
+        else:
+            await self._lifecycle.revoke(record.id, reason=reason, by=by)
+        return redirect(f"{_PLACE}?{words_of(id=record.id)}")
+
+    async def leaked(self, visit: Visit) -> Response:
+        """Revoke it because somebody found it where it should not be (``where``)."""
+        record = await self._lifecycle.show(visit.text("id"))
+        refused = await self._unfit(visit, record, "leaks:write")
+        if refused is not None:
+            return refused
+        values: dict[str, Any] = {"act": "leaked", "each": seen(record, self._watchword.clock()), "live": False}
+        if visit.request.method != "POST":
+            return self._desk.page(visit, **values)
+        where = " ".join(visit.text("where").split())
+        reason = f"leaked: {where}" if where else "leaked"
+        await self._lifecycle.revoke(record.id, reason=reason, by=who_of(visit).subject, leaked=True)
+        return redirect(f"{_PLACE}?{words_of(id=record.id)}")
+
+    async def _unfit(self, visit: Visit, record: Credential, scope: str = "") -> Response | None:
+        """Refuse who may not act on this one."""
+        wanted = scope or _scope(record)
+        if not self._desk.may(visit, wanted):
+            return self._desk.lacking(visit, [f"admin:{wanted}"])
+        return self._desk.given(visit, record.scopes) or await self._desk.touched(visit, record.subject)
+
+
+def _scope(record: Credential) -> str:
+    return "keys:write" if record.kind in _KEYS else "credentials:write"

@@ -1,0 +1,164 @@
+"""Let operators in: each page asks for a scope of administration, each act that reveals or destroys for a fresh proof.
+
+What an operator lacks, they are told on a page; the menu shows what they may see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
+from typing import Any, Final, TypeAlias
+
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+from starlette.routing import Route as Endpoint
+
+from watchword.app import Watchword
+from watchword.lifecycle.errors import LifecycleError
+from watchword.lifecycle.people.holdings import held
+from watchword.model.reason import CONFLICT, INSUFFICIENT_SCOPE, UNSUPPORTED_MEDIA
+from watchword.model.verdict import Principal, Rejection
+from watchword.server.account.own import Own
+from watchword.server.account.visit import Visit, Visits
+from watchword.server.config.settings import Settings
+from watchword.server.pages.rendering import Pages
+from watchword.server.responses import problem_response
+
+__all__ = ["ADMIN", "Act", "ConsoleDesk", "sentence", "who_of"]
+
+ADMIN: Final = "admin:"
+_ACTS: Final = ("read", "write")
+
+Act: TypeAlias = Callable[[Visit], Awaitable[Response]]
+
+
+class _Session(Own):
+    """Take sessions alone: a page is for who has signed in."""
+
+    def __init__(self, watchword: Watchword, visits: Visits) -> None:
+        super().__init__(watchword, visits)
+        self._route = watchword.route("session")
+
+
+class ConsoleDesk:
+    """Judge who comes, then have a page or an act answer."""
+
+    def __init__(self, watchword: Watchword, settings: Settings, pages: Pages) -> None:
+        self.watchword = watchword
+        self.settings = settings
+        self._visits = Visits(watchword, settings, pages)
+        self._own = _Session(watchword, self._visits)
+
+    def shown(self, place: str, scope: str, act: Act, page: str) -> Endpoint:
+        """Return the endpoint of a page; ``scope`` is "AREA:read", "" where any scope of administration will do."""
+        return Endpoint(place, self._answering(scope, act, page, proof=False), methods=["GET"])
+
+    def acting(self, place: str, scope: str, act: Act, page: str, *, proof: bool = True) -> Endpoint:
+        """Return the endpoint of an act: GET shows its form, POST does it; ``proof``: soon after a proof only."""
+        return Endpoint(place, self._answering(scope, act, page, proof=proof), methods=["GET", "POST"])
+
+    def _answering(
+        self, scope: str, act: Act, page: str, *, proof: bool
+    ) -> Callable[[HttpRequest], Awaitable[Response]]:
+        async def answer(http: HttpRequest) -> Response:
+            visit = await self._own.visit(http, f"console/{page}.html", fresh=False)
+            if isinstance(visit, Response):
+                return visit
+            refused = self._unfit(http, visit, scope) or (await self._own.weak(http, visit) if proof else None)
+            if refused is not None:
+                return refused
+            if http.method == "GET":
+                visit = replace(visit, fields=dict(http.query_params))
+            elif http.query_params.get("id"):  # what a form is about stands in its address: one comes back to it
+                visit = replace(visit, fields={**visit.fields, "id": http.query_params["id"]})
+            try:
+                return await act(visit)
+            except LifecycleError as error:
+                return self.impossible(visit, error)
+
+        return answer
+
+    # --- who may what -------------------------------------------------------------------------------------------------
+
+    def _unfit(self, http: HttpRequest, visit: Visit, scope: str) -> Response | None:
+        if visit.json and http.method != "GET":  # the API is the place for programs
+            return problem_response(self.watchword.gate.refuse(visit.request, Rejection(UNSUPPORTED_MEDIA, "console")))
+        if self.may(visit, scope):
+            return None
+        return self.lacking(visit, [f"{ADMIN}{scope}" if scope else f"{ADMIN}…"])
+
+    def may(self, visit: Visit, scope: str) -> bool:
+        """Return whether the operator has "AREA:read" or "AREA:write"; "": any of them."""
+        scopes = who_of(visit).scopes
+        return f"{ADMIN}{scope}" in scopes if scope else any(each.startswith(ADMIN) for each in scopes)
+
+    def lacking(self, visit: Visit, missing: Iterable[str]) -> Response:
+        """Say which scopes are missing."""
+        named = sorted(missing)
+        rejection = Rejection(INSUFFICIENT_SCOPE, " ".join(named), (), "session", who_of(visit).credential)
+        deny = self.watchword.gate.refuse(visit.request, rejection)
+        return self.page(
+            visit, INSUFFICIENT_SCOPE.status, page="missing", missing=named, reference=deny.reference, live=False
+        )
+
+    def given(self, visit: Visit, scopes: Iterable[str]) -> Response | None:
+        """Refuse who would give away a right to administer that they do not hold."""
+        missing = {scope for scope in scopes if scope.startswith(ADMIN)} - who_of(visit).scopes
+        return self.lacking(visit, missing) if missing else None
+
+    async def touched(self, visit: Visit, subject: str) -> Response | None:
+        """Refuse who would act on somebody with a right to administer that they do not hold."""
+        now = self.watchword.clock()
+        scopes: set[str] = set()
+        for each in await held(self.watchword.store, subject):
+            if each.refusal(now) is None:
+                scopes |= each.scopes
+        return self.given(visit, scopes)
+
+    # --- answering ----------------------------------------------------------------------------------------------------
+
+    def page(self, visit: Visit, status: int = 200, *, page: str = "", **values: Any) -> Response:
+        """Return the visit's page, or another of the console."""
+        scopes = who_of(visit).scopes
+        may = {act: {each.split(":")[1] for each in scopes if _is(each, act)} for act in _ACTS}
+        shown = {
+            "operator": who_of(visit).subject.partition(":")[2],
+            "reads": may["read"],
+            "writes": may["write"],
+            "now": self.watchword.clock(),
+            "console": True,
+            "live": status == 200 and visit.request.method == "GET",
+        }
+        name = f"console/{page}.html" if page else ""
+        return self._visits.page(visit, status, page=name, **{**shown, **values})
+
+    def faulty(self, visit: Visit, error: LifecycleError, field: str = "", **values: Any) -> Response:
+        """Show a form again and what is wrong with it, at the field where one is to blame."""
+        text = sentence(error)
+        faults = {field: text} if field else {}
+        message = "Please correct what is marked." if field else text
+        return self.page(visit, 422, message=message, faults=faults, **values)
+
+    def impossible(self, visit: Visit, error: LifecycleError) -> Response:
+        """Say that an act cannot be done."""
+        deny = self.watchword.gate.refuse(visit.request, Rejection(CONFLICT, "console"))
+        return self.page(
+            visit, CONFLICT.status, page="impossible", message=sentence(error), reference=deny.reference, live=False
+        )
+
+
+def who_of(visit: Visit) -> Principal:
+    """Return who comes."""
+    assert visit.who is not None  # noqa: S101 - nobody else is let through
+    return visit.who
+
+
+def sentence(error: LifecycleError) -> str:
+    """Return what is wrong, and what mends it, as a sentence or two."""
+    parts = [str(error), error.hint]
+    return " ".join(f"{part[:1].upper()}{part[1:].rstrip('.')}." for part in parts if part)
+
+
+def _is(scope: str, act: str) -> bool:
+    parts = scope.split(":")
+    return len(parts) == 3 and parts[0] == "admin" and parts[2] == act

@@ -1,0 +1,102 @@
+// What makes the console lively. Everything works without it.
+//   main[data-refresh]: bring the elements [data-part] up to date every so many seconds, as long as somebody looks
+//   [data-copy]: copy the text of the element with this id
+//   "/" goes to the search field; the arrows go from row to row
+"use strict";
+
+(() => {
+  const IDLE = 600000; // nobody who looks: a page left open must not keep a session alive
+  const main = document.querySelector("main[data-refresh]");
+  const beat = document.querySelector("[data-beat]");
+  let touched = Date.now();
+  let over = false;
+
+  const say = (text) => {
+    if (beat && beat.textContent !== text) {
+      beat.textContent = text;
+      beat.hidden = false;
+    }
+  };
+
+  const busy = (part) => {
+    const selection = document.getSelection();
+    return part.contains(document.activeElement) || (selection && !selection.isCollapsed && part.contains(selection.anchorNode));
+  };
+
+  const renew = (fresh) => {
+    for (const part of document.querySelectorAll("[data-part]")) {
+      const other = fresh.getElementById(part.id);
+      if (!other || busy(part) || other.innerHTML === part.innerHTML) continue;
+      const open = new Set([...part.querySelectorAll("figure:has(details[open])")].map((each) => each.id));
+      part.replaceChildren(...other.childNodes);
+      for (const figure of part.querySelectorAll("figure")) {
+        const details = figure.querySelector("details");
+        if (details && open.has(figure.id)) details.open = true;
+      }
+    }
+  };
+
+  const look = async () => {
+    if (over || document.hidden) return;
+    if (Date.now() - touched > IDLE) {
+      say(beat.dataset.paused);
+      return;
+    }
+    try {
+      const reply = await fetch(location.href, {
+        headers: { Accept: "text/html" },
+        credentials: "same-origin",
+        redirect: "error", // the login: the session is over
+        signal: AbortSignal.timeout(8000),
+      });
+      if (!reply.ok) throw new Error(`status ${reply.status}`);
+      renew(new DOMParser().parseFromString(await reply.text(), "text/html"));
+      say(beat.dataset.live);
+    } catch {
+      over = true;
+      say(beat.dataset.over);
+    }
+  };
+
+  if (main && beat) {
+    const every = Number(main.dataset.refresh) * 1000;
+    const again = async () => {
+      await look(); // one request at a time
+      if (!over) setTimeout(again, every);
+    };
+    setTimeout(again, every);
+    for (const kind of ["pointerdown", "keydown", "wheel"]) {
+      addEventListener(kind, () => (touched = Date.now()), { passive: true });
+    }
+  }
+
+  for (const button of document.querySelectorAll("[data-copy]")) {
+    if (!navigator.clipboard) continue;
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+      button.textContent = button.dataset.copied;
+    });
+  }
+
+  addEventListener("keydown", (event) => {
+    const typing = event.target.closest("input, textarea, select, [contenteditable]");
+    if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "/") {
+      const field = document.getElementById("find");
+      if (field) {
+        event.preventDefault();
+        field.focus();
+      }
+    } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      const links = [...document.querySelectorAll(".rows tbody tr")].map((row) => row.querySelector("a")).filter(Boolean);
+      const row = document.activeElement.closest(".rows tbody tr");
+      if (!row || !links.length) return;
+      const next = links[links.indexOf(row.querySelector("a")) + (event.key === "ArrowDown" ? 1 : -1)];
+      if (next) {
+        event.preventDefault();
+        next.focus();
+      }
+    }
+  });
+})();

@@ -1,0 +1,54 @@
+"""A town with an operator, and things to look at."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from tests.server.account.town import OPEN, Browser, Town
+
+from watchword.model.credential import Kind
+from watchword.model.verdict import Rate
+
+__all__ = ["ALL", "AREAS", "furnish", "house", "operator"]
+
+AREAS = ("clients", "credentials", "subjects", "usage", "audit", "alerts", "keys", "leaks", "configuration")
+ALL = tuple(f"admin:{area}:{act}" for area in AREAS for act in ("read", "write"))
+
+
+@contextlib.contextmanager
+def house(folder: Path, **more: Any) -> Iterator[Town]:
+    """Run a town with an operator ``root`` who may everything."""
+    server = Town(folder, OPEN, **more)
+    server.start()
+    try:
+        server.user("root", scopes=ALL)
+        yield server
+    finally:
+        server.stop()
+
+
+def operator(server: Town, name: str = "root", language: str = "") -> Browser:
+    """Return the operator's browser, signed in."""
+    return Browser(server, language).log_in(name)
+
+
+def furnish(server: Town) -> dict[str, str]:
+    """Issue a credential of each kind; return the ids by kind."""
+    server.service("billing")
+    rows = [
+        (Kind.API_KEY, {"scopes": ["orders:read"], "options": {"name": "Nightly report"}, "limit": Rate(600, 60)}),
+        (Kind.HMAC, {"networks": ["10.0.0.0/8"]}),
+        (Kind.CLIENT_CERT, {}),
+        (Kind.OAUTH_CLIENT, {"options": {"client_name": "Tally"}}),
+    ]
+    return {kind.value: server.issue(kind, "service:billing", **more).credential.id for kind, more in rows}
+
+
+def follow(browser: Browser, done: httpx2.Response) -> httpx2.Response:
+    """Go where an act led to."""
+    assert done.status_code == 303, done.text
+    return browser.get(done.headers["location"])
