@@ -9,6 +9,7 @@ from starlette.routing import Route as Endpoint
 
 from watchword.lifecycle.clients.book import ClientBook
 from watchword.lifecycle.errors import LifecycleError
+from watchword.lifecycle.operations.rights import area_of, to_read, to_write
 from watchword.lifecycle.values import duration_of
 from watchword.lifecycle.verbs import Issued
 from watchword.model.credential import Credential, Kind, State
@@ -25,8 +26,15 @@ __all__ = ["CredentialPage"]
 
 _PLACE: Final = "/console/credential"
 _DEFAULT_OVERLAP: Final = "24h"
-_KEYS: Final = (Kind.SIGNING_KEY, Kind.CA)
-_ROTATED: Final = (Kind.API_KEY, Kind.HMAC, Kind.PASSWORD, Kind.CLIENT_CERT, Kind.OAUTH_CLIENT, *_KEYS)
+_ROTATED: Final = (
+    Kind.API_KEY,
+    Kind.HMAC,
+    Kind.PASSWORD,
+    Kind.CLIENT_CERT,
+    Kind.OAUTH_CLIENT,
+    Kind.SIGNING_KEY,
+    Kind.CA,
+)
 _HISTORY: Final = 20  # predecessors and successors that are followed each way
 _EVENTS: Final = 15
 
@@ -44,11 +52,11 @@ class CredentialPage:
 
     def routes(self) -> list[Endpoint]:
         """Return the endpoints."""
-        desk, write = self._desk, "credentials:write"
+        desk = self._desk  # which scope it takes depends on the kind
         return [
-            desk.shown(_PLACE, "credentials:read", self.show, "credential"),
-            desk.acting(f"{_PLACE}/rotate", write, self.rotate, "act"),
-            desk.acting(f"{_PLACE}/revoke", write, self.revoke, "act"),
+            desk.shown(_PLACE, "", self.show, "credential"),
+            desk.acting(f"{_PLACE}/rotate", "", self.rotate, "act"),
+            desk.acting(f"{_PLACE}/revoke", "", self.revoke, "act"),
             desk.acting(f"{_PLACE}/leaked", "leaks:write", self.leaked, "act"),
         ]
 
@@ -58,10 +66,14 @@ class CredentialPage:
         """Show it; ``span`` is how long its chart looks back."""
         watchword, record = self._watchword, await self._lifecycle.show(visit.text("id"))
         now, may = watchword.clock(), self._desk.may
+        if not may(visit, "credentials:read") and not may(visit, f"{area_of(record.kind)}:read"):
+            return self._desk.lacking(visit, [to_read(area_of(record.kind))])
         span = visit.text("span") if visit.text("span") in SPANS else "7d"
         values: dict[str, Any] = {"each": seen(record, now), "span": span, "spans": SPANS}
         values["history"] = [seen(each, now) for each in await self._history(record)]
         values["acts"] = self._acts(visit, record)
+        if record.state(now) is State.RETIRING:
+            values["retirement"] = await watchword.operations.rotation.retire_safe(record.id)
         if may(visit, "usage:read"):
             values["chart_of_use"], values["origins"] = await self._usage(record.id, span)
         if may(visit, "audit:read"):
@@ -90,7 +102,7 @@ class CredentialPage:
         """Return what may be done with it now, by whom who looks."""
         acts, may = [], self._desk.may
         now = self._watchword.clock()
-        if may(visit, _scope(record)):
+        if may(visit, f"{area_of(record.kind)}:write"):
             if record.kind in _ROTATED and record.state(now) is State.ACTIVE:
                 acts.append("rotate")
             if record.revoked_at is None:
@@ -104,7 +116,7 @@ class CredentialPage:
     async def rotate(self, visit: Visit) -> Response:
         """Issue a successor: both are valid for ``overlap`` more."""
         record = await self._lifecycle.show(visit.text("id"))
-        return await self._unfit(visit, record) or await self._rotate(visit, record)
+        return self._unfit(visit, record) or await self._rotate(visit, record)
 
     async def _rotate(self, visit: Visit, record: Credential) -> Response:
         values: dict[str, Any] = {
@@ -123,18 +135,14 @@ class CredentialPage:
         return shown_once(self._desk, visit, issued.credential, issued.material)
 
     async def _successor(self, record: Credential, overlap: int, by: str) -> Issued:
-        if record.kind is Kind.SIGNING_KEY:
-            algorithm = str(record.detail["algorithm"])
-            new, _ = await self._watchword.signing.rotate(by=by, overlap=overlap, algorithm=algorithm)
-            return Issued(new, {})
         if record.kind is Kind.OAUTH_CLIENT:
             return await self._book.rotate(str(record.detail.get("client_id", record.id)), overlap=overlap, by=by)
-        return await self._lifecycle.rotate(record.id, overlap=overlap, by=by)
+        return (await self._watchword.operations.rotation.rotate(record.id, overlap=overlap, by=by)).issued
 
     async def revoke(self, visit: Visit) -> Response:
         """End it now and for good; ``reason`` is kept in the audit."""
         record = await self._lifecycle.show(visit.text("id"))
-        refused = await self._unfit(visit, record)
+        refused = self._unfit(visit, record)
         if refused is not None:
             return refused
         values: dict[str, Any] = {"act": "revoke", "each": seen(record, self._watchword.clock()), "live": False}
@@ -152,7 +160,7 @@ class CredentialPage:
     async def leaked(self, visit: Visit) -> Response:
         """Revoke it because somebody found it where it should not be (``where``)."""
         record = await self._lifecycle.show(visit.text("id"))
-        refused = await self._unfit(visit, record, "leaks:write")
+        refused = self._desk.given(visit, record.scopes)
         if refused is not None:
             return refused
         values: dict[str, Any] = {"act": "leaked", "each": seen(record, self._watchword.clock()), "live": False}
@@ -163,13 +171,6 @@ class CredentialPage:
         await self._lifecycle.revoke(record.id, reason=reason, by=who_of(visit).subject, leaked=True)
         return redirect(f"{_PLACE}?{words_of(id=record.id)}")
 
-    async def _unfit(self, visit: Visit, record: Credential, scope: str = "") -> Response | None:
+    def _unfit(self, visit: Visit, record: Credential) -> Response | None:
         """Refuse who may not act on this one."""
-        wanted = scope or _scope(record)
-        if not self._desk.may(visit, wanted):
-            return self._desk.lacking(visit, [f"admin:{wanted}"])
-        return self._desk.given(visit, record.scopes) or await self._desk.touched(visit, record.subject)
-
-
-def _scope(record: Credential) -> str:
-    return "keys:write" if record.kind in _KEYS else "credentials:write"
+        return self._desk.given(visit, {to_write(area_of(record.kind)), *record.scopes})

@@ -15,29 +15,42 @@ from starlette.routing import Route as Endpoint
 
 from watchword.app import Watchword
 from watchword.lifecycle.errors import LifecycleError
-from watchword.lifecycle.people.holdings import held
+from watchword.lifecycle.operations.rights import ADMIN, AREAS, lacking, rights_of, to_read, to_write
+from watchword.lifecycle.people.factors import FACTORS
 from watchword.model.reason import CONFLICT, INSUFFICIENT_SCOPE, UNSUPPORTED_MEDIA
 from watchword.model.verdict import Principal, Rejection
+from watchword.routes import Rule
 from watchword.server.account.own import Own
 from watchword.server.account.visit import Visit, Visits
-from watchword.server.config.settings import Settings
+from watchword.server.admin.anew import Anew
+from watchword.server.config.settings import AdminTable, Settings
 from watchword.server.pages.rendering import Pages
 from watchword.server.responses import problem_response
 
-__all__ = ["ADMIN", "Act", "ConsoleDesk", "sentence", "who_of"]
+__all__ = ["Act", "ConsoleDesk", "sentence", "who_of"]
 
-ADMIN: Final = "admin:"
-_ACTS: Final = ("read", "write")
+_PLACE: Final = "/console"
 
 Act: TypeAlias = Callable[[Visit], Awaitable[Response]]
 
 
-class _Session(Own):
-    """Take sessions alone: a page is for who has signed in."""
+class _Sessions(Own):
+    """Take sessions alone, within the bounds of ``[admin]``: a page is for who has signed in."""
 
-    def __init__(self, watchword: Watchword, visits: Visits) -> None:
+    def __init__(self, watchword: Watchword, visits: Visits, admin: AdminTable) -> None:
         super().__init__(watchword, visits)
-        self._route = watchword.route("session")
+        rule = Rule(_PLACE, "session", limit=admin.limit, networks=tuple(admin.networks))
+        self._route = watchword.compile(rule)
+        self._anew = Anew(float(admin.within), watchword.factors, watchword.clock)
+
+    async def unproven(self, http: HttpRequest, visit: Visit) -> Response | None:
+        """Return where to prove oneself again, None where that was lately: as the admin API demands it."""
+        who = who_of(visit)
+        checked = self._anew.check(visit.request, who)
+        if not isinstance(checked if isinstance(checked, tuple | Rejection) else await checked, Rejection):
+            return None
+        enrolled = await self._watchword.factors.enrolled(who.subject)
+        return self._again(http, visit, sorted({FACTORS[each.kind] for each in enrolled}))
 
 
 class ConsoleDesk:
@@ -47,7 +60,7 @@ class ConsoleDesk:
         self.watchword = watchword
         self.settings = settings
         self._visits = Visits(watchword, settings, pages)
-        self._own = _Session(watchword, self._visits)
+        self._own = _Sessions(watchword, self._visits, settings.admin)
 
     def shown(self, place: str, scope: str, act: Act, page: str) -> Endpoint:
         """Return the endpoint of a page; ``scope`` is "AREA:read", "" where any scope of administration will do."""
@@ -64,7 +77,7 @@ class ConsoleDesk:
             visit = await self._own.visit(http, f"console/{page}.html", fresh=False)
             if isinstance(visit, Response):
                 return visit
-            refused = self._unfit(http, visit, scope) or (await self._own.weak(http, visit) if proof else None)
+            refused = self._unfit(http, visit, scope) or (await self._own.unproven(http, visit) if proof else None)
             if refused is not None:
                 return refused
             if http.method == "GET":
@@ -85,7 +98,7 @@ class ConsoleDesk:
             return problem_response(self.watchword.gate.refuse(visit.request, Rejection(UNSUPPORTED_MEDIA, "console")))
         if self.may(visit, scope):
             return None
-        return self.lacking(visit, [f"{ADMIN}{scope}" if scope else f"{ADMIN}…"])
+        return self.lacking(visit, [f"{ADMIN}{scope}"] if scope else map(to_read, AREAS))
 
     def may(self, visit: Visit, scope: str) -> bool:
         """Return whether the operator has "AREA:read" or "AREA:write"; "": any of them."""
@@ -103,28 +116,22 @@ class ConsoleDesk:
 
     def given(self, visit: Visit, scopes: Iterable[str]) -> Response | None:
         """Refuse who would give away a right to administer that they do not hold."""
-        missing = {scope for scope in scopes if scope.startswith(ADMIN)} - who_of(visit).scopes
+        missing = lacking(who_of(visit).scopes, scopes)
         return self.lacking(visit, missing) if missing else None
 
     async def touched(self, visit: Visit, subject: str) -> Response | None:
         """Refuse who would act on somebody with a right to administer that they do not hold."""
-        now = self.watchword.clock()
-        scopes: set[str] = set()
-        for each in await held(self.watchword.store, subject):
-            if each.refusal(now) is None:
-                scopes |= each.scopes
-        return self.given(visit, scopes)
+        return self.given(visit, await rights_of(self.watchword.store, subject, self.watchword.clock))
 
     # --- answering ----------------------------------------------------------------------------------------------------
 
     def page(self, visit: Visit, status: int = 200, *, page: str = "", **values: Any) -> Response:
         """Return the visit's page, or another of the console."""
         scopes = who_of(visit).scopes
-        may = {act: {each.split(":")[1] for each in scopes if _is(each, act)} for act in _ACTS}
         shown = {
             "operator": who_of(visit).subject.partition(":")[2],
-            "reads": may["read"],
-            "writes": may["write"],
+            "reads": {area for area in AREAS if to_read(area) in scopes},
+            "writes": {area for area in AREAS if to_write(area) in scopes},
             "now": self.watchword.clock(),
             "console": True,
             "live": status == 200 and visit.request.method == "GET",
@@ -157,8 +164,3 @@ def sentence(error: LifecycleError) -> str:
     """Return what is wrong, and what mends it, as a sentence or two."""
     parts = [str(error), error.hint]
     return " ".join(f"{part[:1].upper()}{part[1:].rstrip('.')}." for part in parts if part)
-
-
-def _is(scope: str, act: str) -> bool:
-    parts = scope.split(":")
-    return len(parts) == 3 and parts[0] == "admin" and parts[2] == act

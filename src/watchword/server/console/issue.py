@@ -11,15 +11,21 @@ from starlette.routing import Route as Endpoint
 
 from watchword.lifecycle.clients.fields import FieldError, settled
 from watchword.lifecycle.errors import LifecycleError
+from watchword.lifecycle.mint import CA_SUBJECT
+from watchword.lifecycle.operations.rights import area_of, to_write
 from watchword.lifecycle.values import duration_of, networks_of, rate_of, scopes_of, subject_of
-from watchword.model.credential import Kind
+from watchword.lifecycle.verbs import Issued
+from watchword.model.credential import Credential, Kind
 from watchword.server.account.visit import Visit
-from watchword.server.console.credentials import CREDENTIALS, MACHINE_KINDS, seen
+from watchword.server.console.credentials import seen
 from watchword.server.console.desk import ConsoleDesk, who_of
 
-__all__ = ["IssuePages", "Misread", "read", "shown_once"]
+__all__ = ["MACHINE_KINDS", "IssuePages", "Misread", "read", "shown_once"]
 
-_PLACE: Final = f"{CREDENTIALS}/issue"
+MACHINE_KINDS: Final = (Kind.API_KEY, Kind.HMAC, Kind.CLIENT_CERT, Kind.OAUTH_CLIENT, Kind.PASSWORD)
+"""What operators issue, in the order of the menus."""
+
+_PLACE: Final = "/console/credentials/issue"
 _LONGEST_NAME: Final = 64
 _GRANTS: Final = ("client_credentials", "authorization_code", "refresh_token")
 _MATERIAL: Final = ("key_id", "client_id", "secret", "client_secret", "password", "certificate", "private_key", "chain")
@@ -53,22 +59,22 @@ class IssuePages:
 
     def routes(self) -> list[Endpoint]:
         """Return the endpoint."""
-        return [self._desk.acting(_PLACE, "credentials:write", self.issue, "issue")]
+        return [self._desk.acting(_PLACE, "", self.issue, "issue")]
 
     async def issue(self, visit: Visit) -> Response:
         """Show the form, or issue what it says."""
         kind = next((each for each in MACHINE_KINDS if each.value == visit.text("kind")), Kind.API_KEY)
+        lacking = self._desk.given(visit, [to_write(area_of(kind))])
+        if lacking is not None:
+            return lacking
         if visit.request.method != "POST":
-            return self._form(visit, kind)
+            return self._desk.page(visit, **_choices(kind))
         try:
             return await self._issued(visit, kind)
         except Misread as error:
             return self._desk.faulty(visit, error, error.field, **_choices(kind))
         except LifecycleError as error:
             return self._desk.faulty(visit, error, **_choices(kind))
-
-    def _form(self, visit: Visit, kind: Kind) -> Response:
-        return self._desk.page(visit, **_choices(kind))
 
     async def _issued(self, visit: Visit, kind: Kind) -> Response:
         subject = read("subject", visit.text("subject").strip(), subject_of)
@@ -77,20 +83,24 @@ class IssuePages:
         rate = read("limit", visit.text("limit"), rate_of) if visit.text("limit").strip() else None
         ends = self._end(visit.text("expires").strip())
         options = _options(visit, kind)
-        refused = self._desk.given(visit, scopes) or await self._desk.touched(visit, subject)
+        if subject == CA_SUBJECT:
+            raise Misread("subject", LifecycleError(f"{subject} is this server's own", "name a service of yours"))
+        refused = self._desk.given(visit, scopes)
+        if kind is Kind.PASSWORD:  # who knows it can log in as them, and end what they hold
+            refused = refused or await self._desk.touched(visit, subject)
         if refused is not None:
             return refused
-        issued = await self._lifecycle.issue(
-            kind,
-            subject,
-            by=who_of(visit).subject,
-            scopes=scopes,
-            expires_at=ends,
-            networks=networks,
-            limit=rate,
-            options=options,
-        )
+        bounds: dict[str, Any] = {"scopes": scopes, "expires_at": ends, "networks": networks, "limit": rate}
+        issued = await self._issue(kind, subject, {**bounds, "options": options}, by=who_of(visit).subject)
         return shown_once(self._desk, visit, issued.credential, issued.material)
+
+    async def _issue(self, kind: Kind, subject: str, given: dict[str, Any], *, by: str) -> Issued:
+        try:
+            return await self._lifecycle.issue(kind, subject, by=by, **given)
+        except LifecycleError:
+            raise
+        except ValueError as error:  # a certificate that would outlive its authority
+            raise Misread("expires", LifecycleError(str(error), "choose a shorter time")) from None
 
     def _end(self, text: str) -> int | None:
         if not text or text == "never":
@@ -98,7 +108,7 @@ class IssuePages:
         return int(self._clock()) + read("expires", text, duration_of)
 
 
-def shown_once(desk: ConsoleDesk, visit: Visit, record: Any, material: Mapping[str, str]) -> Response:
+def shown_once(desk: ConsoleDesk, visit: Visit, record: Credential, material: Mapping[str, str]) -> Response:
     """Show a new credential, and for this once what proves it."""
     proof = [(name, material[name]) for name in _MATERIAL if name in material]
     return desk.page(visit, 201, page="issued", each=seen(record, desk.watchword.clock()), proof=proof, live=False)
