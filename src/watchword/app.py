@@ -335,6 +335,7 @@ class Watchword:
         try:
             while await self.audit.flush():
                 pass
+            await self.operations.close()
         finally:
             if isinstance(self.passwords, HashingPool):
                 self.passwords.close()

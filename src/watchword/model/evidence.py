@@ -41,11 +41,12 @@ class Checkpoint:
 
 
 class Link(NamedTuple):
-    """Name one batch: where it is, whose it is, and the digest that it has."""
+    """Name one batch: where it is, whose it is, how many events are in it, and the digest that it has."""
 
     position: int
     writer: str
     number: int
+    events: int
     digest: bytes
 
 

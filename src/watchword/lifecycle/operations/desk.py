@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -9,14 +10,19 @@ from typing import Protocol
 from watchword.audit import Audit
 from watchword.codec.secrets import Sealer
 from watchword.lifecycle.operations.authorities import Authorities
+from watchword.lifecycle.operations.checkpoints import Checkpoints
 from watchword.lifecycle.operations.root_key import RootKey
 from watchword.lifecycle.operations.rotation import Rotation
 from watchword.lifecycle.signing import KeySchedule
 from watchword.lifecycle.verbs import Lifecycle
-from watchword.model.ports import AuditLog, Clock, Ephemeral, Records
+from watchword.model.alerts import AlertRecords
+from watchword.model.evidence import CheckpointRecords
+from watchword.model.ports import AuditLog, Clock, Ephemeral, Records, Unavailable
 from watchword.model.usage import UsageRecords
 
 __all__ = ["Kept", "Operations", "Ways"]
+
+logger: logging.Logger = logging.getLogger("watchword")
 
 
 class Kept(Records, AuditLog, Ephemeral, Protocol):
@@ -25,6 +31,16 @@ class Kept(Records, AuditLog, Ephemeral, Protocol):
     @property
     def usage(self) -> UsageRecords:
         """Return the counts of decisions."""
+        ...
+
+    @property
+    def alerts(self) -> AlertRecords:
+        """Return what looked like a leak."""
+        ...
+
+    @property
+    def checkpoints(self) -> CheckpointRecords:
+        """Return what was signed of the audit."""
         ...
 
 
@@ -46,6 +62,7 @@ class Operations:
 
     def __init__(self, ways: Ways) -> None:
         self.usage: UsageRecords = ways.store.usage
+        self.checkpoints = Checkpoints(ways.store, ways.sealer, ways.clock)
         self.root_key = RootKey(ways.store, ways.sealer, told=ways.told, clock=ways.clock)
         self.authorities = Authorities(ways.lifecycle.workshop, told=ways.told, clock=ways.clock)
         parts = (ways.signing, self.authorities, self.root_key)
@@ -53,4 +70,14 @@ class Operations:
 
     def chores(self) -> dict[str, Callable[[], Awaitable[object]]]:
         """Return what has to be done now and then, by what is said when it breaks."""
-        return {"the trust in an ended CA cannot be taken back": self.authorities.look}
+        return {
+            "the trust in an ended CA cannot be taken back": self.authorities.look,
+            "the audit cannot be signed": self.checkpoints.run,
+        }
+
+    async def close(self) -> None:
+        """Sign what was written last. Call it once nothing more is written; where it breaks, the next process signs."""
+        try:
+            await self.checkpoints.close()
+        except Unavailable as error:
+            logger.error("the audit cannot be signed: %s", error)

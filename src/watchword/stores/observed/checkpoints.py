@@ -34,7 +34,7 @@ _BY_NUMBER: Final = (
     .limit(bindparam("at_most"))
 )
 _LINKS: Final = (
-    select(_audit.c.position, _audit.c.writer, _audit.c.number, _audit.c.digest)
+    select(_audit.c.position, _audit.c.writer, _audit.c.number, _audit.c.count, _audit.c.digest)
     .where(_audit.c.position > bindparam("after"))
     .order_by(_audit.c.position)
     .limit(bindparam("at_most"))

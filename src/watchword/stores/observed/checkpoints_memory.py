@@ -39,7 +39,7 @@ class MemoryCheckpoints:
         """Return the batches behind position ``after``, by position."""
         with self._log.lock:
             found = [each for each in self._log.batches if each.position > after][:limit]
-        return [Link(each.position, each.writer, each.number, each.digest) for each in found]
+        return [Link(each.position, each.writer, each.number, each.count, each.digest) for each in found]
 
     async def heads(self) -> dict[str, int]:
         """Return the number of each writer's last batch."""
