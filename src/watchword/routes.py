@@ -52,6 +52,7 @@ class RouteTable:
         self._any: dict[str, Route] = {}
         self._templates: list[tuple[re.Pattern[str], frozenset[str], Route]] = []
         self.entries: tuple[tuple[Rule, Route], ...] = tuple(rules)
+        self._paths: dict[int, str] = {id(route): rule.path for rule, route in self.entries}
         for rule, route in self.entries:
             methods = frozenset(method.upper() for method in rule.methods)
             if _PARAMETER.search(rule.path):
@@ -66,6 +67,11 @@ class RouteTable:
     def find(self, method: str, path: str) -> Route | None:
         """Return the route, or None. Places asked for lately are remembered."""
         return self._remembered(method, path) if len(path) <= _SHORT else self._find(method, path)
+
+    def template(self, method: str, path: str) -> str | None:
+        """Return the path of the rule whose route is found, as it was configured."""
+        route = self._find(method, path)
+        return None if route is None else self._paths[id(route)]
 
     def _find(self, method: str, path: str) -> Route | None:
         """Return the route, or None. HEAD is judged as GET where HEAD is not named (RFC 9110 section 9.3.2).

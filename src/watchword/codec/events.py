@@ -38,11 +38,16 @@ def packed(events: Sequence[Event]) -> Packed:
     return pack([float(event.at) for event in events], which, list(numbers))
 
 
-def pack(times: Sequence[float], which: Iterable[int], acts: Sequence[str]) -> Packed:
-    """Return a batch of events: ``times`` in Unix seconds, and for each the number of its act in ``acts``."""
-    if not all(map(isfinite, times)):
+def pack(
+    times: Sequence[float], which: Iterable[int], acts: Sequence[str], span: tuple[float, float] | None = None
+) -> Packed:
+    """Return a batch of events: ``times`` in Unix seconds, and for each the number of its act in ``acts``.
+
+    ``span`` is the first and the last of the times, from who knows them.
+    """
+    if not isfinite(sum(times)) and not all(map(isfinite, times)):
         raise ValueError("an event's time must be a finite number")
-    first, last = min(times), max(times)
+    first, last = span or (min(times), max(times))
     text = f'{{"acts":[{",".join(acts)}],"which":"{_coded("I", which)}","at":"{_coded("d", times)}"}}'
     return Packed(first, last, len(times), text)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple, Protocol
 
-__all__ = ["Grain", "Observed", "Origin", "Point", "Tally", "UsageRecords"]
+__all__ = ["Grain", "Observed", "Origin", "Point", "Share", "Tally", "UsageRecords"]
 
 
 class Grain(IntEnum):
@@ -23,7 +23,9 @@ class Tally(NamedTuple):
 
     ``start`` is a Unix second, a multiple of the grain; ``credential`` and ``subject`` are empty where nobody was
     proved or named; ``route`` is the path as it was configured ("GET /orders/{id}"); ``network`` is the caller's
-    (IPv4 /24, IPv6 /48); ``verdict`` is "accepted", "refused" or "broken", ``reason`` the code of a refusal.
+    (IPv4 /24, IPv6 /48); ``verdict`` is "accepted", "refused" or "broken", ``reason`` the code of a refusal, and
+    "public" where the public was let in. "…" stands for the rest where there are too many to name. Where two
+    credentials together proved somebody, each has a tally of its own for the same decisions.
     """
 
     start: int
@@ -38,7 +40,7 @@ class Tally(NamedTuple):
 
 
 class Point(NamedTuple):
-    """Count everybody's decisions of one stretch of time by scheme and verdict."""
+    """Count everybody's decisions of one stretch of time by scheme and verdict, each decision once."""
 
     start: int
     scheme: str
@@ -55,16 +57,33 @@ class Origin(NamedTuple):
     last_at: int
 
 
+class Share(NamedTuple):
+    """Say how many decisions fell to one name: a credential, a subject, a route, a network, a scheme, a reason."""
+
+    name: str
+    verdict: str
+    decisions: int
+
+
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """Hold what one batch of decisions says: counts by the minute, and where credentials were used."""
+    """Hold what one batch of decisions says: counts by the minute, and where credentials were used.
+
+    ``fresh`` are those of ``origins`` that this process had not seen before; the store may know them all the same.
+    """
 
     tallies: Sequence[Tally] = ()
     origins: Sequence[Origin] = ()
+    points: Sequence[Point] = ()
+    fresh: Sequence[Origin] = ()
 
 
 class UsageRecords(Protocol):
-    """Keep counts. What is added comes with the audit batch that it was counted from, in one transaction."""
+    """Keep counts. What is added comes with the audit batch that it was counted from, in one transaction.
+
+    A question for a grain is answered from that and the finer ones, added up: what is recent is still kept by the
+    minute. Times are Unix seconds; ``since`` is put back to where its grain begins.
+    """
 
     async def tallies(
         self, *, grain: int, since: int, until: int, credential: str = "", subject: str = "", limit: int = 1000
@@ -78,4 +97,14 @@ class UsageRecords(Protocol):
 
     async def origins(self, credential: str, *, limit: int = 100) -> list[Origin]:
         """Return where a credential was used from, latest first."""
+        ...
+
+    async def busiest(
+        self, since: int, until: int, by: str, limit: int = 10, *, credential: str = "", subject: str = ""
+    ) -> list[Share]:
+        """Return to whom or what most decisions fell; ``by`` is a field of ``Tally``. All grains are added up."""
+        ...
+
+    async def roll_up(self, now: int, at_most: int = 1000) -> int:
+        """Add up what is old into coarser counts, forget what is too old; return how many rows that took away."""
         ...

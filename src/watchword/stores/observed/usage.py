@@ -2,55 +2,36 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Executable, Select, Table, bindparam, case, select
-from sqlalchemy.dialects.postgresql import insert  # its ON CONFLICT is compiled for SQLite too
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Executable,
+    Select,
+    Table,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    select,
+)
 
-from watchword.model.usage import Grain, Observed, Origin, Point, Tally
+from watchword.model.usage import Grain, Origin, Point, Share, Tally
 from watchword.stores import schema
+from watchword.stores.observed.adding import forgotten_origins, observed_plan, rolled_traffic, rolled_usage
 from watchword.stores.observed.execution import Execution
-from watchword.stores.sql import Plan
+from watchword.stores.observed.folding import checked, horizons, shares
+from watchword.stores.rows import storable
 
-__all__ = ["SqlUsage", "observed_plan", "points_of"]
+__all__ = ["SqlUsage", "observed_plan"]
 
 _usage, _traffic, _origin = schema.usage, schema.traffic, schema.origin
-_AT_ONCE: Final = 500
+_GROUPS: Final = 5_000  # kinds of decisions that are looked at for what is busiest
 
 
-def _adding(table: Table) -> Executable:
-    """Add the count to the row's, or begin the row."""
-    adding = insert(table).values({column.name: bindparam(column.name) for column in table.c})
-    keys = list(table.primary_key.columns)
-    return adding.on_conflict_do_update(
-        index_elements=keys, set_={"decisions": table.c.decisions + adding.excluded["decisions"]}
-    )
-
-
-def _seeing() -> Executable:
-    adding = insert(_origin).values({column.name: bindparam(column.name) for column in _origin.c})
-    first, last, given = _origin.c.first_at, _origin.c.last_at, adding.excluded
-    return adding.on_conflict_do_update(
-        index_elements=list(_origin.primary_key.columns),
-        set_={
-            "first_at": case((given["first_at"] < first, given["first_at"]), else_=first),
-            "last_at": case((given["last_at"] > last, given["last_at"]), else_=last),
-        },
-    )
-
-
-_ADD_USAGE: Final = _adding(_usage)
-_ADD_TRAFFIC: Final = _adding(_traffic)
-_SEE: Final = _seeing()
-_TRAFFIC: Final = (
-    select(_traffic.c.start, _traffic.c.scheme, _traffic.c.verdict, _traffic.c.decisions)
-    .where(_traffic.c.grain == bindparam("grain"))
-    .where(_traffic.c.start >= bindparam("since"), _traffic.c.start < bindparam("until"))
-    .order_by(_traffic.c.start, _traffic.c.scheme, _traffic.c.verdict)
-)
 _ORIGINS: Final = (
     select(_origin)
     .where(_origin.c.credential == bindparam("credential"))
@@ -59,40 +40,52 @@ _ORIGINS: Final = (
 )
 
 
-def points_of(tallies: Iterable[Tally]) -> list[Point]:
-    """Return everybody's counts, added up."""
-    sums: Counter[tuple[int, str, str]] = Counter()
-    for each in tallies:
-        sums[each.start, each.scheme, each.verdict] += each.decisions
-    return [Point(*key, count) for key, count in sorted(sums.items())]
+def _begun(start: ColumnElement[int], grain: Grain) -> ColumnElement[int]:
+    """Return where the stretch of time begins that a start is in."""
+    # A literal: PostgreSQL takes two parameters for two, and then groups by another expression than it selects.
+    return (start - start % literal_column(str(grain.value))).label("begun")
 
 
-def observed_plan(observed: Observed) -> Plan[None]:
-    """Add what was observed, in one order for all writers."""
-    rows: dict[str, list[dict[str, Any]]] = {
-        "usage": [{"grain": Grain.MINUTE.value, **each._asdict()} for each in sorted(observed.tallies)],
-        "traffic": [{"grain": Grain.MINUTE.value, **each._asdict()} for each in points_of(observed.tallies)],
-        "origin": [each._asdict() for each in sorted(observed.origins)],
-    }
-    statements = {"usage": _ADD_USAGE, "traffic": _ADD_TRAFFIC, "origin": _SEE}
-    for name, values in rows.items():
-        for start in range(0, len(values), _AT_ONCE):
-            yield statements[name], values[start : start + _AT_ONCE]
+def _finer(table: Table, grain: Grain) -> ColumnElement[bool]:
+    return table.c.grain.in_([literal_column(str(each.value)) for each in Grain if each <= grain])
+
+
+def _summed(table: Table) -> ColumnElement[int]:
+    return cast(func.sum(table.c.decisions), BigInteger)
+
+
+def _between(table: Table) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return table.c.start >= bindparam("since"), table.c.start < bindparam("until")
 
 
 @cache
-def _tallies(credential: bool, subject: bool) -> Select[Any]:
-    columns = [_usage.c[name] for name in Tally._fields]
-    statement = (
-        select(*columns)
-        .where(_usage.c.grain == bindparam("grain"))
-        .where(_usage.c.start >= bindparam("since"), _usage.c.start < bindparam("until"))
-    )
+def _tallies(grain: Grain, credential: bool, subject: bool) -> Select[Any]:
+    begun, columns = _begun(_usage.c.start, grain), [_usage.c[name] for name in Tally._fields[1:-1]]
+    statement = select(begun, *columns, _summed(_usage)).where(_finer(_usage, grain), *_between(_usage))
+    statement = _of(statement, credential, subject).group_by(begun, *columns).order_by(begun, *columns)
+    return statement.limit(bindparam("at_most"))
+
+
+@cache
+def _traffic_of(grain: Grain) -> Select[Any]:
+    begun, columns = _begun(_traffic.c.start, grain), (_traffic.c.scheme, _traffic.c.verdict)
+    statement = select(begun, *columns, _summed(_traffic)).where(_finer(_traffic, grain), *_between(_traffic))
+    return statement.group_by(begun, *columns).order_by(begun, *columns)
+
+
+@cache
+def _busiest(by: str, credential: bool, subject: bool) -> Select[Any]:
+    columns = (_usage.c[by].label("name"), _usage.c.verdict.label("outcome"), _usage.c.scheme.label("way"))
+    total = _summed(_usage).label("total")
+    statement = select(*columns, total).where(_finer(_usage, Grain.DAY), *_between(_usage))
+    statement = _of(statement, credential, subject).group_by(*columns)
+    return statement.order_by(total.desc(), *columns).limit(_GROUPS)
+
+
+def _of(statement: Select[Any], credential: bool, subject: bool) -> Select[Any]:
     if credential:
         statement = statement.where(_usage.c.credential == bindparam("credential"))
-    if subject:
-        statement = statement.where(_usage.c.subject == bindparam("subject"))
-    return statement.order_by(*columns[:-1]).limit(bindparam("at_most"))
+    return statement.where(_usage.c.subject == bindparam("subject")) if subject else statement
 
 
 class SqlUsage:
@@ -105,21 +98,46 @@ class SqlUsage:
         self, *, grain: int, since: int, until: int, credential: str = "", subject: str = "", limit: int = 1000
     ) -> list[Tally]:
         """Return counts that start in ``[since, until)``, by time."""
-        parameters: dict[str, Any] = {"grain": int(grain), "since": since, "until": until, "at_most": limit}
-        parameters |= {"credential": credential} if credential else {}
-        parameters |= {"subject": subject} if subject else {}
-        rows = await self._rows(_tallies(bool(credential), bool(subject)), parameters)
-        return [Tally(*row) for row in rows]
+        if not storable(credential, subject):
+            return []
+        statement = _tallies(Grain(grain), bool(credential), bool(subject))
+        bounds = {"since": since - since % grain, "until": until, "at_most": limit}
+        return [Tally(*row) for row in await self._rows(statement, bounds | _named(credential, subject))]
 
     async def traffic(self, *, grain: int, since: int, until: int) -> list[Point]:
         """Return everybody's counts that start in ``[since, until)``, by time."""
-        rows = await self._rows(_TRAFFIC, {"grain": int(grain), "since": since, "until": until})
+        rows = await self._rows(_traffic_of(Grain(grain)), {"since": since - since % grain, "until": until})
         return [Point(*row) for row in rows]
 
     async def origins(self, credential: str, *, limit: int = 100) -> list[Origin]:
         """Return where a credential was used from, latest first."""
+        if not storable(credential):
+            return []
         rows = await self._rows(_ORIGINS, {"credential": credential, "at_most": limit})
         return [Origin(*row) for row in rows]
 
+    async def busiest(
+        self, since: int, until: int, by: str, limit: int = 10, *, credential: str = "", subject: str = ""
+    ) -> list[Share]:
+        """Return to whom or what most decisions fell."""
+        if not storable(credential, subject):
+            return []
+        statement = _busiest(checked(by), bool(credential), bool(subject))
+        rows = await self._rows(statement, {"since": since, "until": until} | _named(credential, subject))
+        return shares(rows, each_once=by == "credential" or bool(credential))[:limit]
+
+    async def roll_up(self, now: int, at_most: int = 1000) -> int:
+        """Add up what is old into coarser counts, forget what is too old; return how many rows that took away."""
+        done = 0
+        for grain, before in horizons(now):
+            for plan in (rolled_usage, rolled_traffic):
+                done += await self._execution.carry_out(plan(grain, before, at_most))
+        return done + await self._execution.carry_out(forgotten_origins(now, at_most))
+
     async def _rows(self, statement: Executable, parameters: Mapping[str, Any]) -> Sequence[Any]:
         return await self._execution.rows(statement, parameters)
+
+
+def _named(credential: str, subject: str) -> dict[str, Any]:
+    given = {"credential": credential, "subject": subject}
+    return {name: text for name, text in given.items() if text}

@@ -1,0 +1,111 @@
+"""Say what a note is about: the text that the log keeps, and what it is counted by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Final, NamedTuple, TypeAlias, cast
+from urllib.parse import unquote
+
+from watchword.audit.counting import REST, Counted, fitting, method_of, network_of, shape_of
+from watchword.audit.redaction import place, redact
+from watchword.codec.events import act_of
+from watchword.model.reason import METHOD_NOT_ALLOWED, NO_ROUTE, NOT_FOUND
+from watchword.model.records import Event
+from watchword.model.verdict import Principal, Rejection
+
+__all__ = ["Act", "Acts", "Noted", "Verdict"]
+
+Verdict: TypeAlias = Principal | Rejection | None
+Noted: TypeAlias = Verdict | tuple[Verdict, str]
+
+_DETAIL_SHOWN: Final = 256
+_BROKEN: Final = 503
+_NOWHERE: Final = frozenset({NO_ROUTE, NOT_FOUND, METHOD_NOT_ALLOWED})  # callers made such places up
+_KEY: Final = 512  # bytes of one name: an index entry of PostgreSQL holds 2704 in all
+_SHORT: Final = 256
+
+
+class Act(NamedTuple):
+    """Hold all that a note says but its time."""
+
+    text: str
+    counted: Counted
+
+
+class Acts:
+    """Make acts; what one caller does again in one place is remembered.
+
+    ``template`` returns the path of the configured route of a method and a decoded path, None where there is none.
+    """
+
+    __slots__ = ("_accepted", "_route", "template")
+
+    def __init__(self) -> None:
+        self.template: Callable[[str, str], str | None] = _none
+        self._route = lru_cache(4096)(self._labelled)
+        self._accepted = lru_cache(4096)(self._of_a_principal)
+
+    def act(self, method: str, path: bytes, address: str, noted: Noted) -> Act:
+        """Return what a note says."""
+        refused = noted.__class__ is tuple  # exactly: a principal is a tuple, too
+        verdict, reference = cast("tuple[Verdict, str]", noted) if refused else (cast("Verdict", noted), "")
+        if isinstance(verdict, Rejection):
+            return self._refused(method, path, address, verdict, reference)
+        if verdict is None:
+            return self._accepted(method, path, address, "", "", "", "", "public")
+        who = verdict
+        return self._accepted(method, path, address, who.scheme, who.credential, who.subject, who.actor or "", "")
+
+    def _of_a_principal(
+        self,
+        method: str,
+        path: bytes,
+        address: str,
+        scheme: str,
+        credential: str,
+        subject: str,
+        actor: str,
+        reason: str,
+    ) -> Act:
+        verb, where = redact(method), place(path)
+        event = Event(0.0, "decide", "accepted", reason, "", scheme, credential, subject, actor, verb, where, address)
+        return Act(act_of(event), self._counted(event, self._route(method, path)))
+
+    def _refused(self, method: str, path: bytes, address: str, rejection: Rejection, reference: str) -> Act:
+        event = Event(
+            0.0,
+            "decide",
+            "broken" if rejection.reason.status == _BROKEN else "refused",
+            reason=rejection.reason.code,
+            reference=reference,
+            scheme=rejection.scheme,
+            credential=rejection.credential,
+            method=redact(method),
+            path=place(path),
+            address=address,
+            detail=redact(rejection.detail)[:_DETAIL_SHOWN],
+        )
+        return Act(act_of(event), self._counted(event, self._route(method, path, rejection.reason in _NOWHERE)))
+
+    def _counted(self, event: Event, route: str) -> Counted:
+        return Counted(
+            fitting(event.credential, _KEY),
+            fitting(event.subject, _KEY),
+            fitting(event.scheme, _SHORT),
+            route,
+            network_of(event.address),
+            event.outcome,
+            event.reason,
+        )
+
+    def _labelled(self, method: str, path: bytes, nowhere: bool = False) -> str:
+        """Return the route as it was configured; where none was, the path without what looks like an id."""
+        template = self.template(method, unquote(path.decode("utf-8", "backslashreplace")))
+        if template is not None:
+            return fitting(f"{method_of(method)} {template}", _SHORT)
+        return REST if nowhere else fitting(shape_of(method, place(path)), _SHORT)
+
+
+def _none(method: str, path: str) -> None:
+    return None

@@ -1,0 +1,240 @@
+"""Note every decision in memory; append the notes to the log in batches, with what was counted in each."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, Final, Literal
+
+from watchword.audit.acts import Act, Acts, Verdict
+from watchword.audit.counting import Crowd
+from watchword.audit.sampling import Sampling
+from watchword.audit.whereabouts import Use, Whereabouts
+from watchword.codec.events import pack
+from watchword.model.ports import AuditLog, Records, Unavailable
+from watchword.model.request import Request
+from watchword.model.usage import Observed, Point, Tally
+from watchword.model.verdict import Principal
+
+__all__ = ["Audit"]
+
+logger: logging.Logger = logging.getLogger("watchword")
+
+_CAPACITY: Final = 100_000
+_PATH_KEPT: Final = 2048  # bytes of a path that wait for the log: a hundred thousand long ones must not fill memory
+_METHOD_KEPT: Final = 32
+_USED_EVERY: Final = 10  # seconds: how exactly a credential's last use is known
+_USED_KEPT: Final = 50_000
+_FIELDS: Final = 5  # of a note: time, method, path, address, verdict (a rejection with its reference)
+_BATCH: Final = 8_000 * _FIELDS
+_MOST: Final = 10_000 * _FIELDS  # that one batch holds
+_MINUTE: Final = 60
+_FEW: Final = 8
+
+
+class Audit:
+    """Note every decision in memory and append the notes to the log in batches.
+
+    ``note`` is on the path of every request, so it only keeps what an event needs; the event is made when the batch is
+    flushed. When the log cannot be written the notes are kept, and once ``capacity`` of them wait, deciding stops with
+    Unavailable: nobody is let in unseen.
+
+    ``accesses`` says which of those that were let in the log keeps: all of them ("full"), one in so many of each act
+    ("sampled", the share is ``sample``), or none ("refused"). Refusals are always kept, and counts are always of all.
+    Whoever is in ``observers`` is told after each flush what was in it; one that breaks is logged and loses nothing.
+    """
+
+    __slots__ = (
+        "_acts",
+        "_capacity",
+        "_crowd",
+        "_log",
+        "_next",
+        "_pending",
+        "_records",
+        "_sampling",
+        "_told",
+        "_whereabouts",
+        "hurry",
+        "observers",
+    )
+
+    def __init__(
+        self,
+        log: AuditLog,
+        records: Records,
+        capacity: int = _CAPACITY,
+        *,
+        accesses: Literal["full", "sampled", "refused"] = "full",
+        sample: float = 0.01,
+    ) -> None:
+        self._log = log
+        self._records = records
+        self._capacity = capacity * _FIELDS
+        # One flat list: a tuple for each note would be one more thing for the garbage collector to walk.
+        self._pending: list[Any] = []
+        self._next = min(_BATCH, self._capacity)
+        self._told: dict[str, int] = {}
+        self._acts, self._crowd, self._whereabouts = Acts(), Crowd(), Whereabouts()
+        self.hurry: Callable[[], None] = _nothing
+        self.observers: list[Callable[[Observed], Awaitable[object]]] = []
+        self.keep(accesses, sample)
+
+    def __len__(self) -> int:
+        return len(self._pending) // _FIELDS
+
+    def keep(self, accesses: Literal["full", "sampled", "refused"], sample: float = 0.01) -> None:
+        """Say which accesses the log keeps. Raise ValueError for a share that is not above 0 and at most 1."""
+        self._sampling = None if accesses == "full" else Sampling(0.0 if accesses == "refused" else sample)
+
+    def name_routes(self, template: Callable[[str, str], str | None]) -> None:
+        """Count by the configured path that ``template`` finds for a method and a decoded path. Call it before any."""
+        self._acts.template = template
+
+    def note(self, now: float, request: Request, verdict: Verdict, reference: str = "") -> None:
+        """Note one decision: a principal, a rejection, or None where the public was let in."""
+        pending = self._pending
+        if len(pending) >= self._next:
+            self._crowded(len(pending))
+        method, path = request.method, request.path
+        if len(path) > _PATH_KEPT or len(method) > _METHOD_KEPT:
+            method, path = method[:_METHOD_KEPT], path[:_PATH_KEPT]
+        noted = (verdict, reference) if reference else verdict
+        pending.extend((now, method, path, request.peer.address, noted))
+
+    def _crowded(self, waiting: int) -> None:
+        if waiting >= self._capacity:
+            raise Unavailable("the audit log cannot be written")
+        self._next = min(waiting + _BATCH, self._capacity)
+        self.hurry()
+
+    async def flush(self) -> int:
+        """Append what waits, count it, set when credentials were last used, and return how many decisions that was.
+
+        Whoever calls it from time to time sets ``hurry``, to be told when a batch is full before that. Call from one
+        place at a time. Whatever fails leaves the notes waiting.
+        """
+        taken = min(len(self._pending), _MOST)
+        if not taken:
+            return 0
+        batch = self._pending[:taken]
+        times, verdicts = batch[0::_FIELDS], batch[4::_FIELDS]
+        # The batch holds the verdicts, so that the id of each stays its own.
+        keys = zip(map(id, verdicts), *(batch[field::_FIELDS] for field in (1, 2, 3)), strict=True)
+        places: dict[Any, int] = {}
+        firsts = list(map(places.setdefault, keys, range(len(times))))  # of each note the first that says the same
+        last = dict(zip(firsts, times, strict=True))
+        acts: dict[str, int] = {}
+        said: list[Act] = []
+        same: dict[int, int] = {}  # many tokens of one caller are many principals that do the same
+        uses: list[Use] = []
+        for first, latest in last.items():
+            at = first * _FIELDS
+            act = self._acts.act(*batch[at + 1 : at + _FIELDS])
+            same[first] = acts.setdefault(act.text, len(said))
+            if len(acts) > len(said):
+                said.append(act)
+            if verdicts[first].__class__ is Principal:
+                begun, ended = sorted((times[first], latest))
+                uses.append(Use(act.counted.credential, act.counted.network, begun, ended))
+        which = list(map(same.__getitem__, firsts))
+        origins, fresh = self._whereabouts.of(uses)
+        span = min(times), max(times)
+        tallies, points = self._counts(times, which, said, span)
+        observed = Observed(tallies, origins, points, fresh)
+        await self._append(times, which, said, span, observed)
+        del self._pending[:taken]
+        self._next = min(_BATCH, self._capacity)
+        self._whereabouts.told(observed.origins)
+        await self._tell_observers(observed)
+        await self._tell_used(_used(uses))
+        return len(times)
+
+    async def _append(
+        self, times: list[float], which: list[int], said: Sequence[Act], span: tuple[float, float], observed: Observed
+    ) -> None:
+        texts = [act.text for act in said]
+        if self._sampling is None:
+            await self._log.append(pack(times, which, texts, span), observed)
+            return
+        choice = self._sampling.choose(which, said)
+        kept_times, kept = [times[at] for at in choice.places], [which[at] for at in choice.places]
+        numbers = {each: number for number, each in enumerate(dict.fromkeys(kept))}
+        chosen = [texts[each] for each in numbers]
+        await self._log.append(pack(kept_times, map(numbers.__getitem__, kept), chosen) if kept else (), observed)
+        self._sampling.chosen(choice)
+
+    def _counts(
+        self, times: list[float], which: list[int], said: Sequence[Act], span: tuple[float, float]
+    ) -> tuple[list[Tally], list[Point]]:
+        sums: Counter[tuple[Any, ...]] = Counter()
+        points: Counter[tuple[int, str, str]] = Counter()
+        for minute, counts in _by_minute(times, which, len(said), span):
+            for each, decisions in sorted(
+                counts.items(), key=_falling
+            ):  # those that are many are named before those that are few
+                one = said[each].counted
+                points[minute, one.scheme, one.verdict] += decisions
+                for credential in one.credential.split("+"):  # a conjunction names each of its proofs
+                    route, network = self._crowd.place(minute, credential, one.route, one.network)
+                    key = minute, credential, one.subject, one.scheme, route, network, one.verdict, one.reason
+                    sums[key] += decisions
+        tallies = [Tally._make((*key, decisions)) for key, decisions in sums.items()]
+        return tallies, [Point(*key, decisions) for key, decisions in points.items()]
+
+    async def _tell_used(self, used: dict[str, int]) -> None:
+        """Set last uses that are more than some seconds later than what was set before."""
+        told = self._told
+        later = {
+            credential: at for credential, at in used.items() if at >= told.get(credential, -_USED_EVERY) + _USED_EVERY
+        }
+        if later:
+            await self._records.used(later)
+            if len(told) + len(later) > _USED_KEPT:
+                told.clear()
+            told.update(later)
+
+    async def _tell_observers(self, observed: Observed) -> None:
+        for observer in self.observers:
+            try:
+                await observer(observed)
+            except Exception as error:  # the text of an unforeseen error may quote a secret
+                logger.error("what watches decisions broke: %s", type(error).__name__)
+
+
+def _by_minute(
+    times: list[float], which: list[int], acts: int, span: tuple[float, float]
+) -> list[tuple[int, dict[int, int]]]:
+    """Return how often each act was done in each minute: nearly always all of a batch is of one."""
+    first, last = (int(at) // _MINUTE for at in span)
+    if first == last:
+        # Where there are few acts, looking for each of them is a tenth of the work.
+        counts = {each: which.count(each) for each in range(acts)} if acts <= _FEW else Counter(which)
+        return [(first * _MINUTE, counts)]
+    found: dict[int, dict[int, int]] = {}
+    for minute, each in zip((int(at) // _MINUTE * _MINUTE for at in times), which, strict=True):
+        inside = found.setdefault(minute, {})
+        inside[each] = inside.get(each, 0) + 1
+    return sorted(found.items())
+
+
+def _falling(pair: tuple[int, int]) -> int:
+    return -pair[1]
+
+
+def _nothing() -> None:
+    """Wait for the next regular flush."""
+
+
+def _used(uses: Iterable[Use]) -> dict[str, int]:
+    """Return when each credential was last used."""
+    latest: dict[str, float] = {}
+    for use in uses:
+        if use.last > latest.get(use.credentials, 0.0):
+            latest[use.credentials] = use.last
+    used: dict[str, int] = {}
+    for credentials, when in latest.items():
+        for credential in credentials.split("+"):
+            used[credential] = max(int(when), used.get(credential, 0))
+    return used

@@ -1,0 +1,134 @@
+"""Write counts in SQL: added to what is there, rolled up when they are old, forgotten when they are too old."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import Delete, Executable, Select, Table, bindparam, case, delete, func, select
+from sqlalchemy.dialects.postgresql import insert  # its ON CONFLICT is compiled for SQLite too
+
+from watchword.model.usage import Grain, Observed, Point, Tally
+from watchword.stores import schema
+from watchword.stores.observed.folding import COARSER, DAYS_KEPT, coarser, coarser_points
+from watchword.stores.sql import Plan
+
+__all__ = ["forgotten_origins", "observed_plan", "rolled_traffic", "rolled_usage"]
+
+_usage, _traffic, _origin = schema.usage, schema.traffic, schema.origin
+_AT_ONCE: Final = 500
+
+
+def _adding(table: Table) -> Executable:
+    """Add the count to the row's, or begin the row."""
+    adding = insert(table).values({column.name: bindparam(column.name) for column in table.c})
+    keys = list(table.primary_key.columns)
+    return adding.on_conflict_do_update(
+        index_elements=keys, set_={"decisions": table.c.decisions + adding.excluded["decisions"]}
+    )
+
+
+def _seeing() -> Executable:
+    adding = insert(_origin).values({column.name: bindparam(column.name) for column in _origin.c})
+    first, last, given = _origin.c.first_at, _origin.c.last_at, adding.excluded
+    return adding.on_conflict_do_update(
+        index_elements=list(_origin.primary_key.columns),
+        set_={
+            "first_at": case((given["first_at"] < first, given["first_at"]), else_=first),
+            "last_at": case((given["last_at"] > last, given["last_at"]), else_=last),
+        },
+    )
+
+
+_ADD_USAGE: Final = _adding(_usage)
+_ADD_TRAFFIC: Final = _adding(_traffic)
+_SEE: Final = _seeing()
+
+
+def observed_plan(observed: Observed) -> Plan[None]:
+    """Add what was observed, in one order for all writers."""
+    rows: dict[str, list[dict[str, Any]]] = {
+        "usage": [{"grain": Grain.MINUTE.value, **each._asdict()} for each in sorted(observed.tallies)],
+        "traffic": [{"grain": Grain.MINUTE.value, **each._asdict()} for each in sorted(observed.points)],
+        "origin": [each._asdict() for each in sorted(observed.origins)],
+    }
+    statements = {"usage": _ADD_USAGE, "traffic": _ADD_TRAFFIC, "origin": _SEE}
+    for name, values in rows.items():
+        for start in range(0, len(values), _AT_ONCE):
+            yield statements[name], values[start : start + _AT_ONCE]
+
+
+def _old(table: Table, *columns: str) -> Select[Any]:
+    """Find some that are old. Of two processes that ask at once each takes others, and neither waits."""
+    wanted = [table.c[name] for name in columns]
+    old = select(*wanted).where(table.c.grain == bindparam("of"), table.c.start < bindparam("before"))
+    return old.order_by(table.c.start).limit(bindparam("at_most")).with_for_update(skip_locked=True)
+
+
+def _taking(table: Table) -> Delete:
+    keys = table.primary_key.columns
+    return delete(table).where(*(column == bindparam(f"its_{column.name}") for column in keys))
+
+
+_OLD_USAGE: Final = _old(_usage, *Tally._fields)
+_OLD_TRAFFIC: Final = _old(_traffic, *Point._fields)
+_TAKE_USAGE: Final = _taking(_usage)
+_TAKE_TRAFFIC: Final = _taking(_traffic)
+_HELD: Final = (
+    select(_usage.c.credential, _usage.c.start, func.count())
+    .where(_usage.c.grain == bindparam("of"))
+    .where(_usage.c.start.in_(bindparam("starts", expanding=True)))
+    .where(_usage.c.credential.in_(bindparam("credentials", expanding=True)))
+    .group_by(_usage.c.credential, _usage.c.start)
+)
+_OLD_ORIGINS: Final = (
+    select(_origin.c.credential, _origin.c.network)
+    .where(_origin.c.last_at < bindparam("before"))
+    .limit(bindparam("at_most"))
+    .with_for_update(skip_locked=True)
+)
+_TAKE_ORIGIN: Final = _taking(_origin)
+
+
+def rolled_usage(grain: Grain, before: int, at_most: int) -> Plan[int]:
+    """Add at most so many counts of before then to the coarser ones; forget them where there are none coarser."""
+    found = yield _OLD_USAGE, {"of": grain.value, "before": before, "at_most": at_most}
+    old = [Tally._make(row) for row in found]
+    if not old:
+        return 0
+    yield _TAKE_USAGE, [_its({"grain": grain.value, **each._asdict()}) for each in old]
+    into = COARSER.get(grain)
+    if into is not None:
+        starts = sorted({each.start - each.start % into for each in old})
+        credentials = sorted({each.credential for each in old})
+        rows: Any = yield _HELD, {"of": into.value, "starts": starts, "credentials": credentials}
+        held = {(row[0], row[1]): row[2] for row in rows}
+        added = [{"grain": into.value, **each._asdict()} for each in coarser(old, into, held)]
+        yield _ADD_USAGE, added
+    return len(old)
+
+
+def rolled_traffic(grain: Grain, before: int, at_most: int) -> Plan[int]:
+    """Do the same to everybody's counts."""
+    found = yield _OLD_TRAFFIC, {"of": grain.value, "before": before, "at_most": at_most}
+    old = [Point._make(row) for row in found]
+    if not old:
+        return 0
+    yield _TAKE_TRAFFIC, [_its({"grain": grain.value, **each._asdict()}) for each in old]
+    into = COARSER.get(grain)
+    if into is not None:
+        yield _ADD_TRAFFIC, [{"grain": into.value, **each._asdict()} for each in coarser_points(old, into)]
+    return len(old)
+
+
+def forgotten_origins(now: int, at_most: int) -> Plan[int]:
+    """Forget networks from which nothing has come for as long as counts are kept."""
+    found = yield _OLD_ORIGINS, {"before": now - DAYS_KEPT * Grain.DAY, "at_most": at_most}
+    old: Sequence[Any] = found.all()
+    if old:
+        yield _TAKE_ORIGIN, [{"its_credential": credential, "its_network": network} for credential, network in old]
+    return len(old)
+
+
+def _its(row: dict[str, Any]) -> dict[str, Any]:
+    return {f"its_{name}": value for name, value in row.items() if name != "decisions"}
