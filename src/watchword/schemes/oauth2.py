@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from base64 import b64encode
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from hashlib import sha256
 from inspect import isawaitable
 from typing import Any, Final
@@ -69,7 +69,7 @@ class Introspection:
         self,
         endpoint: str,
         client_id: str,
-        client_secret: str,
+        client_secret: str | Callable[[], str],
         fetch: Fetch,
         *,
         issuer: str = "",
@@ -90,8 +90,8 @@ class Introspection:
         self._subject = claim_rule(subject)
         self._client_subject = claim_rule(client_subject)
         self._leeway = leeway
-        pair = f"{quote_plus(client_id)}:{quote_plus(client_secret)}"  # RFC 6749 section 2.3.1
-        self._headers = {"authorization": "Basic " + b64encode(pair.encode()).decode()}
+        self._client_id = client_id
+        self._secret = client_secret
         # What an answer proves depends on all of these, so a remembered one is found by all of them (CVE-2026-33496).
         depends = (endpoint, client_id, issuer, audience, subject, client_subject)
         self.mark: bytes = sha256(repr(depends).encode()).digest()[:8]
@@ -102,7 +102,10 @@ class Introspection:
     async def ask(self, token: bytes) -> dict[str, Any]:
         """Return the provider's answer. Raise Unavailable when it gives none that can be read."""
         form = {"token": token.decode("ascii"), "token_type_hint": "access_token"}
-        answer = self._fetch(self.endpoint, data=form, headers=self._headers)
+        secret = self._secret if isinstance(self._secret, str) else self._secret()
+        pair = f"{quote_plus(self._client_id)}:{quote_plus(secret)}"  # RFC 6749 section 2.3.1
+        basic = {"authorization": "Basic " + b64encode(pair.encode()).decode()}
+        answer = self._fetch(self.endpoint, data=form, headers=basic)
         fetched = answer if isinstance(answer, Fetched) else await answer
         claims = json_object(fetched.body) if fetched.status == _OK else None
         if claims is None or not isinstance(claims.get("active"), bool):

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, Final
 
 from watchword.server.config.load import OWN_CA, ConfigError, Problem, Settings, address_of, watchword_of
+from watchword.server.config.secrets import sources_of
 from watchword.server.responses import Answer, broken
 from watchword.server.tls import TlsProtocol, serve_kwargs
 
@@ -192,17 +193,10 @@ def application(settings: Settings, workers: int) -> Any:
 async def prepare(settings: Settings, workers: int) -> bytes:
     """Open the store once, make what is missing, and return the certificates of our own CAs.
 
-    Raise ConfigError when several processes would share a store that cannot be shared, or when the secret of a provider
-    or of the mail server is not in the environment; ValueError for a wrong root key.
+    Raise ConfigError when several processes would share a store that cannot be shared, or when a secret of a provider
+    or of the mail server cannot be read; ValueError for a wrong root key.
     """
-    for entry in settings.provider:
-        try:
-            entry.provider()
-        except ValueError as error:
-            raise ConfigError([Problem("provider.client_secret_env", "", str(error))]) from None
-    variable = settings.mail.password_env
-    if settings.mail.username and not os.environ.get(variable):
-        raise ConfigError([Problem("mail.password_env", "", f"the variable {variable} is not set")])
+    settings.secrets.take(settings.secrets.read(sources_of(settings)))
     watchword = watchword_of(settings, workers=workers)
     if workers > 1 and not watchword.store.safe_for_workers:
         hint = "a database in a file, on SQLite 3.51.3 or newer (pysqlite3), or PostgreSQL; or workers = 1"

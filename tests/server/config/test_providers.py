@@ -56,7 +56,7 @@ def test_a_secret_that_is_not_there_is_named_never_shown(tmp_path: Path, monkeyp
         ('name = "x"\nissuer = "https://a.example"\nclient_id = "c"\nscopes = ["email"]\n', "scope openid"),
         ('preset = "gogle"\nclient_id = "c"\n', "preset"),
         ('preset = "google"\n', "client_id"),
-        ('preset = "google"\nclient_id = "c"\nclient_secret = "hunter2"\n', "client_secret_env"),
+        ('preset = "google"\nclient_id = "c"\nclient_secret = "hunter2"\n', "a secret is not written here"),
         ('preset = "google"\nclient_id = "c"\n[[provider]]\npreset = "google"\nclient_id = "d"\n', "named twice"),
     ],
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import Any, Final
@@ -73,13 +73,17 @@ class Provider:
     label: str
     issuer: str
     client_id: str
-    client_secret: str = field(default="", repr=False)
+    client_secret: str | Callable[[], str] = field(default="", repr=False)
     kind: str = "openid"
     scopes: tuple[str, ...] = ("openid", "profile", "email")
     many_tenants: bool = False
     tenants: tuple[str, ...] = ()
     sign_up: bool = False
     grants: tuple[str, ...] = ()
+
+    def secret(self) -> str:
+        """Return the client secret as it is now."""
+        return self.client_secret if isinstance(self.client_secret, str) else self.client_secret()
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +221,7 @@ class RelyingParty:
             "client_id": self.provider.client_id,
         }
         headers: dict[str, str] = {"accept": "application/json"}
-        secret = self.provider.client_secret
+        secret = self.provider.secret()
         if secret and metadata.posts_secret:
             form["client_secret"] = secret
         elif secret:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import random
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
@@ -13,10 +12,12 @@ from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
 from email.utils import formatdate, make_msgid, parseaddr
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from watchword.server.config.people import MailTable
+from watchword.server.config.sources import SourceError
 from watchword.server.config.values import address_of
 
 __all__ = ["Letter", "Outbox", "Send", "Undeliverable", "message_of", "sender_of"]
@@ -68,14 +69,20 @@ def message_of(letter: Letter, sender: str) -> EmailMessage:
     return message
 
 
-def sender_of(table: MailTable, place: Callable[[str], Path] = Path) -> Send:
-    """Return what sends by the configured server, or prints for the operator where there is none."""
+def sender_of(table: MailTable, place: Callable[[str], Path] = Path, password: Callable[[], str] | None = None) -> Send:
+    """Return what sends by the configured server, or prints for the operator where there is none.
+
+    ``password`` returns that of the table's ``username``; without it, it is read from its source for each letter.
+    """
+    source = table.source
+    if password is None and source is not None:
+        password = partial(source.read, place(""))
     if not table.server:
         return _print
     context = ssl.create_default_context(cafile=str(place(table.ca)) if table.ca else None)
 
     async def send(letter: Letter) -> None:
-        await _send(table, context, letter)
+        await _send(table, context, letter, password)
 
     return send
 
@@ -84,7 +91,7 @@ async def _print(letter: Letter) -> None:
     logger.warning("no mail server is configured. To %s: %s\n%s", letter.to, letter.subject, letter.text)
 
 
-async def _send(table: MailTable, context: ssl.SSLContext, letter: Letter) -> None:
+async def _send(table: MailTable, context: ssl.SSLContext, letter: Letter, password: Callable[[], str] | None) -> None:
     import aiosmtplib
 
     host, port = address_of(table.server)
@@ -99,7 +106,7 @@ async def _send(table: MailTable, context: ssl.SSLContext, letter: Letter) -> No
             start_tls=table.encryption == "starttls",  # True: refused where the server has none
             tls_context=None if table.encryption == "none" else context,
             username=table.username or None,
-            password=os.environ.get(table.password_env, "") if table.username else None,
+            password=password() if table.username and password is not None else None,
             timeout=table.timeout,
         )
     except aiosmtplib.SMTPRecipientsRefused as error:
@@ -107,6 +114,8 @@ async def _send(table: MailTable, context: ssl.SSLContext, letter: Letter) -> No
         raise Undeliverable(f"refused with {codes}", lasting=min(codes, default=0) >= _PERMANENT) from None
     except aiosmtplib.SMTPResponseException as error:  # its text may quote what was sent
         raise Undeliverable(f"refused with {error.code}", lasting=error.code >= _PERMANENT) from None
+    except SourceError:
+        raise Undeliverable("the password of the mail server cannot be read") from None
     except (aiosmtplib.SMTPException, OSError) as error:
         raise Undeliverable(type(error).__name__) from None
 

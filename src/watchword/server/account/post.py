@@ -36,7 +36,7 @@ class Post:
         self._rate = rate_of(settings.accounts.mails) if settings.accounts.mails else None
         self._issuer = watchword.issuer
         self._letters = Letters(watchword.issuer)
-        self._send = send or sender_of(settings.mail, settings.place)
+        self._send = send or sender_of(settings.mail, settings.place, settings.secret("mail.password"))
         self.outbox: Outbox = Outbox(self._send, queue=settings.mail.queue)
 
     def sign_up(self, wanted: Wanted) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Final
@@ -33,14 +31,15 @@ from watchword.server.config.file import (
 )
 from watchword.server.config.issuers import issuers_of
 from watchword.server.config.oauth import rules_of
+from watchword.server.config.secrets import Kept, sources_of
 from watchword.server.config.settings import Settings, address_of
+from watchword.server.config.sources import Source, SourceError
 from watchword.server.late import LateOutward
 
 __all__ = ["ConfigError", "Problem", "Settings", "address_of", "load", "root_key_of", "watchword_of"]
 
 CONFIG: Final = "WATCHWORD_CONFIG"
 OWN_CA: Final = "watchword"
-_COMMAND_SECONDS: Final = 30
 
 
 def load(path: Path | str | None = None) -> Settings:
@@ -61,17 +60,23 @@ def load(path: Path | str | None = None) -> Settings:
         problems.append(Problem("the environment", "", "a WATCHWORD_ variable of a whole table is not JSON"))
     named = data.get("root_key")
     variable = named.get("env") if isinstance(named, dict) else None
-    clients = [each.client_secret_env for each in settings.introspection] if settings else []
-    clients += [each.client_secret_env for each in settings.provider if each.client_secret_env] if settings else []
-    clients += [settings.mail.password_env] if settings else []
-    stray = stray_names(known, [ROOT_KEY, CONFIG, str(variable or ROOT_KEY), *clients])
+    stray = stray_names(known, [ROOT_KEY, CONFIG, str(variable or ROOT_KEY), *_variables(settings)])
     problems = [each for each in problems if each.place not in {name.place for name in stray}] + stray
     if settings is not None:
-        settings._folder = Path() if file is None else file.parent
+        settings.beside(Path() if file is None else file.parent)
         problems += _conflicts(settings, file, lines)
     if problems or settings is None:
         raise ConfigError(problems)
     return settings
+
+
+def _variables(settings: Settings | None) -> list[str]:
+    """Return the names of the variables that secrets are in."""
+    if settings is None:
+        return []
+    sources = [*sources_of(settings).values(), settings.store.url]
+    named = [each.name for each in sources if isinstance(each, Source) and each.kind == "env"]
+    return [*named, settings.mail.password_env]
 
 
 def _conflicts(settings: Settings, file: Path | None, lines: dict[Key, int]) -> list[Problem]:
@@ -98,8 +103,6 @@ def _conflicts(settings: Settings, file: Path | None, lines: dict[Key, int]) -> 
         fault = _authority_fault(settings.place(tls.client_ca))
         if fault:
             found.append((("server", "tls", "client_ca"), fault, 'a PEM file, or "watchword" for our own CA'))
-    if settings.root_key.file and settings.root_key.command:
-        found.append((("root_key",), "file and command exclude each other", "keep one"))
     if settings.mfa.rp_id or settings.mfa.origins:
         fault = settings.mfa.site(settings.issuer_url).fault()
         if fault:
@@ -155,31 +158,17 @@ def _authority_fault(path: Path) -> str:
 
 
 def root_key_of(settings: Settings) -> str | None:
-    """Return the root key: from the command, the file, the environment or the ``.env`` beside the settings.
+    """Return the root key, or several of them with commas between, from where the settings say it is.
 
-    None when there is none. Raise ConfigError, without the key, when the command or the file fails.
+    None when no variable has one. Raise ConfigError, without the key, when its source fails.
     """
-    table = settings.root_key
-    if table.command:
-        try:
-            done = subprocess.run(table.command, capture_output=True, timeout=_COMMAND_SECONDS, check=True, text=True)  # noqa: S603
-        except (OSError, subprocess.SubprocessError, UnicodeDecodeError) as error:
-            problem = Problem("root_key.command", "", f"{table.command[0][:80]!r} failed: {type(error).__name__}")
-            raise ConfigError([problem]) from None
-        return done.stdout.strip() or None
-    if table.file:
-        try:
-            return settings.place(table.file).read_text().strip() or None
-        except (OSError, UnicodeDecodeError):  # the latter's text quotes the key
-            raise ConfigError([Problem("root_key.file", "", f"cannot read {table.file[:80]!r}")]) from None
-    if os.environ.get(table.env):
-        return os.environ[table.env]
-    dotenv = settings.place(".env")
-    if dotenv.is_file():
-        from dotenv import dotenv_values
-
-        return dotenv_values(dotenv).get(table.env) or None
-    return None
+    source = settings.root_key.source
+    try:
+        return source.read(settings.place(""))
+    except SourceError as error:
+        if source.kind == "env":
+            return None
+        raise ConfigError([Problem(f"root_key.{source.kind}", "", str(error))]) from None
 
 
 def watchword_of(settings: Settings, *, workers: int | None = None, **more: Any) -> Watchword:
@@ -196,11 +185,15 @@ def watchword_of(settings: Settings, *, workers: int | None = None, **more: Any)
         arguments: dict[str, Any] = {**_arguments(settings, outside), "workers": workers, **more}
         if "root_key" not in arguments:
             arguments["root_key"] = root_key_of(settings)
-        return Watchword(settings.store_url, **arguments)
+        house = Watchword(settings.store_url, **arguments)
     except (PolicyError, LifecycleError) as error:
         raise ConfigError([Problem("the settings", "", str(error), getattr(error, "hint", ""))]) from None
     except ValueError as error:
         raise ConfigError([Problem("the settings", "", str(error))]) from None
+    house.operations.rotation.rules = settings.rotation.rules()
+    if settings.root_key.source.at_once and "root_key" not in more:
+        house.sealer.reread = lambda: root_key_of(settings)
+    return house
 
 
 def _arguments(settings: Settings, client_ca: bytes | None) -> dict[str, Any]:
@@ -245,6 +238,14 @@ def _rules(settings: Settings) -> PasswordRules:
     )
 
 
+def _secret(settings: Settings, number: int) -> Kept | str:
+    """Return the secret of an introspection endpoint; where it takes no time to see, one that is missing is seen."""
+    kept = settings.secret(f"introspection.{number}.client_secret")
+    if kept is not None and settings.introspection[number - 1].source.at_once:
+        kept()
+    return kept or ""
+
+
 def _providers(settings: Settings) -> dict[str, Any]:
     """Return outside issuers and introspection endpoints, with the one client that asks them, and what they may do."""
     if not settings.trusted_issuer and not settings.introspection:
@@ -258,14 +259,14 @@ def _providers(settings: Settings) -> dict[str, Any]:
         Introspection(
             each.endpoint,
             each.client_id,
-            os.environ.get(each.client_secret_env, ""),
+            _secret(settings, number),
             fetch,
             issuer=each.issuer,
             audience=each.audience,
             prefix=each.prefix,
             subject=each.subject,
         )
-        for each in settings.introspection
+        for number, each in enumerate(settings.introspection, 1)
     ]
     rules = rules_of(settings.oauth, settings.resource, trusted)
     return {"issuers": issuers, "introspection": asked, "oauth": rules}

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from watchword.codec.passwords import Cost
 from watchword.codec.webauthn import Site
+from watchword.server.config.sources import SecretSource, Source
 from watchword.server.config.values import Duration, RateText, Scopes, Table, Variable, Words, checked
 from watchword.server.config.values import address_of as place_of
 
@@ -42,6 +43,7 @@ class MailTable(Table):
     ca: str = ""
     username: str = ""
     password_env: Variable = ""
+    password: SecretSource = None
     sender: Annotated[str, checked(_sender)] = ""
     timeout: Duration = 10
     queue: int = Field(default=256, ge=1, le=65536)
@@ -52,9 +54,18 @@ class MailTable(Table):
             raise ValueError('sender is missing: such as "Example <no-reply@example.com>"')
         if self.username and self.encryption == "none":
             raise ValueError("a password would be sent unencrypted: use starttls or tls")
-        if self.username and not self.password_env:
+        if self.username and not self.password_env and self.password is None:
             raise ValueError("password_env is missing: the variable that holds the password of username")
+        if self.password_env and self.password is not None:
+            raise ValueError("password_env and password say the same: keep one")
         return self
+
+    @property
+    def source(self) -> Source | None:
+        """Return where the password of ``username`` comes from."""
+        if not self.username:
+            return None
+        return self.password or Source("env", self.password_env)
 
 
 _LEAST_MEMORY = {1: 47104, 2: 19456, 3: 12288, 4: 9216}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
+from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -12,6 +13,7 @@ from pydantic_settings import NoDecode
 from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.outside.github import GITHUB
 from watchword.lifecycle.outside.relying import Provider
+from watchword.server.config.sources import SecretSource, Source, SourceError
 from watchword.server.config.values import Scopes, Table, UrlText, Variable, Words, checked, listed
 
 __all__ = ["ProviderEntry", "Providers"]
@@ -39,6 +41,7 @@ class ProviderEntry(Table):
     issuer: UrlText = ""
     client_id: str = Field(min_length=1)
     client_secret_env: Variable = ""
+    client_secret: SecretSource = None
     scopes: Scopes = ()
     tenants: Words = ()
     sign_up: bool = False
@@ -50,25 +53,37 @@ class ProviderEntry(Table):
             raise ValueError("a provider without a preset needs a name and an issuer")
         if self.scopes and "openid" not in self.scopes and self.preset != "github":
             raise ValueError("without the scope openid a provider does not say who logs in")
+        if self.client_secret_env and self.client_secret is not None:
+            raise ValueError("client_secret_env and client_secret say the same: keep one")
         return self
+
+    @property
+    def source(self) -> Source | None:
+        """Return where the secret comes from that the provider gave."""
+        return self.client_secret or (Source("env", self.client_secret_env) if self.client_secret_env else None)
 
     @property
     def title(self) -> str:
         """Return the name that stands in URLs: by default the preset's."""
         return self.name or self.preset
 
-    def provider(self) -> Provider:
-        """Return what is asked of the provider. Raise ValueError where its secret is not in the environment."""
+    def provider(self, secret: Callable[[], str] | None = None) -> Provider:
+        """Return what is asked of the provider, by ``secret``. Raise ValueError where that cannot be read."""
         known = _PRESETS.get(self.preset, {})
-        secret = os.environ.get(self.client_secret_env, "") if self.client_secret_env else ""
-        if self.client_secret_env and not secret:
-            raise ValueError(f"provider {self.title}: the variable {self.client_secret_env} is not set")
+        given: str | Callable[[], str] = secret or ""
+        try:
+            if secret is not None:
+                secret()
+            elif self.source is not None:
+                given = self.source.read(Path())
+        except SourceError as error:
+            raise ValueError(f"provider {self.title}: {error}") from None
         return Provider(
             self.title,
             self.label or known.get("label", self.title),
             self.issuer or known["issuer"],
             self.client_id,
-            secret,
+            given,
             kind="github" if self.preset == "github" else "openid",
             scopes=self.scopes or known.get("scopes", _OPENID),
             many_tenants=self.preset == "microsoft",

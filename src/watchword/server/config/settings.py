@@ -7,17 +7,21 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 from urllib.parse import quote
 
-from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, SecretStr, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from watchword.codec.oauth.protected_resource import checked_resource
 from watchword.codec.subject_rule import parse_rule
+from watchword.lifecycle.errors import LifecycleError
 from watchword.routes import Rule
 from watchword.server.config.file import NOT_A_TWIN
 from watchword.server.config.issuers import IssuerEntry
 from watchword.server.config.oauth import OAuthTable, ResourceEntry
 from watchword.server.config.people import AccountsTable, MailTable, MfaTable, PagesTable, PasswordsTable
 from watchword.server.config.providers import Providers
+from watchword.server.config.rotation import RotationTable
+from watchword.server.config.secrets import Kept, Secrets, sources_of
+from watchword.server.config.sources import SecretSource, Source, source_of
 from watchword.server.config.values import (
     ClaimRule,
     Duration,
@@ -60,10 +64,19 @@ class Server(Table):
     tls: Tls = Tls()
 
 
+def _place(value: object) -> object:
+    """Read the store's URL, or where it comes from."""
+    if isinstance(value, dict) or (isinstance(value, str) and value.lstrip().startswith("{")):
+        return source_of(value)
+    if isinstance(value, str) and value:
+        open_store(value)
+    return value
+
+
 class StoreTable(Table):
     """Hold ``[store]``."""
 
-    url: Annotated[SecretStr, checked(open_store)] = SecretStr("sqlite:///watchword.db")
+    url: Annotated[Source | SecretStr, NoDecode, BeforeValidator(_place)] = SecretStr("sqlite:///watchword.db")
     shared: Literal[""] = ""
 
 
@@ -73,6 +86,23 @@ class RootKey(Table):
     env: Variable = NOT_A_TWIN
     file: str = ""
     command: Words = ()
+    credential: str = ""
+    keyring: str = ""
+
+    @model_validator(mode="after")
+    def _whole(self) -> RootKey:
+        chosen = [kind for kind in ("file", "command", "credential", "keyring") if getattr(self, kind)]
+        if len(chosen) > 1:
+            raise LifecycleError(f"{' and '.join(chosen)} exclude each other", "keep one")
+        if chosen:
+            source_of({chosen[0]: getattr(self, chosen[0])})
+        return self
+
+    @property
+    def source(self) -> Source:
+        """Return where the root key comes from."""
+        chosen = next((kind for kind in ("command", "file", "credential", "keyring") if getattr(self, kind)), "env")
+        return source_of({chosen: getattr(self, chosen)})
 
 
 class RouteTableEntry(Table):
@@ -149,16 +179,34 @@ class AdminTable(Table):
     within: Duration = 600
 
 
+class LintTable(Table):
+    """Hold ``[lint]``."""
+
+    allow: Words = ()
+
+
 class IntrospectionEntry(Table):
     """Hold one ``[[introspection]]``."""
 
     endpoint: UrlText = Field(min_length=1)
     client_id: str = Field(min_length=1)
-    client_secret_env: Variable = Field(min_length=1)
+    client_secret_env: Variable = ""
+    client_secret: SecretSource = None
     issuer: str = ""
     audience: str = ""
     prefix: str = ""
     subject: ClaimRule = "user:{sub}"
+
+    @model_validator(mode="after")
+    def _whole(self) -> IntrospectionEntry:
+        if bool(self.client_secret_env) is (self.client_secret is not None):
+            raise ValueError("client_secret_env is missing: the variable that holds the secret; or client_secret")
+        return self
+
+    @property
+    def source(self) -> Source:
+        """Return where the secret comes from that the provider gave."""
+        return self.client_secret or Source("env", self.client_secret_env)
 
 
 Routes = Annotated[tuple[RouteTableEntry, ...], NoDecode, BeforeValidator(listed)]
@@ -200,7 +248,10 @@ class Settings(BaseSettings):
     oauth: OAuthTable = OAuthTable()
     resource: Resources = ()
     admin: AdminTable = AdminTable()
+    rotation: RotationTable = RotationTable()
+    lint: LintTable = LintTable()
     _folder: Path = PrivateAttr(default=Path())
+    _secrets: Secrets = PrivateAttr(default_factory=Secrets)
 
     @classmethod
     def settings_customise_sources(
@@ -221,6 +272,20 @@ class Settings(BaseSettings):
         """Return a file that the settings name: relative ones are beside ``watchword.toml``."""
         return self._folder / name
 
+    def beside(self, folder: Path) -> None:
+        """Say where relative files are: beside ``watchword.toml``."""
+        self._folder = self._secrets.folder = folder
+
+    @property
+    def secrets(self) -> Secrets:
+        """Return the secrets that the server shows to others."""
+        return self._secrets
+
+    def secret(self, place: str) -> Kept | None:
+        """Return the secret of a setting ("mail.password"), None where there is none."""
+        source = sources_of(self).get(place)
+        return None if source is None else self._secrets.of(place, source)
+
     @property
     def issuer_url(self) -> str:
         """Return who we are in tokens: ``issuer``, or the address that is listened on."""
@@ -233,7 +298,8 @@ class Settings(BaseSettings):
     @property
     def store_url(self) -> str:
         """Return the store's URL, a relative SQLite path made absolute. It may hold a password."""
-        url = self.store.url.get_secret_value()
+        given = self.store.url
+        url = given.read(self._folder) if isinstance(given, Source) else given.get_secret_value()
         relative = re.fullmatch(r"sqlite:///(?!/)(?!:memory:)(.+)", url)
         if relative is None:
             return url

@@ -316,7 +316,7 @@ def _parties(watchword: Watchword, settings: Settings, fetch: Fetch | None) -> d
         from watchword.server.fetch import HttpFetch
 
         fetch = HttpFetch()
-    providers = [each.provider() for each in settings.provider]
+    providers = [each.provider(settings.secret(f"provider.{each.title}.client_secret")) for each in settings.provider]
     return {
         provider.name: RelyingParty(
             provider,
