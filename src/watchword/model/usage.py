@@ -91,8 +91,10 @@ class UsageRecords(Protocol):
         """Return counts that start in ``[since, until)``, by time, of one credential or subject where it is said."""
         ...
 
-    async def traffic(self, *, grain: int, since: int, until: int) -> list[Point]:
-        """Return everybody's counts that start in ``[since, until)``, by time."""
+    async def traffic(
+        self, *, grain: int, since: int, until: int, credential: str = "", subject: str = ""
+    ) -> list[Point]:
+        """Return counts by scheme and verdict that start in ``[since, until)``, by time: everybody's, or one's."""
         ...
 
     async def origins(self, credential: str, *, limit: int = 100) -> list[Origin]:

@@ -13,6 +13,7 @@ from watchword.lifecycle.operations.authorities import Authorities
 from watchword.lifecycle.operations.checkpoints import Checkpoints
 from watchword.lifecycle.operations.root_key import RootKey
 from watchword.lifecycle.operations.rotation import Rotation
+from watchword.lifecycle.operations.usage import Usage
 from watchword.lifecycle.signing import KeySchedule
 from watchword.lifecycle.verbs import Lifecycle
 from watchword.model.alerts import AlertRecords
@@ -61,7 +62,7 @@ class Operations:
     """Hold the parts."""
 
     def __init__(self, ways: Ways) -> None:
-        self.usage: UsageRecords = ways.store.usage
+        self.usage = Usage(ways.store.usage, ways.clock)
         self.checkpoints = Checkpoints(ways.store, ways.sealer, ways.clock)
         self.root_key = RootKey(ways.store, ways.sealer, told=ways.told, clock=ways.clock)
         self.authorities = Authorities(ways.lifecycle.workshop, told=ways.told, clock=ways.clock)
@@ -73,6 +74,7 @@ class Operations:
         return {
             "the trust in an ended CA cannot be taken back": self.authorities.look,
             "the audit cannot be signed": self.checkpoints.run,
+            "old counts cannot be added up": self.usage.run,
         }
 
     async def close(self) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from typing import Final, TypeAlias
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, TypeAlias
 
 from watchword.audit.counting import REST
 from watchword.model.usage import Grain, Point, Share, Tally
@@ -76,7 +76,7 @@ def checked(by: str) -> str:
     return by
 
 
-def shares(rows: Iterable[tuple[str, str, str, int]], *, each_once: bool) -> list[Share]:
+def shares(rows: Iterable[Sequence[Any]], *, each_once: bool) -> list[Share]:
     """Return shares, the largest first, of (name, verdict, scheme, decisions).
 
     Without ``each_once`` a decision that two credentials proved together is in there twice, and counts once.
@@ -85,6 +85,14 @@ def shares(rows: Iterable[tuple[str, str, str, int]], *, each_once: bool) -> lis
     for name, verdict, scheme, decisions in rows:
         sums[name, verdict] += decisions if each_once else decisions // parts_of(scheme)
     return [Share(*key, count) for key, count in sorted(sums.items(), key=lambda pair: (-pair[1], pair[0]))]
+
+
+def counted_once(rows: Iterable[Sequence[Any]], *, each_once: bool) -> list[Point]:
+    """Return points of (start, scheme, verdict, decisions); ``each_once`` as in ``shares``."""
+    return [
+        Point(start, scheme, verdict, decisions if each_once else decisions // parts_of(scheme))
+        for start, scheme, verdict, decisions in rows
+    ]
 
 
 def parts_of(scheme: str) -> int:

@@ -23,7 +23,7 @@ from watchword.model.usage import Grain, Origin, Point, Share, Tally
 from watchword.stores import schema
 from watchword.stores.observed.adding import forgotten_origins, observed_plan, rolled_traffic, rolled_usage
 from watchword.stores.observed.execution import Execution
-from watchword.stores.observed.folding import checked, horizons, shares
+from watchword.stores.observed.folding import checked, counted_once, horizons, shares
 from watchword.stores.rows import storable
 
 __all__ = ["SqlUsage", "observed_plan"]
@@ -67,10 +67,11 @@ def _tallies(grain: Grain, credential: bool, subject: bool) -> Select[Any]:
 
 
 @cache
-def _traffic_of(grain: Grain) -> Select[Any]:
-    begun, columns = _begun(_traffic.c.start, grain), (_traffic.c.scheme, _traffic.c.verdict)
-    statement = select(begun, *columns, _summed(_traffic)).where(_finer(_traffic, grain), *_between(_traffic))
-    return statement.group_by(begun, *columns).order_by(begun, *columns)
+def _traffic_of(grain: Grain, credential: bool, subject: bool) -> Select[Any]:
+    table = _usage if credential or subject else _traffic
+    begun, columns = _begun(table.c.start, grain), (table.c.scheme, table.c.verdict)
+    statement = select(begun, *columns, _summed(table)).where(_finer(table, grain), *_between(table))
+    return _of(statement, credential, subject).group_by(begun, *columns).order_by(begun, *columns)
 
 
 @cache
@@ -104,10 +105,15 @@ class SqlUsage:
         bounds = {"since": since - since % grain, "until": until, "at_most": limit}
         return [Tally(*row) for row in await self._rows(statement, bounds | _named(credential, subject))]
 
-    async def traffic(self, *, grain: int, since: int, until: int) -> list[Point]:
-        """Return everybody's counts that start in ``[since, until)``, by time."""
-        rows = await self._rows(_traffic_of(Grain(grain)), {"since": since - since % grain, "until": until})
-        return [Point(*row) for row in rows]
+    async def traffic(
+        self, *, grain: int, since: int, until: int, credential: str = "", subject: str = ""
+    ) -> list[Point]:
+        """Return counts by scheme and verdict that start in ``[since, until)``, by time: everybody's, or one's."""
+        if not storable(credential, subject):
+            return []
+        statement = _traffic_of(Grain(grain), bool(credential), bool(subject))
+        bounds = {"since": since - since % grain, "until": until} | _named(credential, subject)
+        return counted_once(await self._rows(statement, bounds), each_once=bool(credential) or not subject)
 
     async def origins(self, credential: str, *, limit: int = 100) -> list[Origin]:
         """Return where a credential was used from, latest first."""

@@ -14,6 +14,7 @@ from watchword.stores.observed.folding import (
     checked,
     coarser,
     coarser_points,
+    counted_once,
     horizons,
     shares,
 )
@@ -71,9 +72,15 @@ class MemoryUsage:
         found = self._found(Grain(grain), since - since % grain, until, credential, subject)
         return coarser(found, grain, {}, most=_EVER)[:limit]
 
-    async def traffic(self, *, grain: int, since: int, until: int) -> list[Point]:
-        """Return everybody's counts that start in ``[since, until)``, by time."""
+    async def traffic(
+        self, *, grain: int, since: int, until: int, credential: str = "", subject: str = ""
+    ) -> list[Point]:
+        """Return counts by scheme and verdict that start in ``[since, until)``, by time: everybody's, or one's."""
         begun = since - since % grain
+        if credential or subject:
+            tallies = self._found(Grain(grain), begun, until, credential, subject)
+            points = [Point(each.start, each.scheme, each.verdict, each.decisions) for each in tallies]
+            return counted_once(coarser_points(points, grain), each_once=bool(credential))
         with self._lock:
             rows = list(self._traffic.items())
         found = (Point(*key[1:], count) for key, count in rows if key[0] <= Grain(grain) and begun <= key[1] < until)
@@ -92,7 +99,7 @@ class MemoryUsage:
         place = Tally._fields.index(checked(by))
         found = self._found(Grain.DAY, since, until, credential, subject)
         rows = ((each[place], each.verdict, each.scheme, each.decisions) for each in found)
-        return shares(rows, each_once=by == "credential" or bool(credential))[:limit]  # type: ignore[arg-type]
+        return shares(rows, each_once=by == "credential" or bool(credential))[:limit]
 
     async def roll_up(self, now: int, at_most: int = 1000) -> int:
         """Add up what is old into coarser counts, forget what is too old; return how many rows that took away."""
