@@ -317,3 +317,9 @@ def test_an_address_to_listen_on_of_ipv6(tmp_path: Path) -> None:
 def test_twins_are_spelled_in_capitals() -> None:
     assert twin(("server", "tls", "client_ca")) == "WATCHWORD_SERVER__TLS__CLIENT_CA"
     assert twin(("route", 0, "accept")) == "WATCHWORD_ROUTE__ACCEPT"
+
+
+def test_settings_know_their_file(tmp_path: Path) -> None:
+    file = write(tmp_path, "")
+    assert load(file).file == file
+    assert load(None).file is None

@@ -63,7 +63,7 @@ def load(path: Path | str | None = None) -> Settings:
     stray = stray_names(known, [ROOT_KEY, CONFIG, str(variable or ROOT_KEY), *_variables(settings)])
     problems = [each for each in problems if each.place not in {name.place for name in stray}] + stray
     if settings is not None:
-        settings.beside(Path() if file is None else file.parent)
+        settings.beside(Path() if file is None else file.parent, file)
         problems += _conflicts(settings, file, lines)
     if problems or settings is None:
         raise ConfigError(problems)

@@ -251,6 +251,7 @@ class Settings(BaseSettings):
     rotation: RotationTable = RotationTable()
     lint: LintTable = LintTable()
     _folder: Path = PrivateAttr(default=Path())
+    _file: Path | None = PrivateAttr(default=None)
     _secrets: Secrets = PrivateAttr(default_factory=Secrets)
 
     @classmethod
@@ -272,9 +273,15 @@ class Settings(BaseSettings):
         """Return a file that the settings name: relative ones are beside ``watchword.toml``."""
         return self._folder / name
 
-    def beside(self, folder: Path) -> None:
-        """Say where relative files are: beside ``watchword.toml``."""
+    def beside(self, folder: Path, file: Path | None = None) -> None:
+        """Say where relative files are: beside ``watchword.toml``, which is ``file``."""
         self._folder = self._secrets.folder = folder
+        self._file = file
+
+    @property
+    def file(self) -> Path | None:
+        """Return the file that the settings were read from, None where the environment alone said them."""
+        return self._file
 
     @property
     def secrets(self) -> Secrets:
