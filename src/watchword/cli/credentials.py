@@ -11,10 +11,11 @@ import typer
 
 from watchword.cli.clients import book_of
 from watchword.cli.plumbing.house import actor, run
+from watchword.cli.plumbing.named import OWN_KINDS, credential_named
 from watchword.cli.plumbing.output import day, moment, note, print_record, print_rows
 from watchword.cli.plumbing.passwords import demand
 from watchword.cli.plumbing.records import check_folder, print_issued, rows_of, value_of
-from watchword.cli.plumbing.shell import Stop, VerbCommand, asked, nearest
+from watchword.cli.plumbing.shell import Stop, VerbCommand, asked
 from watchword.cli.plumbing.typed import at, chosen, password_from_stdin, seconds_of, token_from_stdin
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 _PAGE = 500
-_OWN = ("signing-key", "ca")  # the server has one in use: its kind says which is meant
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="A credential's public id: key_…, hk_live_…, crt_…")]
 
@@ -112,7 +112,7 @@ def show(ctx: typer.Context, id: Id) -> None:
     """Show one: its state, bounds, history and last use."""
 
     async def work(house: Watchword) -> Credential:
-        return await _one(house, id)
+        return await credential_named(house, id)
 
     value = value_of(run(asked(ctx), work))
     print_record(asked(ctx), value, rows_of(value))
@@ -131,7 +131,7 @@ def rotate(
     seconds = 0 if overlap.strip() in ("0", "0s") else seconds_of("--overlap", overlap)
 
     async def work(house: Watchword) -> tuple[Issued, str, int]:
-        old = await _newest(house, id) if id in _OWN else await _one(house, id)
+        old = await _newest(house, id) if id in OWN_KINDS else await credential_named(house, id)
         for option, given, kind in (("--out", out, "client-cert"), ("--password-stdin", from_stdin, "password")):
             if given and old.kind.value != kind:
                 raise Stop(f"{option} is for {kind}, and {old.id} is {old.kind}")
@@ -198,7 +198,7 @@ def revoke(
 
 def _revoke_one(ctx: typer.Context, id: str, reason: str) -> None:
     async def work(house: Watchword) -> tuple[Credential, bool]:
-        old = await _one(house, id)
+        old = await credential_named(house, id)
         if old.detail.get("client_id") == old.id:  # it is the client's name, whichever secrets followed
             client = await book_of(house).find(old.id)
             before = all(each.revoked_at is not None for each in client.records)
@@ -245,40 +245,14 @@ def _revoke_of_subject(ctx: typer.Context, subject: str, reason: str) -> None:
 
 def _revoke_of_client(ctx: typer.Context, client: str, reason: str) -> None:
     async def work(house: Watchword) -> str:
-        record = await house.lifecycle.revoke_client_tokens((await _one(house, client)).id, reason=reason, by=actor())
+        record = await house.lifecycle.revoke_client_tokens(
+            (await credential_named(house, client)).id, reason=reason, by=actor()
+        )
         return str(record.detail["client_id"])
 
     name = run(asked(ctx), work)
     rows = [("still valid", f"its secret: watchword revoke {name} ends that, too")]
     print_record(asked(ctx), {"client_id": name}, rows, f"tokens that {name} was given before are void")
-
-
-async def _one(house: Watchword, id: str) -> Credential:
-    """Return the credential, or stop and name the nearest id. A secret typed instead of an id is never repeated."""
-    if id.startswith(("ak_", "hs_", "rt_", "cs_", "ws_", "eyJ")):
-        raise Stop(*await _not_an_id(house, id))
-    record = await house.store.credential(id)
-    if record is not None:
-        return record
-    ids: list[str] = []
-    while page := await house.lifecycle.page(after=ids[-1] if ids else "", limit=_PAGE):
-        ids += [each.id for each in page]
-        if len(page) < _PAGE or len(ids) > 10 * _PAGE:
-            break
-    if id in _OWN:
-        raise Stop(f"{id!r} is a kind, not an id", f"`watchword list --kind {id}` shows the ids")
-    near = nearest(id, [*ids, *_OWN], 0.6) or next((each for each in ids if len(id) > 6 and each.startswith(id)), None)
-    hint = f"did you mean {near}?" if near else "`watchword list` shows their ids"
-    raise Stop(f"there is no credential {id[:64]!r}", hint)
-
-
-async def _not_an_id(house: Watchword, secret: str) -> tuple[str, str]:
-    from watchword.codec.secrets import digest
-
-    record = await house.store.credential_by(digest(secret))
-    if record is None:
-        return "that is a secret, not an id", "`watchword list` shows the ids"
-    return "that is a secret, not an id", f"its id is {record.id}"
 
 
 async def _newest(house: Watchword, kind: str, algorithm: str = "EdDSA") -> Credential:
