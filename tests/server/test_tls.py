@@ -31,7 +31,7 @@ from watchword.model.credential import Credential, Kind
 from watchword.model.records import Subject
 from watchword.model.verdict import Principal
 from watchword.schemes.mtls import Mtls
-from watchword.server.tls import TlsProtocol, serve_kwargs, ssl_context
+from watchword.server.tls import LiveTls, TlsProtocol, live_kwargs, serve_kwargs, ssl_context
 from watchword.verdicts import Verdicts
 
 START = int(time.time())
@@ -385,3 +385,70 @@ def test_the_settings_reach_other_processes(served: Served) -> None:
     again = pickle.loads(pickle.dumps(settings))  # noqa: S301 - our own
     assert again["http"] is TlsProtocol
     assert isinstance(again["ssl_context_factory"](None, None), ssl.SSLContext)
+
+
+def shown_certificate(port: int) -> bytes:
+    """Return the server's certificate (DER) as a client sees it that names no server: one that dials an address."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with (
+        socket.create_connection(("127.0.0.1", port), 5) as raw,
+        context.wrap_socket(raw) as tls,
+    ):
+        found = tls.getpeercert(binary_form=True)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_cas_of_clients_come_and_go_while_the_server_runs(loop: Any, tmp_path: Path) -> None:
+    served = Served(tmp_path)
+    live = LiveTls(served.certificate, served.private_key, served.ca_pem)
+    settings = live_kwargs(pickle.loads(pickle.dumps(live)))  # noqa: S301 - our own, as a worker gets it
+    live = settings["ssl_context_factory"].__self__
+    own = served.ca_pem
+    with running(configured(served.app, loop=loop, **settings)) as served.port:
+        before = served.enrol("service:before")
+        kept = before.connect()
+        assert before.ask(kept)["subject"] == "service:before"
+        second, second_key = new_ca("Loopback CA", START)  # of the same name, as ours are
+        served.ca_pem, served.ca_key = second, second_key
+        after = served.enrol("service:after")
+        after.context.load_verify_locations(cadata=own.decode())
+        with pytest.raises(CLOSED):
+            after.ask()
+        live.trust(own + second)
+        served.scheme.trust(ChainVerifier(own + second))
+        assert after.ask()["subject"] == "service:after"
+        assert before.ask()["subject"] == "service:before"
+        live.trust(second)
+        assert after.ask()["subject"] == "service:after"
+        with pytest.raises(CLOSED):
+            before.ask()
+        assert before.ask(kept)["subject"] == "service:before"  # its connection stands; its scheme judges it
+        kept.close()
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_the_servers_own_certificate_is_replaced_while_it_runs(loop: Any, tmp_path: Path) -> None:
+    served = Served(tmp_path)
+    live = LiveTls(served.certificate, served.private_key, served.ca_pem)
+    first = der_of(served.certificate.read_bytes())
+    with running(configured(served.app, loop=loop, **live_kwargs(live))) as served.port:
+        assert shown_certificate(served.port) == first
+        again, key, _ = issue_server_certificate(served.ca_pem, served.ca_key, ["localhost"], START, START + 2 * DAY)
+        served.certificate.write_bytes(again)
+        with pytest.raises(ssl.SSLError):  # the key of before does not belong to it: nothing is taken
+            live.made()
+        assert shown_certificate(served.port) == first
+        served.private_key.write_bytes(key)
+        live.take(live.made())
+        assert shown_certificate(served.port) == der_of(again)
+        assert served.enrol("service:billing").ask()["subject"] == "service:billing"
+
+
+def test_an_empty_bundle_replaces_nothing(served: Served) -> None:
+    live = LiveTls(served.certificate, served.private_key, served.ca_pem)
+    with pytest.raises(ValueError, match="client CA bundle"):
+        live.trust(b"")
+    assert live.client_ca == served.ca_pem

@@ -27,7 +27,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable
-from functools import partial
 from os import PathLike
 from typing import Any, Final, TypeAlias
 
@@ -36,7 +35,7 @@ from uvicorn.config import Config
 from watchword.codec.x509 import ChainVerifier
 from watchword.server.wire.http1 import WireProtocol
 
-__all__ = ["TlsProtocol", "serve_kwargs", "ssl_context"]
+__all__ = ["LiveTls", "TlsProtocol", "live_kwargs", "serve_kwargs", "ssl_context"]
 
 File: TypeAlias = str | PathLike[str]
 
@@ -129,6 +128,53 @@ def _trust(context: ssl.SSLContext, client_ca_pem: bytes, *, optional: bool) -> 
     context.verify_mode = ssl.CERT_OPTIONAL if optional else ssl.CERT_REQUIRED
 
 
+class LiveTls:
+    """Hold what new connections are served with: files, and the CAs of clients, either of which may be replaced.
+
+    A connection keeps what it began with; the ``mtls`` scheme judges its certificate at each request all the same. One
+    can be pickled, as uvicorn's ``workers`` need, and makes its contexts where it is used.
+    """
+
+    def __init__(
+        self, certificate: File, private_key: File, client_ca_pem: bytes | None = None, *, optional: bool = True
+    ) -> None:
+        """Take what ``ssl_context`` takes, and raise what it raises, now and not in each worker."""
+        self.files: tuple[File, File] = (certificate, private_key)
+        self.client_ca: bytes | None = client_ca_pem
+        self._optional = optional
+        self._current: ssl.SSLContext | None = None
+        self.made()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_current": None}
+
+    def made(self, files: tuple[File, File] | None = None, client_ca_pem: bytes | None = None) -> ssl.SSLContext:
+        """Return a context of these, or of what there is, which nobody uses yet. Raise OSError or ValueError."""
+        bundle = client_ca_pem if client_ca_pem is not None else self.client_ca
+        return ssl_context(*(files or self.files), bundle, optional=self._optional)
+
+    def take(self, context: ssl.SSLContext, files: tuple[File, File] | None = None) -> None:
+        """Serve new connections with a context of ``made``."""
+        self._current, self.files = context, files or self.files
+
+    def trust(self, client_ca_pem: bytes) -> None:
+        """Check the certificates of new connections against other CAs. Raise OSError or ValueError."""
+        if client_ca_pem != self.client_ca:
+            self.take(self.made(client_ca_pem=client_ca_pem))
+            self.client_ca = client_ca_pem
+
+    def factory(self, _config: Config, _default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
+        """Return the context for uvicorn: it hands each connection to the one that is current."""
+        outer = self.made()
+        outer.sni_callback = self._chosen
+        return outer
+
+    def _chosen(self, connection: ssl.SSLObject | ssl.SSLSocket, _name: str | None, outer: ssl.SSLContext) -> None:
+        # Called for every ClientHello, whether it names a server or not.
+        if self._current is not None and self._current is not outer:
+            connection.context = self._current
+
+
 def serve_kwargs(
     certificate: File, private_key: File, client_ca_pem: bytes | None = None, *, optional: bool = True
 ) -> dict[str, Any]:
@@ -138,17 +184,9 @@ def serve_kwargs(
     files is raised by the caller and not in each worker. WebSockets are off: their scope would not carry the
     certificate.
     """
-    ssl_context(certificate, private_key, client_ca_pem, optional=optional)
-    factory = partial(_factory, certificate, private_key, client_ca_pem, optional)
-    return {"http": TlsProtocol, "ws": "none", "ssl_context_factory": factory}
+    return live_kwargs(LiveTls(certificate, private_key, client_ca_pem, optional=optional))
 
 
-def _factory(
-    certificate: File,
-    private_key: File,
-    client_ca_pem: bytes | None,
-    optional: bool,
-    _config: Config,
-    _default: Callable[[], ssl.SSLContext],
-) -> ssl.SSLContext:
-    return ssl_context(certificate, private_key, client_ca_pem, optional=optional)
+def live_kwargs(live: LiveTls) -> dict[str, Any]:
+    """Return the same for one whose files and CAs may be replaced."""
+    return {"http": TlsProtocol, "ws": "none", "ssl_context_factory": live.factory}
