@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,7 +36,9 @@ def test_since_leaves_out_what_is_older(desk: Desk, monkeypatch: pytest.MonkeyPa
 
 
 def test_verify_finds_a_whole_log_whole(desk: Desk) -> None:
-    assert desk.done("audit", "--verify", "--json").json == {"intact": True, "flaws": []}
+    said = desk.done("audit", "--verify", "--json").json
+    assert (said["intact"], said["flaws"], said["unsigned"]) == (True, [], 0)
+    assert said["checkpoints"]["hold"] == said["checkpoints"]["count"] > 0
 
 
 def test_verify_exits_1_when_an_event_was_edited(desk: Desk) -> None:
@@ -54,6 +58,63 @@ def test_verify_exits_1_when_an_event_was_edited(desk: Desk) -> None:
 
 def test_a_reference_finds_its_decision_or_exits_1(desk: Desk) -> None:
     assert desk.run("audit", "--reference", "0123456789abcdef").code == 1
+
+
+def test_filters_leave_what_is_asked_for(desk: Desk) -> None:
+    id = desk.issued("api-key", "service:billing")["id"]
+    desk.issued("api-key", "service:billing")
+    desk.done("revoke", id, "--reason", "left")
+    about = desk.done("audit", "--json", "--credential", id).lines
+    assert [each["action"] for each in about] == ["issue", "revoke"]
+    assert {each["action"] for each in desk.done("audit", "--json", "--action", "revoke").lines} == {"revoke"}
+    of = desk.done("audit", "--json", "--subject", "user:alice").lines
+    assert of
+    assert {"user:alice"} >= {each["subject"] for each in of}
+    assert desk.done("audit", "--json", "--outcome", "refused").lines == []
+    assert desk.done("audit", "--json", "--reason", "expired").lines == []
+
+
+def test_a_checkpoint_that_was_kept_elsewhere_proves_the_log(desk: Desk, tmp_path: Path) -> None:
+    desk.issued("api-key", "service:billing")
+    kept = tmp_path / "kept.jsonl"
+    kept.write_text(desk.done("audit", "--checkpoint", "--json").out)
+    value = json.loads(kept.read_text())
+    assert value["key"]["crv"] == "Ed25519"
+    assert "d" not in value["key"]
+    assert desk.done("audit", "--verify", "--against", str(kept)).out.startswith("the audit log is whole")
+    connection = sqlite3.connect(desk.folder / "watchword.db")
+    connection.execute("DELETE FROM checkpoint")
+    connection.commit()
+    connection.close()
+    said = desk.run("audit", "--verify", "--against", str(kept), "--json")
+    assert said.code == 1
+    assert said.json["flaws"][-1]["problem"] == "is not the one that was kept elsewhere"
+
+
+def test_an_export_goes_on_where_it_was_left(desk: Desk, tmp_path: Path) -> None:
+    file = tmp_path / "audit.jsonl"
+    first = desk.done("audit", "--export", str(file), "--json").json["exported"]
+    assert first > 0
+    assert oct(file.stat().st_mode)[-3:] == "600"
+    assert desk.done("audit", "--export", str(file), "--json").json["exported"] == 0
+    desk.issued("api-key", "service:billing")
+    with file.open("a") as end:
+        end.write('{"position": 99999999999, "at')  # as a crash would leave it
+    assert desk.done("audit", "--export", str(file), "--json").json["exported"] == 1
+    printed = desk.done("audit", "--export", "-").out
+    assert file.read_text() == printed
+    positions = [json.loads(line)["position"] for line in printed.splitlines()]
+    assert positions == sorted(set(positions))
+
+
+def test_an_export_does_not_touch_another_file(desk: Desk, tmp_path: Path) -> None:
+    file = tmp_path / "letter.txt"
+    file.write_text("Dear Ada,\nall is well.\n")
+    assert "something else" in desk.wrong("audit", "--export", str(file))
+    assert file.read_text() == "Dear Ada,\nall is well.\n"
+    file.write_text("no line at all")
+    assert "something else" in desk.wrong("audit", "--export", str(file))
+    assert file.read_text() == "no line at all"
 
 
 def test_refusals_show_their_reason() -> None:
@@ -80,6 +141,12 @@ def test_hostile_paths_cannot_move_the_terminal(capsys: pytest.CaptureFixture[st
         (("--since", "1x"), "--since: unknown unit"),
         (("--verify", "--follow"), "exclude each other"),
         (("--limit", "x"), "--limit"),
+        (("--checkpoint", "--export", "-"), "exclude each other"),
+        (("--against", "x"), "--against goes with --verify"),
+        (("--verify", "--against", "missing"), "cannot be read"),
+        (("--outcome", "acepted"), "did you mean accepted?"),
+        (("--reason", "wrong-secret"), "did you mean wrong_secret?"),
+        (("--export", "/nowhere/x"), "--export"),
     ],
 )
 def test_mistakes(desk: Desk, words: tuple[str, ...], what: str) -> None:

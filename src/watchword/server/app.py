@@ -59,6 +59,7 @@ from watchword.server.responses import (
     problem_response,
     refusal,
 )
+from watchword.server.watching.desk import Watching
 
 __all__ = ["WHOAMI", "ServerApp", "create_app", "every_scheme"]
 
@@ -93,6 +94,7 @@ class ServerApp:
         self._watchword = watchword
         self.post: Post = Post(watchword, settings, send_mail)
         self._telling = Telling(watchword.oauth.logouts)
+        self._watching = Watching(watchword, settings)
         self._max_body = settings.server.max_body
         watchword.metadata = own_metadata(watchword)
         self._anyone: Route = watchword.route(every_scheme(watchword))
@@ -203,9 +205,11 @@ class ServerApp:
                     await send({"type": "lifespan.startup.failed", "message": type(error).__name__})
                     return
                 self._telling.start()
+                self._watching.start()
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 await self._telling.stop()
+                await self._watching.stop()
                 await self.post.outbox.close()
                 await self._watchword.stop()
                 await send({"type": "lifespan.shutdown.complete"})

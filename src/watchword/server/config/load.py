@@ -17,6 +17,7 @@ from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.people.ceremonies import PROVABLE
 from watchword.lifecycle.people.password_rules import PasswordRules
 from watchword.policy import PolicyError
+from watchword.server.config.audit import arrange
 from watchword.server.config.file import (
     ConfigError,
     Key,
@@ -92,9 +93,11 @@ def _conflicts(settings: Settings, file: Path | None, lines: dict[Key, int]) -> 
     theme, ca = settings.pages.theme, settings.mail.ca
     if theme and not settings.place(theme).is_file():
         found.append((("pages", "theme"), f"there is no file {theme[:80]!r}", "a stylesheet"))
-    fault = _authority_fault(settings.place(ca)) if ca else ""
-    if fault:
-        found.append((("mail", "ca"), fault, "a PEM file"))
+    authorities: list[tuple[Key, str]] = [(("mail", "ca"), ca), (("audit", "syslog", "ca"), settings.audit.syslog.ca)]
+    for where, pem in authorities:
+        fault = _authority_fault(settings.place(pem)) if pem else ""
+        if fault:
+            found.append((where, fault, "a PEM file"))
     found += _unheard_of(settings)
     if tls.client_ca and not tls.certificate:
         hint = "set certificate and private_key"
@@ -190,6 +193,7 @@ def watchword_of(settings: Settings, *, workers: int | None = None, **more: Any)
         raise ConfigError([Problem("the settings", "", str(error), getattr(error, "hint", ""))]) from None
     except ValueError as error:
         raise ConfigError([Problem("the settings", "", str(error))]) from None
+    arrange(house, settings)
     house.operations.rotation.rules = settings.rotation.rules()
     if settings.root_key.source.at_once and "root_key" not in more:
         house.sealer.reread = lambda: root_key_of(settings)

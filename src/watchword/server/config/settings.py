@@ -14,6 +14,7 @@ from watchword.codec.oauth.protected_resource import checked_resource
 from watchword.codec.subject_rule import parse_rule
 from watchword.lifecycle.errors import LifecycleError
 from watchword.routes import Rule
+from watchword.server.config.audit import AuditTable
 from watchword.server.config.file import NOT_A_TWIN
 from watchword.server.config.issuers import IssuerEntry
 from watchword.server.config.oauth import OAuthTable, ResourceEntry
@@ -248,6 +249,7 @@ class Settings(BaseSettings):
     oauth: OAuthTable = OAuthTable()
     resource: Resources = ()
     admin: AdminTable = AdminTable()
+    audit: AuditTable = AuditTable()
     rotation: RotationTable = RotationTable()
     lint: LintTable = LintTable()
     _folder: Path = PrivateAttr(default=Path())

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from watchword.codec.secrets import Sealer
 from watchword.lifecycle.mint import CA_SUBJECT
@@ -41,7 +41,7 @@ class Watched(Records, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CheckpointRules:
-    """Say how often the log is signed (0: never) and for how long it is kept (0: for good; at least a day), in seconds."""
+    """Say how often the log is signed (0: never), and for how long it is kept (0: for good). Seconds."""
 
     every: int = 900
     keep: int = 400 * 86400
@@ -92,6 +92,11 @@ class Checkpoints:
         """Return the newest one that a key of ours signed."""
         found = await self._latest()
         return None if found is None else found[0]
+
+    async def public_key(self, checkpoint: Checkpoint) -> dict[str, Any]:
+        """Return the key that proves it, as a JWK (RFC 7517), {} when it is not ours."""
+        known = await self._keys.known(key_named(checkpoint))
+        return {} if known is None else known.key.public_jwk()
 
     async def prove(self, against: Checkpoint | None = None) -> Proof:
         """Return what is wrong with the audit and its checkpoints; see ``Proof``."""
