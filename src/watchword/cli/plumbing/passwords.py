@@ -14,13 +14,6 @@ async def demand(house: Watchword, subject: str, password: object) -> None:
     """Raise LifecycleError when ``password`` (None: there is none) is not good enough for ``subject``."""
     if not isinstance(password, str):
         return
-    from watchword.lifecycle.people.holdings import address_of, second_factor
+    from watchword.lifecycle.people.demands import demand_password
 
-    now = house.clock()
-    owner = await house.store.subject(subject)
-    address = await address_of(house.store, subject, now)
-    about = [subject.partition(":")[2]]
-    about += [str(address.detail["address"])] if address else []
-    about += [str(owner.detail["display"])] if owner and owner.detail.get("display") else []
-    second = await second_factor(house.store, subject, now)
-    house.password_rules.demand(password, second_factor=second, about=about)
+    await demand_password(house.store, house.password_rules, subject, password, house.clock())

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, Final, TypeAlias
+from dataclasses import replace
+from typing import Any, Final
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
@@ -15,6 +15,8 @@ from watchword.gate import Route
 from watchword.lifecycle.clients.book import ClientChanged, ClientUnknown
 from watchword.lifecycle.clients.fields import FieldError
 from watchword.lifecycle.errors import LifecycleError
+from watchword.lifecycle.operations.bounding import CredentialChanged
+from watchword.lifecycle.operations.rights import lacking
 from watchword.model.reason import (
     BODY_TOO_LARGE,
     CONFLICT,
@@ -27,53 +29,52 @@ from watchword.model.reason import (
     Reason,
 )
 from watchword.model.request import Request
-from watchword.model.verdict import Deny, Principal, Rejection
+from watchword.model.verdict import Deny, Headers, Rejection
+from watchword.routes import Rule
+from watchword.server.admin.anew import Anew
+from watchword.server.admin.operation import Asked, Operation
+from watchword.server.admin.repeats import Repeats
 from watchword.server.config.settings import Settings
 from watchword.server.forms import JSON, media_type
 from watchword.server.login.entrance import read_request
 from watchword.server.responses import json_response, problem_response
 
-__all__ = ["ADMIN", "Act", "AdminDesk", "Asked"]
+__all__ = ["AdminDesk", "Missing"]
 
-ADMIN: Final = "admin:"
-"""How scopes of the admin API begin: only who holds one gives it to others."""
-
+_PLACE: Final = "/admin/v1"
 _MOST_BYTES: Final = 16_384
-_TAGS: Final = re.compile(r'"([^"]*)"')  # weak ones, too: whoever compresses answers on the way makes them so
 _MERGE: Final = "application/merge-patch+json"
 
 
-class Asked:
-    """Hold a request that may do what it asks: who sent it, and the JSON that came with it."""
-
-    __slots__ = ("body", "http", "request", "who")
-
-    def __init__(self, http: HttpRequest, request: Request, who: Principal, body: dict[str, Any]) -> None:
-        self.http: HttpRequest = http
-        self.request: Request = request
-        self.who: Principal = who
-        self.body: dict[str, Any] = body
-
-    def means(self, version: str) -> bool:
-        """Return whether ``If-Match`` names this version, or any (RFC 9110 section 13.1.1)."""
-        value = self.request.fields.get(b"if-match", b"*").decode("latin-1").strip()
-        return value == "*" or version in (_TAGS.findall(value) or [value])
-
-
-Act: TypeAlias = Callable[[Asked], Awaitable[Response]]
+class Missing(LifecycleError):
+    """Say that what a request names is not there."""
 
 
 class AdminDesk:
-    """Judge who asks by the policy of ``[admin]`` and the scope of the act, then do it."""
+    """Judge who asks by the policy of ``[admin]`` and the scope of the operation, then do it."""
 
     def __init__(self, watchword: Watchword, settings: Settings) -> None:
         self._watchword = watchword
+        self._settings = settings.admin
         self.accept: str = settings.admin.accept
-        self._routes: dict[str, Route] = {}
+        self._repeats = Repeats(watchword.store, watchword.sealer, watchword.clock)
+        self._routes: dict[tuple[str, bool], Route] = {}
 
-    def endpoint(self, scope: str, act: Act, *, body: bool = False) -> Callable[[HttpRequest], Awaitable[Response]]:
-        """Return what answers requests for ``act``, to who has ``scope``; with ``body`` they carry JSON."""
-        route = self._routes.setdefault(scope, self._watchword.route(self.accept, scopes=(scope,)))
+    def route(self, scope: str, *, anew: bool = False) -> Route:
+        """Return what is demanded of who does something with this scope."""
+        if (scope, anew) not in self._routes:
+            admin, watchword = self._settings, self._watchword
+            rule = Rule(_PLACE, admin.accept, scopes=(scope,), limit=admin.limit, networks=tuple(admin.networks))
+            route = watchword.compile(rule)
+            if anew:
+                guard = Anew(float(admin.within), watchword.factors, watchword.clock)
+                route = replace(route, after=(*route.after, guard))
+            self._routes[scope, anew] = route
+        return self._routes[scope, anew]
+
+    def endpoint(self, operation: Operation) -> Callable[[HttpRequest], Awaitable[Response]]:
+        """Return what answers requests for an operation."""
+        route = self.route(operation.scope, anew=operation.anew)
 
         async def answer(http: HttpRequest) -> Response:
             request, unusable = await read_request(http, self._watchword)
@@ -84,30 +85,39 @@ class AdminDesk:
                 return problem_response(decision)
             if decision.principal is None:  # "public" lets nobody administer
                 return self.refused(request, INSUFFICIENT_SCOPE)
-            sent = _sent(request) if body else {}
+            sent = _sent(request) if operation.body else {}
             if isinstance(sent, Reason):
                 return self.refused(request, sent)
-            return await self._done(Asked(http, request, decision.principal, sent), act)
+            response = await self._done(Asked(http, request, decision.principal, sent), operation)
+            response.raw_headers += decision.headers
+            return response
 
         return answer
 
-    async def _done(self, asked: Asked, act: Act) -> Response:
+    async def _done(self, asked: Asked, operation: Operation) -> Response:
+        async def act() -> Response:
+            return await operation.act(asked)
+
         try:
-            return await act(asked)
+            return await (self._repeats.answer(asked.request, asked.who, act) if operation.repeats else act())
         except FieldError as error:
             fault = {"field": error.field, "text": str(error), "hint": error.hint}
             return self.refused(asked.request, INVALID_FIELDS, error.field, {"errors": [fault]})
-        except ClientUnknown:
+        except (ClientUnknown, Missing):
             return self.refused(asked.request, NOT_FOUND)
-        except ClientChanged:
+        except (ClientChanged, CredentialChanged):
             return self.refused(asked.request, PRECONDITION_FAILED)
         except LifecycleError as error:
             return self.refused(asked.request, CONFLICT, "", {"detail": str(error), "hint": error.hint})
 
     def held(self, asked: Asked, scopes: Iterable[str]) -> Response | None:
         """Return the refusal of who would give away, or take over, a right to administer that they do not hold."""
-        missing = {scope for scope in scopes if scope.startswith(ADMIN)} - asked.who.scopes
+        missing = lacking(asked.who.scopes, scopes)
         return self.refused(asked.request, INSUFFICIENT_SCOPE, " ".join(sorted(missing))) if missing else None
+
+    def stale(self, asked: Asked, version: str) -> Response | None:
+        """Return the refusal of who acts on a version that is not there any more."""
+        return None if asked.means(version) else self.refused(asked.request, PRECONDITION_FAILED)
 
     def refused(
         self, request: Request, reason: Reason, detail: str = "", more: Mapping[str, Any] | None = None
@@ -115,11 +125,18 @@ class AdminDesk:
         """Return a problem document, and have it in the audit."""
         return problem_response(self._watchword.gate.refuse(request, Rejection(reason, detail)), (), more)
 
-    def answer(self, value: Mapping[str, Any], status: int = 200, version: str = "", place: str = "") -> Response:
+    def answer(
+        self,
+        value: Mapping[str, Any],
+        status: int = 200,
+        version: str = "",
+        place: str = "",
+        headers: Headers = (),
+    ) -> Response:
         """Return JSON with its version as ``ETag``, and where it is."""
-        headers = [(b"etag", b'"%s"' % version.encode())] if version else []
-        headers += [(b"location", place.encode())] if place else []
-        return json_response(status, value, headers)
+        fields = [(b"etag", b'"%s"' % version.encode())] if version else []
+        fields += [(b"location", place.encode())] if place else []
+        return json_response(status, value, [*fields, *headers])
 
 
 def _sent(request: Request) -> dict[str, Any] | Reason:

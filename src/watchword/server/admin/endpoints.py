@@ -7,21 +7,36 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from watchword.app import Watchword
-from watchword.server.admin.clients import AdminClients
 from watchword.server.admin.desk import AdminDesk
 from watchword.server.admin.openapi import document_of
+from watchword.server.admin.operation import Operation, Part
+from watchword.server.admin.parts.clients import AdminClients
+from watchword.server.admin.parts.credentials import AdminCredentials
 from watchword.server.config.settings import Settings
 from watchword.server.oauth.discovery import public
 
-__all__ = ["admin_endpoints"]
+__all__ = ["admin_endpoints", "admin_parts"]
+
+
+def admin_parts(watchword: Watchword, settings: Settings, desk: AdminDesk | None = None) -> list[Part]:
+    """Return every part of the API."""
+    desk = desk or AdminDesk(watchword, settings)
+    return [AdminCredentials(watchword, desk), AdminClients(watchword, desk)]
 
 
 def admin_endpoints(watchword: Watchword, settings: Settings) -> list[Route]:
     """Return every endpoint under ``/admin/v1``, and ``/openapi.json``, which anybody may read."""
     desk = AdminDesk(watchword, settings)
-    document = document_of(watchword, desk.accept)
+    parts = admin_parts(watchword, settings, desk)
+    document = document_of(watchword, desk.accept, parts)
 
     async def describe(request: Request) -> Response:
         return public(document)
 
-    return [*AdminClients(watchword, desk).routes(), Route("/openapi.json", describe, methods=["GET"])]
+    operations = [operation for part in parts for operation in part.operations()]
+    routes = [_route(desk, operation) for operation in operations]
+    return [*routes, Route("/openapi.json", describe, methods=["GET"])]
+
+
+def _route(desk: AdminDesk, operation: Operation) -> Route:
+    return Route(operation.path, desk.endpoint(operation), methods=[operation.method])

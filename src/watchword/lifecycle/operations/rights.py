@@ -1,0 +1,85 @@
+"""Say who may administer what: one pair of scopes an area, and nobody gives or takes over what they do not hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from watchword.model.credential import Kind
+from watchword.model.ports import Clock, Records
+
+__all__ = ["ADMIN", "ALL_RIGHTS", "AREAS", "area_of", "lacking", "may", "rights_of", "to_read", "to_write"]
+
+ADMIN: Final = "admin:"
+"""How scopes begin that let administer: only who holds one gives it to others."""
+
+AREAS: Final = (
+    "clients",
+    "credentials",
+    "subjects",
+    "usage",
+    "audit",
+    "alerts",
+    "keys",
+    "leaks",
+    "configuration",
+)
+"""What there is to administer. ``keys`` are the server's own: those that sign, the authority, the root key."""
+
+_AREA_OF_KIND: Final = {
+    Kind.API_KEY: "credentials",
+    Kind.HMAC: "credentials",
+    Kind.PASSWORD: "credentials",
+    Kind.CLIENT_CERT: "credentials",
+    Kind.OAUTH_CLIENT: "clients",
+    Kind.SIGNING_KEY: "keys",
+    Kind.CA: "keys",
+}
+_PAGE: Final = 500
+
+
+def to_read(area: str) -> str:
+    """Return the scope that lets look at an area."""
+    return f"{ADMIN}{area}:read"
+
+
+def to_write(area: str) -> str:
+    """Return the scope that lets act in an area."""
+    return f"{ADMIN}{area}:write"
+
+
+ALL_RIGHTS: Final = frozenset(right(area) for area in AREAS for right in (to_read, to_write))
+"""Every scope of an operator who may do everything."""
+
+
+def area_of(kind: Kind) -> str:
+    """Return the area that credentials of a kind belong to: what people have by logging in goes with the people."""
+    return _AREA_OF_KIND.get(kind, "subjects")
+
+
+def lacking(held: Iterable[str], wanted: Iterable[str]) -> frozenset[str]:
+    """Return which rights to administer are among ``wanted`` and not among ``held``."""
+    return frozenset(scope for scope in wanted if scope.startswith(ADMIN)) - frozenset(held)
+
+
+def may(held: Iterable[str]) -> frozenset[str]:
+    """Return the rights to administer among scopes."""
+    return frozenset(scope for scope in held if scope.startswith(ADMIN))
+
+
+async def rights_of(records: Records, subject: str, clock: Clock) -> frozenset[str]:
+    """Return every right to administer that some credential of a subject has that can be used, now or later.
+
+    Who disables the subject, resets what it proves itself by or logs it out has power over all of them.
+    """
+    found: set[str] = set()
+    after, now = "", clock()
+    while page := await records.credentials(subject=subject, after=after, limit=_PAGE):
+        for each in page:
+            ends = each.ends_at()
+            if each.revoked_at is None and not each.leaked and (ends is None or ends > now):
+                found.update(may(each.scopes))
+        if len(page) < _PAGE:
+            break
+        after = page[-1].id
+    return frozenset(found)
