@@ -22,6 +22,7 @@ __all__ = [
     "key_lines",
     "known_keys",
     "nearest",
+    "outside_strings",
     "place_of",
     "problems_of",
     "read_toml",
@@ -89,7 +90,7 @@ def key_lines(text: str) -> dict[Key, int]:
     found: dict[Key, int] = {}
     counts: dict[Key, int] = {}
     table: Key = ()
-    for number, line in _outside_strings(text):
+    for number, line in outside_strings(text):
         header = _HEADER.match(line)
         if header is not None:
             table = _parts(header[2])
@@ -107,7 +108,7 @@ def key_lines(text: str) -> dict[Key, int]:
     return found
 
 
-def _outside_strings(text: str) -> Iterator[tuple[int, str]]:
+def outside_strings(text: str) -> Iterator[tuple[int, str]]:
     """Yield the lines that do not begin inside a multi-line string."""
     inside = ""
     for number, line in enumerate(text.splitlines(), 1):

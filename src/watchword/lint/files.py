@@ -1,0 +1,74 @@
+"""Look at files: who may read or write one, and whether git has it."""
+
+from __future__ import annotations
+
+import stat
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+__all__ = ["readable_by_others", "tracked", "writable_by_others"]
+
+_INDEX: Final = b"DIRC"
+_LONGEST_NAME: Final = 0xFFF  # what the index's flags can say of a name's length
+_MOST_BYTES: Final = 256 * 1024 * 1024
+_MOST_UP: Final = 64
+
+
+def _mode(path: Path) -> int:
+    try:
+        return path.stat().st_mode
+    except OSError:
+        return 0
+
+
+def _reachable(path: Path) -> bool:
+    """Return whether others get to the file: every folder above lets them through."""
+    try:
+        return all(_mode(folder) & stat.S_IXOTH for folder in path.resolve().parents)
+    except OSError:
+        return False
+
+
+def readable_by_others(path: Path) -> bool:
+    """Return whether everybody on this machine can read the file."""
+    return bool(_mode(path) & stat.S_IROTH) and _reachable(path)
+
+
+def writable_by_others(path: Path) -> bool:
+    """Return whether everybody on this machine can change the file."""
+    return bool(_mode(path) & stat.S_IWOTH) and _reachable(path)
+
+
+def _indexes(path: Path) -> Iterator[tuple[Path, Path]]:
+    """Yield the working tree and the index of the repository around a file."""
+    for folder in list(path.parents)[:_MOST_UP]:
+        place = folder / ".git"
+        if place.is_dir():
+            yield folder, place / "index"
+            return
+        if place.is_file():  # a worktree, or a submodule: the file says where its repository is
+            named = place.read_text("utf-8", "replace").removeprefix("gitdir:").strip()
+            yield folder, folder / named / "index"
+            return
+
+
+def tracked(path: Path) -> bool:
+    """Return whether git has the file.
+
+    Read is the index (versions 2 and 3, whose entries hold whole names). Git is not run: it would run in turn what the
+    repository's configuration says.
+    """
+    try:
+        whole = path.absolute()
+        for folder, index in _indexes(whole):
+            if index.stat().st_size > _MOST_BYTES:
+                return False
+            content = index.read_bytes()
+            name = str(whole.relative_to(folder)).encode("utf-8", "surrogateescape")
+            flags = struct.pack(">H", min(len(name), _LONGEST_NAME))
+            return content.startswith(_INDEX) and flags + name + b"\0" in content
+    except OSError:
+        pass
+    return False
