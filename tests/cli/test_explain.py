@@ -173,3 +173,48 @@ def test_a_wrong_policy_names_the_line_and_the_nearest_scheme(desk: Desk) -> Non
     said = desk.wrong("explain", "GET", "http://api.test/x")
     assert "line" in said
     assert "api-key" in said
+
+
+def test_why_a_signature_is_wrong_is_told_from_the_signature_alone(routed: Desk) -> None:
+    key = routed.issued("hmac", "service:billing", "--scope", "orders:read")
+    words, text = _signed(routed, '{"n": 1}', key)
+    ended = sign(key["secret"], text.encode() + b"\n")
+    words += ["-H", f"X-Signature: {ended}"]
+    said = routed.run("explain", "POST", URL + "?a=b", *words, "--data", '{"n": 1}')
+    assert "X-Signature fits if a line break ends the text." in said.out
+    assert "They differ first in line 10 (content's digest), column 65:" in said.out
+    assert key["secret"] not in said.out
+
+
+def test_what_the_caller_signed_is_compared(routed: Desk) -> None:
+    key = routed.issued("hmac", "service:billing", "--scope", "orders:read")
+    words, text = _signed(routed, '{"n": 1}', key)
+    (routed.folder / "signed.txt").write_text(text.replace("/orders/7", "/order/7"))
+    said = routed.run("explain", "POST", URL + "?a=b", *words, "--data", '{"n": 1}', "--signed-string", "@signed.txt")
+    assert "They differ first in line 7 (path), column 7:" in said.out
+    assert said.out.count("^") == 1
+    err = routed.wrong("explain", "GET", URL, "--signed-string", "@nowhere")
+    assert "--signed-string" in err
+
+
+def test_a_server_is_asked_by_an_operator(routed: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    value = routed.run("explain", "GET", URL, "--json").json
+
+    def answer(*words: Any) -> Any:
+        asked.append(words)
+        return value
+
+    monkeypatch.setattr("watchword.cli.plumbing.remote.asked_of", answer)
+    routed.issued("client-cert", "service:billing", "--out", "tls")
+    words = ("-H", "A: b", "--data", "é", "--cert", "tls/cert.pem", "--signed-string", "x")
+    said = routed.run("explain", "POST", URL, *words, "--server", "https://a.example", "--as", "ops")
+    assert (said.code, "refused: 401 no_credential" in said.out) == (1, True)
+    server, profile, path, sent = asked[0]
+    assert (server, profile, path) == ("https://a.example", "ops", "/admin/v1/explain")
+    assert (sent["method"], sent["headers"], sent["body_base64"]) == ("POST", [["A", "b"]], "w6k=")
+    assert sent["certificate"].startswith("-----BEGIN CERTIFICATE")
+    from watchword.explanation import Question
+
+    assert Question.of(sent).body == "é".encode()
+    assert "--as goes with --server" in routed.wrong("explain", "GET", URL, "--as", "ops")

@@ -1,0 +1,158 @@
+"""Explain one request, whole: its route, its steps, its policy, its signature, and what the caller would see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from watchword.adapters.asgi import request_of, wants_body
+from watchword.adapters.problem import problem
+from watchword.app import Watchword
+from watchword.audit import redact
+from watchword.explanation.asking import Question
+from watchword.explanation.result import Explanation, Outcome, Response
+from watchword.explanation.routing import Candidate, candidates, rule_of
+from watchword.explanation.signing import signing_of
+from watchword.explanation.tree import tree_of
+from watchword.explanation.walk import Walked, walk
+from watchword.gate import Route
+from watchword.model.reason import NO_ROUTE
+from watchword.model.request import Request
+from watchword.model.verdict import Allow, Decision, Deny, Rejection
+from watchword.routes import Rule
+
+__all__ = ["explain", "explained"]
+
+_BROKEN: Final = 503
+_QUICK: Final = 20_000.0  # microseconds
+_REFERENCE: Final = "0" * 16
+"""Stands for a refusal's reference: none is drawn, since no event has it."""
+
+
+async def explain(
+    watchword: Watchword,
+    method: str,
+    url: str,
+    headers: Iterable[tuple[str | bytes, str | bytes]] = (),
+    *,
+    body: bytes = b"",
+    address: str = "127.0.0.1",
+    certificate: bytes | None = None,
+    string_signed: str | None = None,
+    places: Sequence[Rule] = (),
+) -> Explanation:
+    """Return what ``watchword``, which is started, would decide about a request now, and why. Raise Unclear.
+
+    ``certificate`` is the client's, in DER; ``string_signed`` what the caller signed, to be compared with what the
+    request must sign. ``places`` are what the server itself demands where the configuration names no route. Nothing is
+    kept: no event, no count, no first use, no verdict; nothing is burnt.
+    """
+    fields = tuple((_bytes(name), _bytes(value)) for name, value in headers)
+    return await explained(
+        watchword, Question(method, url, fields, body, address, certificate, string_signed).checked(), places
+    )
+
+
+async def explained(watchword: Watchword, question: Question, places: Sequence[Rule] = ()) -> Explanation:
+    """Return the explanation of a question."""
+    scope = question.scope()
+    request = request_of(scope, watchword.proxies)
+    rules = [rule for rule, _ in watchword._table.entries]
+    routes = candidates(rules, question.method, scope["path"])
+    found = next(((rule, route) for rule, route in watchword._table.entries if routes and rule is routes[0].rule), None)
+    if found is None or not routes[0].matched:
+        own = rule_of(places, question.method, scope["path"])
+        if own is None:
+            return _nowhere(request, question, routes)
+        routes = (Candidate(own, True, "the server's own place", near=True), *routes)
+        found = own, watchword.compile(own)
+    rule, live = found
+    _give_body(request, rule, live, question.body)
+    walked = await walk(watchword, rule, live, request)
+    if (
+        walked.cost < _QUICK and not walked.guessed
+    ):  # once more: the first time tells what it costs to begin, not what a decision costs
+        walked = await walk(watchword, rule, live, request)
+    signed = "hmac" in live.policy.schemes
+    signature = await signing_of(watchword, request, question.signed, question.body) if signed else None
+    return Explanation(
+        **_asked(request, question),
+        routes=routes,
+        outcome=_outcome(walked),
+        response=_response(walked.decision),
+        steps=tuple(walked.steps),
+        policy=tree_of(live.policy.policy, walked),
+        presence={name: leaf.presence for name, leaf in walked.leaves.items()},
+        signature=signature,
+        cost=walked.cost,
+        notes=walked.notes,
+    )
+
+
+def _bytes(text: str | bytes) -> bytes:
+    return text if isinstance(text, bytes) else text.encode("latin-1")
+
+
+def _asked(request: Request, question: Question) -> dict[str, Any]:
+    peer = request.peer
+    return {
+        "method": question.method,
+        "url": redact(question.url),
+        "address": peer.address,
+        "tls": peer.tls,
+        "certificate": peer.certificate is not None,
+    }
+
+
+def _give_body(request: Request, rule: Rule, live: Route, body: bytes) -> None:
+    """Let the request have its content where whoever decides reads it: only where what is presented signs it."""
+    if rule.body == "upstream" and not body and b"x-content-sha256" in request.fields:
+        return  # the gateway did not hand it on
+    request.body = body
+    if not (live.needs_body and wants_body(live, request)):
+        request.body = None
+
+
+def _nowhere(request: Request, question: Question, routes: tuple[Candidate, ...]) -> Explanation:
+    return Explanation(
+        **_asked(request, question),
+        routes=routes,
+        outcome=Outcome("refused", NO_ROUTE.status, NO_ROUTE.code),
+        response=_response(Deny(Rejection(NO_ROUTE), _REFERENCE)),
+    )
+
+
+def _outcome(walked: Walked) -> Outcome:
+    decision = walked.decision
+    if isinstance(decision, Deny):
+        refused = decision.rejection
+        kind = "broken" if refused.reason.status == _BROKEN else "refused"
+        told = refused.detail, refused.credential, refused.scheme
+        return Outcome(kind, refused.reason.status, refused.reason.code, *told)
+    assert isinstance(decision, Allow)  # noqa: S101 - there is no third decision
+    who = decision.principal
+    if who is None:
+        return Outcome("accepted", 200)
+    remembered = [leaf.remembered for leaf in walked.leaves.values() if leaf.verdict is not None]
+    return Outcome(
+        "accepted",
+        200,
+        credential=who.credential,
+        scheme=who.scheme,
+        subject=who.subject,
+        actor=who.actor or "",
+        scopes=tuple(sorted(who.scopes)),
+        factors=who.factors,
+        remembered=bool(remembered) and all(remembered),
+    )
+
+
+def _response(decision: Decision) -> Response:
+    if isinstance(decision, Allow):
+        return Response(200, _shown(decision.headers), "")
+    status, headers, body = problem(Deny(decision.rejection, _REFERENCE, decision.challenges, decision.headers))
+    return Response(status, _shown(headers), body.decode("utf-8", "replace"))
+
+
+def _shown(headers: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
+    return tuple((name.decode("latin-1"), redact(value.decode("latin-1"))) for name, value in headers)
