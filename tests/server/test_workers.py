@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ class Worker:
     """Be a process: alive, ready, or ended by this code."""
 
     begun = 0
+    pid: int | None = None
 
     def __init__(self, *_: Any, ready: bool = False, exitcode: int | None = None) -> None:
         self._ready, self.exitcode = ready, exitcode
@@ -82,4 +84,16 @@ def test_a_mistake_of_the_operators_ends_the_start(supervisor: Workers) -> None:
     supervisor.processes = [Worker(), Worker(exitcode=STARTUP_FAILURE)]  # type: ignore[list-item]
     supervisor.keep_subprocess_alive()
     assert supervisor.should_exit.is_set()
+    assert Worker.begun == 0
+
+
+def test_sighup_goes_to_the_workers_that_hear_it(supervisor: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[int, int]] = []
+    monkeypatch.setattr("os.kill", lambda pid, number: told.append((pid, number)))
+    serving, beginning, ended = Worker(ready=True), Worker(), Worker(ready=True, exitcode=1)
+    for pid, worker in enumerate((serving, beginning, ended), 1):
+        worker.pid = pid
+    supervisor.processes = [serving, beginning, ended]  # type: ignore[list-item]
+    supervisor.handle_hup()
+    assert told == [(1, signal.SIGHUP)]
     assert Worker.begun == 0

@@ -50,6 +50,7 @@ from watchword.server.oauth.revoke import Revoke
 from watchword.server.oauth.token import TokenEndpoint
 from watchword.server.pages.language import Spoken
 from watchword.server.pages.rendering import pages_of
+from watchword.server.reloading import Reloading
 from watchword.server.responses import (
     Answer,
     Sent,
@@ -92,6 +93,7 @@ class ServerApp:
 
     def __init__(self, watchword: Watchword, settings: Settings, send_mail: SendMail | None = None) -> None:
         self._watchword = watchword
+        self.reloading: Reloading | None = None
         self.post: Post = Post(watchword, settings, send_mail)
         self._telling = Telling(watchword.oauth.logouts)
         self._watching = Watching(watchword, settings)
@@ -206,8 +208,12 @@ class ServerApp:
                     return
                 self._telling.start()
                 self._watching.start()
+                if self.reloading is not None:
+                    await self.reloading.start()
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
+                if self.reloading is not None:
+                    await self.reloading.stop()
                 await self._telling.stop()
                 await self._watching.stop()
                 await self.post.outbox.close()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import signal
 import socket
 import sys
+import threading
 from collections.abc import Coroutine
 from functools import partial
 from typing import Any, Final
@@ -14,7 +16,7 @@ from typing import Any, Final
 from watchword.server.config.load import OWN_CA, ConfigError, Problem, Settings, address_of, watchword_of
 from watchword.server.config.secrets import sources_of
 from watchword.server.responses import Answer, broken
-from watchword.server.tls import TlsProtocol, serve_kwargs
+from watchword.server.tls import LiveTls, TlsProtocol, live_kwargs
 
 __all__ = ["ServerProtocol", "application", "prepare", "serve"]
 
@@ -180,11 +182,14 @@ class _Answering:
         await send({"type": "http.response.body", "body": body})
 
 
-def application(settings: Settings, workers: int) -> Any:
-    """Return the ASGI application of one process."""
+def application(settings: Settings, workers: int, live: LiveTls | None = None) -> Any:
+    """Return the ASGI application of one process, which follows what changes; ``live`` is its TLS."""
     from watchword.server.app import create_app
+    from watchword.server.reloading import Reloading
 
-    app = create_app(watchword_of(settings, workers=workers), settings)
+    watchword = watchword_of(settings, workers=workers)
+    app = create_app(watchword, settings)
+    app.reloading = Reloading(watchword, settings, live)
     gc.collect()
     gc.freeze()  # what lasts as long as the process is not looked at again for garbage
     return app
@@ -221,9 +226,11 @@ def serve(settings: Settings, listen: str | None = None, workers: int | None = N
     bound = _bound(host, port)
     with bound:
         settings = _settled(settings, host, bound.getsockname()[1])
-        lasting = asyncio.run(prepare(settings, count))
+        live = _live(settings, asyncio.run(prepare(settings, count)))
+        if hasattr(signal, "SIGHUP") and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it is heard, it ends nobody
         config = uvicorn.Config(
-            partial(application, settings, count),
+            partial(application, settings, count, live),
             factory=True,
             lifespan="on",
             interface="asgi3",
@@ -234,7 +241,7 @@ def serve(settings: Settings, listen: str | None = None, workers: int | None = N
             log_level="warning",
             timeout_keep_alive=_KEEP_ALIVE,
             timeout_graceful_shutdown=_GRACE,
-            **_protocol(settings, lasting),
+            **({"ws": "none"} if live is None else live_kwargs(live)) | {"http": ServerProtocol},
         )
         scheme = "https" if settings.server.tls.certificate else "http"
         shown = f"[{host}]" if ":" in host else host
@@ -273,12 +280,12 @@ def _settled(settings: Settings, host: str, port: int) -> Settings:
     return settings.model_copy(update={"server": server})
 
 
-def _protocol(settings: Settings, own: bytes) -> dict[str, Any]:
+def _live(settings: Settings, own: bytes) -> LiveTls | None:
+    """Return what connections are served with, None without TLS; ``own`` are the certificates of our own CAs."""
     tls = settings.server.tls
     if not tls.certificate:
-        return {"http": ServerProtocol, "ws": "none"}
+        return None
     authorities = None
     if tls.client_ca:
         authorities = own if tls.client_ca == OWN_CA else settings.place(tls.client_ca).read_bytes()
-    own_tls = serve_kwargs(settings.place(tls.certificate), settings.place(tls.private_key), authorities)
-    return {**own_tls, "http": ServerProtocol}
+    return LiveTls(settings.place(tls.certificate), settings.place(tls.private_key), authorities)

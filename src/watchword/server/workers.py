@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 from time import monotonic
 from typing import Final
 
@@ -48,6 +50,12 @@ class Workers(Multiprocess):
             logger.error("a worker ended, another one starts")
             self.processes[place] = Process(self.config, self.sockets)
             self.processes[place].start()
+
+    def handle_hup(self) -> None:
+        """Have the workers read what may have changed; one that is still beginning reads it anyway."""
+        for worker in self.processes:
+            if worker.pid is not None and worker.is_alive() and worker.is_ready():
+                os.kill(worker.pid, signal.SIGHUP)
 
     def _some_served(self, failed: Process) -> bool:
         """Return whether any has served: asked again here, as in the first half second nobody has been asked yet."""

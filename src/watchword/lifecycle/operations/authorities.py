@@ -27,7 +27,7 @@ _SLACK: Final = 60  # for clocks that are behind
 class Authorities:
     """Tell which CAs are trusted, and replace the one that issues.
 
-    ``changed`` is called when some begins or ceases to be trusted by the clock alone.
+    ``changed`` are called when trust in one has ended by the clock alone.
     """
 
     def __init__(self, workshop: Workshop, *, told: Callable[[], None], clock: Clock) -> None:
@@ -53,8 +53,12 @@ class Authorities:
         """Tell who listens when the trust in one has ended since the last look."""
         if self._clock() >= self._due:
             self._due = float("inf")
-            for changed in self.changed:
-                await changed()
+            await self.tell()
+
+    async def tell(self) -> None:
+        """Tell who listens that other CAs are trusted now."""
+        for changed in self.changed:
+            await changed()
 
     async def issuing(self) -> Credential:
         """Return the CA that issues now: the newest that is active. Raise LifecycleError."""

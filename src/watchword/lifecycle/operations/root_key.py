@@ -99,13 +99,17 @@ class RootKey:
             raise ValueError(text) from None
         self._sealer.use(kept["id"], seed)
 
-    async def heard(self) -> None:
-        """Settle again, in a process that is running: where that cannot be, it goes on as before and says so."""
+    async def heard(self, *, again: bool = False) -> None:
+        """Settle again, in a process that is running: where that cannot be, it goes on as before and says so.
+
+        ``again``: it was told already that the key is missing.
+        """
         try:
             await self.settle()
         except ValueError as error:
             logger.error("%s: give this process the new root key beside the old one", error)
-            self.missing()
+            if not again:
+                self.missing()
 
     async def _first(self) -> str:
         """Return by which key the store was sealed that was never rotated: the one of its oldest key."""

@@ -1,0 +1,267 @@
+"""A running server follows its files, and keeps the last good configuration while the new one is broken (row 61)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import signal
+import time
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from watchword.codec.secrets import Sealer, new_root_key
+from watchword.lifecycle.certificates import issue_server_certificate, new_ca
+from watchword.server.config.load import load, watchword_of
+from watchword.server.reloading import Reloading
+from watchword.server.tls import LiveTls
+
+NOW = time.time()
+TOML = """
+[store]
+url = "sqlite:///w.db"
+[root_key]
+file = "root"
+[mail]
+server = "localhost:25"
+sender = "a@example.com"
+username = "me"
+password = { file = "mail" }
+[rotation]
+api_key = "90d"
+"""
+TLS = '[server.tls]\ncertificate = "server.pem"\nprivate_key = "server.key"\nclient_ca = "watchword"\n'
+OLD, NEW = new_root_key(), new_root_key()
+
+
+class Place:
+    """Hold a server's folder, its Watchword and what reloads it."""
+
+    def __init__(self, folder: Path, toml: str = TOML, *, tls: bool = False) -> None:
+        self.folder = folder
+        self.write("root", OLD + "\n")
+        self.write("mail", "first")
+        if tls:
+            self.certify()
+        self.write("watchword.toml", toml + (TLS if tls else ""))
+        self.settings = load(folder / "watchword.toml")
+        self.watchword = watchword_of(self.settings, workers=1)
+        self.live = LiveTls(folder / "server.pem", folder / "server.key", new_ca("Old", NOW)[0]) if tls else None
+        self.reloading = Reloading(self.watchword, self.settings, self.live, every=3600.0)
+
+    def write(self, name: str, text: str) -> None:
+        (self.folder / name).write_text(text)
+
+    def certify(self) -> None:
+        pem, key, _ = issue_server_certificate(*new_ca("Test", NOW), ["localhost"], NOW, NOW + 86400)
+        (self.folder / "server.pem").write_bytes(pem)
+        (self.folder / "server.key").write_bytes(key)
+
+    @property
+    def mail(self) -> str:
+        kept = self.settings.secret("mail.password")
+        assert kept is not None
+        return kept()
+
+    async def acts(self) -> list[tuple[str, str]]:
+        events = [event for _, event in await self.watchword.store.events(limit=1000)]
+        return [(event.outcome, event.detail) for event in events if event.action == "reload"]
+
+
+def play(place: Place, test: Callable[[Place], Coroutine[Any, Any, None]]) -> None:
+    async def run() -> None:
+        await place.watchword.start()
+        try:
+            await place.reloading.start()
+            await test(place)
+        finally:
+            await place.reloading.stop()
+            await place.watchword.stop()
+
+    asyncio.run(run())
+
+
+def test_a_changed_file_is_seen_and_taken(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def test(place: Place) -> None:
+        await place.reloading.look()
+        assert await place.acts() == []
+        place.write("mail", "second one")
+        place.write("watchword.toml", TOML.replace("90d", "30d"))
+        await place.reloading.look()
+        assert place.mail == "second one"
+        assert place.watchword.operations.rotation.rules.ages["api-key"] == 30 * 86400
+        assert await place.acts() == [("done", "")]
+        await place.reloading.look()
+        assert len(await place.acts()) == 1
+
+    with caplog.at_level(logging.WARNING, "watchword"):
+        play(Place(tmp_path), test)
+    assert "second one" not in caplog.text
+
+
+def test_a_broken_configuration_is_named_and_the_one_before_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test(place: Place) -> None:
+        place.write("mail", "kept for later")
+        place.write("watchword.toml", TOML.replace("api_key", "api_kye"))
+        await place.reloading.look()
+        assert place.watchword.operations.rotation.rules.ages["api-key"] == 90 * 86400
+        ((outcome, detail),) = await place.acts()
+        assert outcome == "refused"
+        assert "watchword.toml, line 12: rotation.api_kye: unknown setting (did you mean api_key?)" in detail
+        place.write("watchword.toml", TOML + "\n")
+        await place.reloading.look()
+        assert [outcome for outcome, _ in await place.acts()] == ["refused", "done"]
+
+    with caplog.at_level(logging.ERROR, "watchword"):
+        play(Place(tmp_path), test)
+    assert "what was before goes on" in caplog.text
+    assert "line 12" in caplog.text
+
+
+def test_whatever_is_missing_nothing_is_taken(tmp_path: Path) -> None:
+    """A secret and a root key that are gone, a root key without the one in use: all or nothing."""
+
+    async def test(place: Place) -> None:
+        place.write("watchword.toml", TOML.replace("90d", "30d"))
+        for name, text, said in (
+            ("mail", "", "mail.password: file 'mail' is empty"),
+            ("root", "", "root_key.file: file 'root' is empty"),
+            ("root", NEW, f"the root key {Sealer(OLD).key_id}, by which this store is sealed, is missing"),
+            ("root", "hunter2", "the root key must be 32 bytes in base64url"),
+        ):
+            before = (place.folder / name).read_text()
+            place.write(name, text)
+            assert not await place.reloading.reload()
+            assert said in (await place.acts())[-1][1]
+            place.write(name, before)
+        assert place.watchword.operations.rotation.rules.ages["api-key"] == 90 * 86400
+        assert await place.reloading.reload()
+        assert place.watchword.operations.rotation.rules.ages["api-key"] == 30 * 86400
+
+    play(Place(tmp_path), test)
+
+
+def test_no_mutation_ends_a_running_server(tmp_path: Path) -> None:
+    async def test(place: Place) -> None:
+        draw, sealed = random.Random(11), place.watchword.sealer.key_id
+        for _ in range(40):
+            at, byte = draw.randrange(len(TOML)), chr(draw.randrange(32, 127))
+            place.write("watchword.toml", TOML[:at] + byte + TOML[at + 1 :])
+            await place.reloading.reload()
+            assert place.watchword.sealer.key_id == sealed
+            assert place.mail == "first"
+        place.write("watchword.toml", TOML)
+        assert await place.reloading.reload()
+
+    play(Place(tmp_path), test)
+
+
+def test_the_root_keys_are_followed(tmp_path: Path) -> None:
+    async def test(place: Place) -> None:
+        place.write("root", f"{NEW}\n{OLD}\n")
+        await place.reloading.look()
+        sealer = place.watchword.sealer
+        assert sealer.key_ids == (Sealer(NEW).key_id, Sealer(OLD).key_id)
+        assert sealer.key_id == Sealer(OLD).key_id
+        root_key = place.watchword.operations.root_key
+        await root_key.begin(Sealer(NEW).key_id, by="x")
+        await root_key.reseal()
+        await root_key.finish(by="x")
+        place.write("root", NEW)
+        await place.reloading.look()
+        assert list(sealer.key_ids) == [Sealer(NEW).key_id]
+
+    play(Place(tmp_path), test)
+
+
+def test_what_only_a_start_takes_up_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def test(place: Place) -> None:
+        place.write("watchword.toml", TOML + '[sessions]\nidle = "5m"\n[server]\nmax_body = 4096\n')
+        await place.reloading.look()
+        assert place.watchword.session_idle == 3600
+
+    with caplog.at_level(logging.WARNING, "watchword"):
+        play(Place(tmp_path), test)
+    assert "a restart takes up what else changed: server, sessions" in caplog.text
+
+
+def test_tls_follows_its_files_and_our_cas(tmp_path: Path) -> None:
+    async def test(place: Place) -> None:
+        live, authorities = place.live, place.watchword.operations.authorities
+        assert live is not None
+        assert live.client_ca == await authorities.bundle()  # not the one that the first process began with
+        first = live._current
+        await place.reloading.look()
+        assert live._current is first
+        place.certify()
+        await place.reloading.look()
+        assert live._current is not first
+        (tmp_path / "server.key").write_text("broken")
+        await place.reloading.look()
+        assert "SSLError" in (await place.acts())[-1][1]
+        place.certify()
+        await place.reloading.look()
+        second = live._current
+        place.watchword.watch.due = float("inf")
+        await authorities.rotate(by="x")  # it is told: so the feed is due, though nobody asks anything
+        await place.reloading.look()
+        assert live.client_ca == await authorities.bundle()
+        assert live.client_ca.count(b"BEGIN CERTIFICATE") == 2
+        assert live._current is not second
+
+    play(Place(tmp_path, tls=True), test)
+
+
+def test_while_the_tls_files_are_broken_the_cas_wait(tmp_path: Path) -> None:
+    async def test(place: Place) -> None:
+        live, authorities = place.live, place.watchword.operations.authorities
+        assert live is not None
+        (tmp_path / "server.key").write_text("broken")
+        await authorities.rotate(by="x")
+        await place.reloading.look()
+        assert live.client_ca is not None
+        assert live.client_ca.count(b"BEGIN CERTIFICATE") == 1
+        place.certify()
+        await place.reloading.look()
+        assert live.client_ca.count(b"BEGIN CERTIFICATE") == 2
+
+    play(Place(tmp_path, tls=True), test)
+
+
+def test_sighup_has_it_read_again(tmp_path: Path) -> None:
+    script = tmp_path / "vault"
+    script.write_text("#!/bin/sh\ncat value\n")
+    script.chmod(0o700)
+    toml = TOML.replace('{ file = "mail" }', f'{{ command = ["{script}"] }}')
+
+    async def test(place: Place) -> None:
+        assert place.mail == "one"
+        place.write("value", "two")
+        await place.reloading.look()
+        assert place.mail == "one"  # no file of ours changed
+        os.kill(os.getpid(), signal.SIGHUP)
+        async with asyncio.timeout(20):
+            while place.mail != "two":
+                await asyncio.sleep(0.01)
+        assert await place.acts() == [("done", "")]
+
+    place = Place(tmp_path, toml)
+    place.write("value", "one")
+    play(place, test)
+
+
+def test_of_several_workers_one_writes_the_audit(tmp_path: Path) -> None:
+    async def test(place: Place) -> None:
+        other = Reloading(place.watchword, place.settings)
+        other._stamps = place.reloading._stamps
+        assert await place.reloading.reload()
+        assert await other.reload()
+        assert await place.acts() == [("done", "")]
+
+    play(Place(tmp_path), test)
