@@ -2,12 +2,17 @@
 
 import re
 import signal
+from functools import lru_cache
 
+import httpcore2
 import pytest
 
 from tests.postgres import postgres, postgres_url
 
 __all__ = ["postgres", "postgres_url"]
+
+# Each client that names no authorities reads all of the web's anew, for longer than a test of ours takes. Once will do.
+httpcore2.default_ssl_context = lru_cache(httpcore2.default_ssl_context)
 
 # A shell that puts its jobs in the background has them ignore an interrupt, and so would every server of a test.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
