@@ -15,7 +15,7 @@ from watchword.cli.plumbing.shell import CONFIG, Asked, Stop
 if TYPE_CHECKING:
     from watchword.app import Watchword
 
-__all__ = ["actor", "refusing", "run", "settings_of", "within"]
+__all__ = ["actor", "config_of", "refusing", "run", "settings_of", "within"]
 
 CONFIG_VARIABLE: Final = "WATCHWORD_CONFIG"
 STORE_VARIABLE: Final = "WATCHWORD_STORE__URL"
@@ -32,18 +32,24 @@ def actor() -> str:
         return f"cli:{os.getuid() if hasattr(os, 'getuid') else 'unknown'}"
 
 
-def settings_of(asked: Asked) -> Any:
-    """Read the configuration. Stop where there is none or something in it is wrong."""
+def config_of(asked: Asked) -> Path | None:
+    """Return the configuration's file, None where the environment alone is read. Stop where there is neither."""
     for name in [name for name in os.environ if _CALLERS.fullmatch(name)]:
         del os.environ[name]  # they are for `call`; as settings they would be unknown
-    from watchword.server.config.load import load
-
     path: Path | None = asked.config or Path(os.environ.get(CONFIG_VARIABLE, CONFIG))
     if path is not None and not path.is_file():
         if asked.config is not None or CONFIG_VARIABLE in os.environ or STORE_VARIABLE not in os.environ:
             hint = "make one with `watchword init`, or name it with --config FILE"
             raise Stop(f"there is no configuration {path}", hint)
         path = None
+    return path
+
+
+def settings_of(asked: Asked) -> Any:
+    """Read the configuration. Stop where there is none or something in it is wrong."""
+    path = config_of(asked)
+    from watchword.server.config.load import load
+
     with refusing():
         return load(path)
 
