@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar
 
 import typer
 
-from watchword.cli import audit, call, clients, credentials, explain, init, issue, serve, subjects
+from watchword.cli import audit, call, clients, credentials, explain, init, issue, lint, serve, subjects, usage
 from watchword.cli.plumbing.faults import stop_for
 from watchword.cli.plumbing.shell import INTERRUPTED, WRONG_USAGE, Asked, Stop, VerbGroup, report
 
@@ -23,7 +23,7 @@ class _Root(VerbGroup):
         "Set up and run": ("init", "serve", "demo", "migrate"),
         "Who may call": ("user", "service", "client"),
         "Credentials, all kinds alike": ("issue", "list", "show", "rotate", "revoke"),
-        "Look": ("explain", "audit"),
+        "Look": ("lint", "explain", "usage", "audit"),
         "Call": ("call",),
     }
 
@@ -76,6 +76,8 @@ clients.register(app)
 issue.register(app)
 credentials.register(app)
 explain.register(app)
+lint.register(app)
+usage.register(app)
 audit.register(app)
 call.register(app)
 
