@@ -14,8 +14,8 @@ import watchword
 __all__ = ["BARE", "TEMPLATES", "bare_text", "said_by_code", "said_by_templates"]
 
 ROOT = Path(watchword.__file__).parent
-TEMPLATES = sorted((ROOT / "server" / "templates").glob("*.html"))
-BARE = {"English", "Deutsch", "own", "door"}  # languages by their own names; the two shapes of a page
+TEMPLATES = sorted((ROOT / "server" / "templates").rglob("*.html"))
+BARE = {"English", "Deutsch", "own", "door", "own console"}  # languages by their own names; the shapes of a page
 
 _TAKEN = {"Fault", "Complaint"}  # what people read is their third argument
 _NAMED = {"_MESSAGES", "_WRONG", "_MISSING", "_WHY", "_PLAIN", "_NAMES"}

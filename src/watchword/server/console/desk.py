@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
+from inspect import isawaitable
 from typing import Any, Final, TypeAlias
 
 from starlette.requests import Request as HttpRequest
@@ -17,7 +18,7 @@ from watchword.app import Watchword
 from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.operations.rights import ADMIN, AREAS, lacking, rights_of, to_read, to_write
 from watchword.lifecycle.people.factors import FACTORS
-from watchword.model.reason import CONFLICT, INSUFFICIENT_SCOPE, UNSUPPORTED_MEDIA
+from watchword.model.reason import CONFLICT, INSUFFICIENT_SCOPE, NOT_FOUND, UNSUPPORTED_MEDIA
 from watchword.model.verdict import Principal, Rejection
 from watchword.routes import Rule
 from watchword.server.account.own import Own
@@ -47,7 +48,7 @@ class _Sessions(Own):
         """Return where to prove oneself again, None where that was lately: as the admin API demands it."""
         who = who_of(visit)
         checked = self._anew.check(visit.request, who)
-        if not isinstance(checked if isinstance(checked, tuple | Rejection) else await checked, Rejection):
+        if not isinstance(await checked if isawaitable(checked) else checked, Rejection):
             return None
         enrolled = await self._watchword.factors.enrolled(who.subject)
         return self._again(http, visit, sorted({FACTORS[each.kind] for each in enrolled}))
@@ -66,12 +67,15 @@ class ConsoleDesk:
         """Return the endpoint of a page; ``scope`` is "AREA:read", "" where any scope of administration will do."""
         return Endpoint(place, self._answering(scope, act, page, proof=False), methods=["GET"])
 
-    def acting(self, place: str, scope: str, act: Act, page: str, *, proof: bool = True) -> Endpoint:
-        """Return the endpoint of an act: GET shows its form, POST does it; ``proof``: soon after a proof only."""
+    def acting(self, place: str, scope: str | None, act: Act, page: str, *, proof: bool = True) -> Endpoint:
+        """Return the endpoint of an act: GET shows its form, POST does it; ``proof``: soon after a proof only.
+
+        ``scope`` None: the act says which it takes.
+        """
         return Endpoint(place, self._answering(scope, act, page, proof=proof), methods=["GET", "POST"])
 
     def _answering(
-        self, scope: str, act: Act, page: str, *, proof: bool
+        self, scope: str | None, act: Act, page: str, *, proof: bool
     ) -> Callable[[HttpRequest], Awaitable[Response]]:
         async def answer(http: HttpRequest) -> Response:
             visit = await self._own.visit(http, f"console/{page}.html", fresh=False)
@@ -93,10 +97,10 @@ class ConsoleDesk:
 
     # --- who may what -------------------------------------------------------------------------------------------------
 
-    def _unfit(self, http: HttpRequest, visit: Visit, scope: str) -> Response | None:
+    def _unfit(self, http: HttpRequest, visit: Visit, scope: str | None) -> Response | None:
         if visit.json and http.method != "GET":  # the API is the place for programs
             return problem_response(self.watchword.gate.refuse(visit.request, Rejection(UNSUPPORTED_MEDIA, "console")))
-        if self.may(visit, scope):
+        if scope is None or self.may(visit, scope):
             return None
         return self.lacking(visit, [f"{ADMIN}{scope}"] if scope else map(to_read, AREAS))
 
@@ -147,10 +151,11 @@ class ConsoleDesk:
         return self.page(visit, 422, message=message, faults=faults, **values)
 
     def impossible(self, visit: Visit, error: LifecycleError) -> Response:
-        """Say that an act cannot be done."""
-        deny = self.watchword.gate.refuse(visit.request, Rejection(CONFLICT, "console"))
+        """Say that an act cannot be done, or that what a page is about is not there."""
+        reason = NOT_FOUND if visit.request.method == "GET" else CONFLICT
+        deny = self.watchword.gate.refuse(visit.request, Rejection(reason, "console"))
         return self.page(
-            visit, CONFLICT.status, page="impossible", message=sentence(error), reference=deny.reference, live=False
+            visit, reason.status, page="impossible", message=sentence(error), reference=deny.reference, live=False
         )
 
 
@@ -163,4 +168,8 @@ def who_of(visit: Visit) -> Principal:
 def sentence(error: LifecycleError) -> str:
     """Return what is wrong, and what mends it, as a sentence or two."""
     parts = [str(error), error.hint]
-    return " ".join(f"{part[:1].upper()}{part[1:].rstrip('.')}." for part in parts if part)
+    return " ".join(_closed(f"{part[:1].upper()}{part[1:]}") for part in parts if part)
+
+
+def _closed(text: str) -> str:
+    return text if text.endswith((".", "?", "!")) else f"{text}."

@@ -59,7 +59,7 @@ class IssuePages:
 
     def routes(self) -> list[Endpoint]:
         """Return the endpoint."""
-        return [self._desk.acting(_PLACE, "", self.issue, "issue")]
+        return [self._desk.acting(_PLACE, None, self.issue, "issue")]
 
     async def issue(self, visit: Visit) -> Response:
         """Show the form, or issue what it says."""

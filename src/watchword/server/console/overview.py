@@ -48,6 +48,7 @@ class Overview:
         """Show each part that the operator may read; ``span`` is how long the charts look back."""
         may, watchword = self._desk.may, self._watchword
         values: dict[str, Any] = {"span": visit.text("span") if visit.text("span") in SPANS else "24h", "spans": SPANS}
+        values["issuer"] = watchword.issuer
         if may(visit, "usage:read"):
             values |= await self._traffic(values["span"])
         if may(visit, "alerts:read") and hasattr(watchword.operations, "alerts"):

@@ -66,15 +66,23 @@ def _weight(parameter: str) -> float:
 @lru_cache
 def catalogue(language: str) -> Mapping[str, str]:
     """Return a language's translations by the English text; none for English."""
-    path = _HERE / f"{language}.toml"
+    return _read(language) | _read(f"{language}-console")
+
+
+def _read(name: str) -> dict[str, str]:
+    path = _HERE / f"{name}.toml"
     return tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 @lru_cache
 def _patterns(language: str) -> tuple[tuple[re.Pattern[str], str], ...]:
-    """Return what finds texts with values in them, the longest first: it says the most."""
-    texts = sorted((text for text in catalogue(language) if "{" in text), key=len, reverse=True)
-    return tuple((re.compile(_SLOT.sub(r"(?P<\1>.+)", re.escape(text))), catalogue(language)[text]) for text in texts)
+    """Return what finds texts with values in them, the longest first: it says the most.
+
+    Not those of the console, whose templates alone say them: "{kind} for {subject}" fits too much.
+    """
+    known = _read(language)
+    texts = sorted((text for text in known if "{" in text), key=len, reverse=True)
+    return tuple((re.compile(_SLOT.sub(r"(?P<\1>.+)", re.escape(text))), known[text]) for text in texts)
 
 
 def translated(text: str, language: str, /, **values: object) -> str:
