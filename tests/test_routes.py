@@ -30,6 +30,13 @@ def test_exact_paths_come_before_templates_and_templates_in_order() -> None:
     assert found("GET", "/b") == "all"
 
 
+def test_a_place_is_named_by_the_rule_that_judges_it() -> None:
+    template = table(Rule("/a/{id}", "t"), Rule("/a/me", "exact", methods=("GET",))).template
+    assert template("GET", "/a/me") == template("HEAD", "/a/me") == "/a/me"
+    assert template("POST", "/a/me") == template("GET", "/a/1") == "/a/{id}"
+    assert template("GET", "/b") is None
+
+
 def test_what_no_rule_names_has_no_route() -> None:
     found = table(Rule("/a", "a", methods=("GET",)), Rule("/b/{id}", "b")).find
     for method, path in (

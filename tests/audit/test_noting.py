@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections import Counter
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.house import asking
+from tests.house import House, asking, bearing, played
 from watchword.audit import Audit, redact
 from watchword.codec.secrets import new_secret
 from watchword.model.ports import Unavailable
 from watchword.model.reason import BROKEN, EXPIRED
 from watchword.model.request import Peer, Request
+from watchword.model.usage import Observed, Tally
 from watchword.model.verdict import Principal, Rejection
 from watchword.stores.memory import MemoryStore
 from watchword.sync import run_sync
@@ -249,3 +251,213 @@ def test_no_text_makes_redacting_slow(text: str) -> None:
     redact(text)
     redact("%25" + text)
     assert time.process_time() - begun < 0.25
+
+
+class Counting:
+    """Keep what the log was given."""
+
+    def __init__(self) -> None:
+        self.store = MemoryStore()
+        self.observed: list[Observed] = []
+
+    async def append(self, events: Any, observed: Any = None) -> None:
+        self.observed.append(observed)
+        await self.store.append(events, observed)
+
+
+def minutes(store: MemoryStore, **asked: Any) -> list[Tally]:
+    return run_sync(store.usage.tallies(grain=60, since=0, until=2**40, limit=100_000, **asked))
+
+
+def test_each_minute_each_credential_and_each_end_is_counted_apart() -> None:
+    store = MemoryStore()
+    audit = Audit(store, store)
+    key = Principal("service:billing", "api-key", "key_1")
+    for at in (59.9, 60.0, 60.5, 119.9, 120.0):
+        audit.note(at, asking(path=b"/orders/%d" % int(at)), key)
+    audit.note(60.0, asking(), Rejection(EXPIRED, scheme="api-key", credential="key_1"), "r1")
+    audit.note(60.0, asking(), Rejection(EXPIRED, scheme="api-key", credential="key_1"), "r2")
+    run_sync(audit.flush())
+    one = Tally(60, "key_1", "service:billing", "api-key", "GET /orders/{…}", "192.0.2.0/24", "accepted", "", 3)
+    refused = Tally(60, "key_1", "", "api-key", "GET /orders", "192.0.2.0/24", "refused", "expired", 2)
+    assert minutes(store) == [one._replace(start=0, decisions=1), refused, one, one._replace(start=120, decisions=1)]
+    points = run_sync(store.usage.traffic(grain=86400, since=0, until=2**40))
+    assert [(each.verdict, each.decisions) for each in points] == [("accepted", 5), ("refused", 2)]
+
+
+def test_both_proofs_of_a_decision_are_counted_and_the_decision_once() -> None:
+    store = MemoryStore()
+    audit = Audit(store, store)
+    audit.note(60.0, asking(), WHO)
+    run_sync(audit.flush())
+    assert [(each.credential, each.decisions) for each in minutes(store)] == [("fam_1", 1), ("key_1", 1)]
+    assert [each.decisions for each in run_sync(store.usage.traffic(grain=60, since=0, until=120))] == [1]
+    assert [each.network for each in run_sync(store.usage.origins("key_1"))] == ["192.0.2.0/24"]
+
+
+NOTES = st.lists(
+    st.tuples(
+        st.floats(0, 400),
+        st.sampled_from([b"/orders/1", b"/orders/2", b"/whoami"]),
+        st.sampled_from(["192.0.2.1", "192.0.2.2", "2001:db8::1", ""]),
+        st.sampled_from(
+            [
+                None,
+                Principal("service:billing", "api-key", "key_1"),
+                Principal("user:alice", "jwt", "fam_1", claims={"jti": "1"}),
+                Principal("user:alice", "jwt", "fam_1", claims={"jti": "2"}),
+                WHO,
+                Rejection(EXPIRED, scheme="jwt", credential="fam_1"),
+                Rejection(BROKEN),
+            ]
+        ),
+    ),
+    max_size=60,
+)
+
+
+@given(NOTES, st.integers(1, 30), st.sampled_from(["full", "sampled", "refused"]))
+def test_counts_are_what_the_log_says(notes: list[Any], every: int, accesses: Any) -> None:
+    """Join both: by minute, credential and reason they agree, whatever is sampled, however batches fall."""
+    store, whole = MemoryStore(), MemoryStore()
+    audit, full = Audit(store, store, accesses=accesses, sample=0.5), Audit(whole, whole)
+    for number, (at, path, address, verdict) in enumerate(notes):
+        for each in (audit, full):
+            each.note(at, asking(path=path, address=address), verdict, "r" if isinstance(verdict, Rejection) else "")
+        if number % every == 0:
+            run_sync(audit.flush())
+    run_sync(audit.flush())
+    run_sync(full.flush())
+    events = [event for _, event in run_sync(whole.events(limit=1000))]
+    said: Counter[Any] = Counter()
+    for event in events:
+        for credential in event.credential.split("+"):
+            said[int(event.at) // 60 * 60, credential, event.outcome, event.reason] += 1
+    counted: Counter[Any] = Counter()
+    for each in minutes(store):
+        counted[each.start, each.credential, each.verdict, each.reason] += each.decisions
+    assert counted == said
+    points = run_sync(store.usage.traffic(grain=60, since=0, until=1000))
+    assert sum(each.decisions for each in points) == len(notes)
+    kept = [event for _, event in run_sync(store.events(limit=1000))]
+    refused = [event for event in events if event.outcome != "accepted"]
+    assert [event for event in kept if event.outcome != "accepted"] == refused
+    assert (accesses != "refused") or kept == refused
+    assert (accesses != "full") or kept == events
+
+
+def test_sampled_accesses_are_kept_at_first_and_one_in_so_many_after() -> None:
+    store = MemoryStore()
+    audit = Audit(store, store, accesses="sampled", sample=0.1)
+    for at in range(100):
+        audit.note(float(at), asking(), WHO)
+        if at % 7 == 0:
+            run_sync(audit.flush())
+    audit.note(100.0, asking(), Rejection(EXPIRED), "r")
+    run_sync(audit.flush())
+    assert [event.at for _, event in run_sync(store.events())] == [*map(float, range(0, 100, 10)), 100.0]
+    assert run_sync(store.verify_audit()) == []
+
+
+def test_a_scan_of_many_paths_and_addresses_makes_few_counts() -> None:
+    store = MemoryStore()
+    audit = Audit(store, store)
+    for n in range(5000):
+        request = Request(
+            "GET", b"/x/" + b"abcdefghij"[n % 10 :] * (1 + n % 3), b"", [], Peer(f"10.{n % 250}.{n // 250}.1")
+        )
+        audit.note(60.0 + n / 1000, request, Rejection(EXPIRED), f"r{n}")
+        if n % 500 == 0:
+            run_sync(audit.flush())
+    run_sync(audit.flush())
+    found = minutes(store)
+    assert len(found) <= 100
+    assert sum(each.decisions for each in found) == 5000
+    assert run_sync(store.usage.origins("")) == []
+
+
+def test_who_watches_is_told_what_was_in_each_flush_and_loses_nothing_by_breaking() -> None:
+    store, told = MemoryStore(), []
+    audit = Audit(store, store)
+
+    async def breaks(observed: Observed) -> None:
+        raise RuntimeError("a secret")
+
+    async def watches(observed: Observed) -> None:
+        told.append(observed)
+
+    audit.observers += [breaks, watches]
+    audit.note(60.0, asking(), WHO)
+    assert run_sync(audit.flush()) == 1
+    audit.note(61.0, asking(), WHO)
+    assert run_sync(audit.flush()) == 1
+    assert [each.decisions for one in told for each in one.points] == [1, 1]
+    assert [[each.credential for each in one.fresh] for one in told] == [["fam_1", "key_1"], []]
+    assert len(run_sync(store.events())) == 2
+
+
+def test_what_watches_is_told_even_where_last_uses_cannot_be_written() -> None:
+    class Records:
+        async def used(self, used: Any) -> None:
+            raise Unavailable("down")
+
+    told: list[Observed] = []
+
+    async def watches(observed: Observed) -> None:
+        told.append(observed)
+
+    audit = Audit(MemoryStore(), Records())  # type: ignore[arg-type]
+    audit.observers.append(watches)
+    audit.note(60.0, asking(), WHO)
+    with pytest.raises(Unavailable):
+        run_sync(audit.flush())
+    assert len(told) == 1
+    assert len(audit) == 0
+
+
+def test_counts_of_a_batch_that_was_not_written_come_once() -> None:
+    store = MemoryStore()
+
+    class Log:
+        broken = True
+
+        async def append(self, events: Any, observed: Any = None) -> None:
+            if self.broken:
+                raise Unavailable("full")
+            await store.append(events, observed)
+
+    log = Log()
+    audit = Audit(log, store, accesses="sampled", sample=0.5)  # type: ignore[arg-type]
+    told: list[Observed] = []
+
+    async def watches(observed: Observed) -> None:
+        told.append(observed)
+
+    audit.observers.append(watches)
+    for at in (60.0, 61.0):
+        audit.note(at, asking(), WHO)
+        with pytest.raises(Unavailable):
+            run_sync(audit.flush())
+    assert told == []
+    log.broken = False
+    run_sync(audit.flush())
+    assert [each.decisions for each in minutes(store, credential="key_1")] == [2]
+    assert [event.at for _, event in run_sync(store.events())] == [60.0]
+    assert [each.first_at for each in run_sync(store.usage.origins("key_1"))] == [60]
+
+
+def test_a_share_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="share"):
+        Audit(MemoryStore(), MemoryStore(), accesses="sampled", sample=2.0)
+
+
+@played
+async def test_decisions_are_counted_by_the_route_that_let_them_in(house: House) -> None:
+    value, issued = await house.key()
+    house.watchword.audit.name_routes(lambda method, path: "/orders/{id}" if path.startswith("/orders/") else None)
+    await house.decide("api-key", bearing(value, path=b"/orders/abc"))
+    await house.watchword.audit.flush()
+    (found,) = await house.watchword.operations.usage.tallies(
+        grain=60, since=0, until=2**40, credential=issued.credential.id
+    )
+    assert (found.route, found.subject, found.decisions) == ("GET /orders/{id}", "service:billing", 1)

@@ -163,7 +163,7 @@ def _print_shares(asked: Asked, head: str, shares: Sequence[Share]) -> None:
 
 def sparkline(counts: Sequence[int]) -> str:
     """Return counts as bars; what is more than nothing is seen. Many are added up so that the line stays short."""
-    width = -(-len(counts) // _WIDEST)
+    width = -(-len(counts) // _WIDEST) or 1
     sums = [sum(counts[start : start + width]) for start in range(0, len(counts), width)]
     most = max(sums, default=0)
     if not most:

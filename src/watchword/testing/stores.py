@@ -8,7 +8,8 @@
             async with MyStore(...) as store:
                 yield store
 
-Needs pytest. The suites ask for nothing but the ports of ``watchword.model.ports``.
+Needs pytest. The suites ask for nothing but the ports of ``watchword.model.ports``; ``UsageSuite`` is for a store that
+counts decisions, too (``watchword.model.usage``).
 """
 
 from __future__ import annotations
@@ -17,5 +18,15 @@ from watchword.testing.ephemeral import EphemeralSuite
 from watchword.testing.records import RecordsSuite
 from watchword.testing.streams import AuditLogSuite, FeedSuite
 from watchword.testing.suite import StoreSuite, scenario, settled
+from watchword.testing.usage import UsageSuite
 
-__all__ = ["AuditLogSuite", "EphemeralSuite", "FeedSuite", "RecordsSuite", "StoreSuite", "scenario", "settled"]
+__all__ = [
+    "AuditLogSuite",
+    "EphemeralSuite",
+    "FeedSuite",
+    "RecordsSuite",
+    "StoreSuite",
+    "UsageSuite",
+    "scenario",
+    "settled",
+]

@@ -81,8 +81,11 @@ def shares(rows: Iterable[Sequence[Any]], *, each_once: bool) -> list[Share]:
 
     Without ``each_once`` a decision that two credentials proved together is in there twice, and counts once.
     """
-    sums: Counter[tuple[str, str]] = Counter()
+    found: Counter[tuple[str, str, str]] = Counter()
     for name, verdict, scheme, decisions in rows:
+        found[name, verdict, scheme] += decisions
+    sums: Counter[tuple[str, str]] = Counter()
+    for (name, verdict, scheme), decisions in found.items():
         sums[name, verdict] += decisions if each_once else decisions // parts_of(scheme)
     return [Share(*key, count) for key, count in sorted(sums.items(), key=lambda pair: (-pair[1], pair[0]))]
 

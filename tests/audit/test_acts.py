@@ -1,0 +1,50 @@
+"""What a note says, in the log and in the counts."""
+
+from __future__ import annotations
+
+from watchword.audit.acts import Acts
+from watchword.audit.counting import Counted
+from watchword.codec.secrets import new_secret
+from watchword.model.reason import BROKEN, EXPIRED, METHOD_NOT_ALLOWED, NO_ROUTE
+from watchword.model.verdict import Principal, Rejection
+
+WHO = Principal("user:alice", "jwt via api-key", "fam_1+key_1", actor="service:app")
+
+
+def test_one_act_is_counted_by_who_where_and_how_it_ended() -> None:
+    acts = Acts()
+    assert acts.act("POST", b"/orders/17", "192.0.2.7", WHO).counted == Counted(
+        "fam_1+key_1", "user:alice", "jwt via api-key", "POST /orders/{…}", "192.0.2.0/24", "accepted", ""
+    )
+    refused = Rejection(EXPIRED, scheme="api-key", credential="key_1")
+    assert acts.act("GET", b"/", "192.0.2.7", (refused, "r1")).counted == Counted(
+        "key_1", "", "api-key", "GET /", "192.0.2.0/24", "refused", "expired"
+    )
+    assert acts.act("GET", b"/", "", (Rejection(BROKEN), "r2")).counted[5:] == ("broken", "broken")
+    assert acts.act("GET", b"/", "", None).counted == Counted("", "", "", "GET /", "", "accepted", "public")
+
+
+def test_a_configured_route_is_named_as_it_was_configured() -> None:
+    acts = Acts()
+    acts.template = lambda method, path: "/files/{rest:path}" if path.startswith("/files/é") else None
+    assert acts.act("GET", b"/files/%C3%A9/x", "", WHO).counted.route == "GET /files/{rest:path}"
+    assert acts.act("GET", b"/whoami", "", WHO).counted.route == "GET /whoami"
+
+
+def test_places_that_callers_make_up_are_not_named() -> None:
+    acts = Acts()
+    for reason in (NO_ROUTE, METHOD_NOT_ALLOWED):
+        assert acts.act("GET", b"/wp-admin", "", (Rejection(reason), "r")).counted.route == "…"
+
+
+def test_no_secret_becomes_a_route() -> None:
+    secret = new_secret("ak_live_")
+    counted = Acts().act("GET", f"/keys/{secret}".encode(), "", WHO).counted
+    assert counted.route == "GET /keys/{…}"
+    assert secret not in str(counted)
+
+
+def test_names_that_no_store_can_keep_are_left_unsaid() -> None:
+    who = Principal("user:\ud800", "jwt", "x" * 600)
+    counted = Acts().act("GET", b"/", "", who).counted
+    assert (counted.credential, counted.subject) == ("…", "…")

@@ -1,0 +1,94 @@
+"""Hold the counts in SQLite and PostgreSQL to what they promise."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from watchword.model.records import Event
+from watchword.model.usage import Observed, Point, Tally
+from watchword.stores.postgres import PostgresStore
+from watchword.stores.sqlite import SqliteStore
+from watchword.testing.stores import UsageSuite
+
+
+class TestSqliteUsage(UsageSuite):
+    @pytest.fixture(autouse=True)
+    def folder(self, tmp_path: Path) -> None:
+        self.path = tmp_path / "watchword.db"
+
+    @asynccontextmanager
+    async def store(self) -> AsyncIterator[SqliteStore]:
+        async with SqliteStore(self.path) as store:
+            yield store
+
+
+@pytest.mark.postgres
+class TestPostgresUsage(UsageSuite):
+    threads = False
+
+    @pytest.fixture(autouse=True)
+    def database(self, postgres_url: str) -> None:
+        self.url = postgres_url
+
+    @asynccontextmanager
+    async def store(self) -> AsyncIterator[PostgresStore]:
+        async with PostgresStore(self.url) as store:
+            yield store
+
+
+TALLY = Tally(60, "key_1", "service:billing", "api-key", "GET /", "192.0.2.0/24", "accepted", "", 1)
+
+
+def test_two_servers_that_roll_up_at_once_do_it_once(tmp_path: Path) -> None:
+    async def play() -> None:
+        path = tmp_path / "watchword.db"
+        async with SqliteStore(path) as first, SqliteStore(path) as second:
+            tallies = [TALLY._replace(start=n * 60) for n in range(300)]
+            await first.append(
+                [Event(1.0, "decide", "accepted")], Observed(tallies, (), [Point(0, "x", "accepted", 300)])
+            )
+            now = 30 * 86400
+            while await first.usage.roll_up(now, 20) + await second.usage.roll_up(now, 20):
+                pass
+            found = await second.usage.tallies(grain=86400, since=0, until=now)
+            assert [each.decisions for each in found] == [300]
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize(
+    ("asked", "index"),
+    [
+        ({"credential": "key_1"}, "PRIMARY KEY"),
+        ({"subject": "user:alice"}, "ix_usage_subject"),
+        ({}, "ix_usage_grain_start"),
+    ],
+)
+def test_each_question_has_its_index(tmp_path: Path, asked: dict[str, str], index: str) -> None:
+    """Ten million counts behind it must not be walked through."""
+
+    async def play() -> Any:
+        async with SqliteStore(tmp_path / "watchword.db") as store:
+            read, plans = store._durable.read, []
+
+            def explained(statement: Any, parameters: Any) -> Any:
+                from watchword.stores.sqlite_file import _bind
+
+                text, bound = _bind(statement, parameters)
+                plans.extend(store._durable._reader.execute(f"EXPLAIN QUERY PLAN {text}", bound).fetchall())
+                return read(statement, parameters)
+
+            store._durable.read = explained  # type: ignore[method-assign]
+            await store.usage.tallies(grain=3600, since=3600, until=7200, **asked)
+            await store.usage.busiest(3600, 7200, "route", **asked)
+            return [plan[3] for plan in plans]
+
+    plans = [plan for plan in asyncio.run(play()) if "usage" in plan]
+    assert plans
+    assert all(plan.startswith("SEARCH usage") and index in plan for plan in plans), plans
