@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from watchword.audit import Audit
 from watchword.codec.secrets import Sealer
+from watchword.lifecycle.operations.alerts import Alerts
 from watchword.lifecycle.operations.authorities import Authorities
 from watchword.lifecycle.operations.checkpoints import Checkpoints
 from watchword.lifecycle.operations.root_key import RootKey
@@ -64,6 +66,9 @@ class Operations:
     def __init__(self, ways: Ways) -> None:
         self.usage = Usage(ways.store.usage, ways.clock)
         self.checkpoints = Checkpoints(ways.store, ways.sealer, ways.clock)
+        self.alerts = Alerts(ways.store, ways.clock)
+        self.checkpoints.warn = partial(self.alerts.say, "audit")
+        ways.audit.observers.append(self.alerts.observe)
         self.root_key = RootKey(ways.store, ways.sealer, told=ways.told, clock=ways.clock)
         self.authorities = Authorities(ways.lifecycle.workshop, told=ways.told, clock=ways.clock)
         parts = (ways.signing, self.authorities, self.root_key)
@@ -74,6 +79,7 @@ class Operations:
         return {
             "the trust in an ended CA cannot be taken back": self.authorities.look,
             "the audit cannot be signed": self.checkpoints.run,
+            "what looks like a leak cannot be looked into": self.alerts.run,
             "old counts cannot be added up": self.usage.run,
         }
 

@@ -1,0 +1,161 @@
+"""Raise alerts, each once over all workers; page and acknowledge them."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final, Protocol
+
+from watchword.codec.secrets import new_id
+from watchword.lifecycle.errors import LifecycleError
+from watchword.lifecycle.operations.alerts.inquiry import Inquiry
+from watchword.lifecycle.operations.alerts.rules import AlertRules
+from watchword.lifecycle.operations.alerts.suspicion import Suspicion
+from watchword.model.alerts import Alert, AlertRecords
+from watchword.model.ports import Clock, Records
+from watchword.model.records import Event, FeedEntry, Topic
+from watchword.model.usage import Observed, UsageRecords
+
+__all__ = ["Alerts", "Watched"]
+
+logger: logging.Logger = logging.getLogger("watchword")
+
+_AT_ONCE: Final = 20  # candidates that are looked into in a row
+_HEARD: Final = 10_000
+_KEPT: Final = 90 * 86400  # seconds that an acknowledged alert is kept
+_TIDY: Final = 600.0
+_TRIES: Final = 8
+
+
+class Watched(Records, Protocol):
+    """Keep records, counts and alerts."""
+
+    @property
+    def usage(self) -> UsageRecords:
+        """Return the counts of decisions."""
+        ...
+
+    @property
+    def alerts(self) -> AlertRecords:
+        """Return what looked like a leak."""
+        ...
+
+
+class Alerts:
+    """Watch what is decided and what is revoked; keep what looks like a leak until somebody has looked.
+
+    ``observe`` and ``heard`` only note; ``run``, a chore of every worker, asks the store and raises. Of alerts with one
+    key the first wins, whichever worker raises it.
+    """
+
+    def __init__(self, store: Watched, clock: Clock) -> None:
+        self._records = store.alerts
+        self._credentials: Records = store
+        self._clock = clock
+        self._suspicion = Suspicion()
+        self._inquiry = Inquiry(store, store.usage)
+        self._revoked: deque[str] = deque(maxlen=_HEARD)
+        self._tidied = float("-inf")
+
+    @property
+    def rules(self) -> AlertRules:
+        """Return the rules in force."""
+        return self._suspicion.rules
+
+    @rules.setter
+    def rules(self, rules: AlertRules) -> None:
+        self._suspicion.rules = rules
+
+    async def observe(self, observed: Observed) -> None:
+        """Note what is worth a second look in a batch of decisions."""
+        self._suspicion.look(observed)
+
+    def heard(self, entry: FeedEntry) -> None:
+        """Note what was taken back."""
+        if entry.topic is Topic.CREDENTIAL:
+            self._revoked.append(entry.key)
+
+    async def run(self) -> None:
+        """Look into what was noted, and forget what was acknowledged long ago."""
+        now = self._clock()
+        await self._look_at_revoked()
+        for candidate in self._suspicion.taken(_AT_ONCE):
+            rule = self.rules.rule(candidate.rule)
+            finding = None if rule is None else await self._inquiry.find(candidate, rule, now)
+            if finding is not None:
+                about = {"credential": candidate.credential, "subject": finding.subject, "address": candidate.network}
+                await self.say(candidate.rule, finding.name, detail=finding.detail, **about)
+        if not 0 <= now - self._tidied < _TIDY:
+            self._tidied = now
+            self._suspicion.forget(int(now) - 7200)
+            await self._records.forget(int(now) - _KEPT, 1000)
+
+    async def _look_at_revoked(self) -> None:
+        while self._revoked:
+            id = self._revoked.popleft()
+            try:
+                await self._leaked(id)
+            except Exception:
+                self._revoked.appendleft(id)
+                raise
+
+    async def _leaked(self, id: str) -> None:
+        record = await self._credentials.credential(id)
+        if record is not None and record.leaked:
+            detail = {"kind": record.kind.value, "by": record.revoked_by or "", "reason": record.revoke_reason or ""}
+            await self.say("leaked", id, credential=id, subject=record.subject, detail=detail)
+
+    async def say(
+        self,
+        rule: str,
+        name: str,
+        *,
+        credential: str = "",
+        subject: str = "",
+        address: str = "",
+        detail: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Raise an alert by a rule; ``name`` says what it is about. False where the rule is off or it was said."""
+        found = self.rules.rule(rule)
+        if found is None:
+            return False
+        now = int(self._clock())
+        key = f"{rule}:{name}:{now // found.repeat}" if found.repeat else f"{rule}:{name}"
+        said = {**(detail or {}), "told": found.told, "advice": found.advice}
+        about = (credential, subject, address, said)
+        return await self.raised(Alert(new_id("alr_"), now, rule, found.severity, key, *about))
+
+    async def raised(self, alert: Alert) -> bool:
+        """Keep an alert, for its receivers to be told; False where one with its key was raised already."""
+        if not self.rules.tells(alert.severity):
+            alert = replace(alert, told_at=alert.at)
+        if not await self._records.add(alert):
+            return False
+        logger.warning("alert %s: %s %s", alert.rule, alert.credential or alert.subject or alert.address, alert.id)
+        return True
+
+    async def alert(self, id: str) -> Alert:
+        """Return one, or raise LifecycleError."""
+        found = await self._records.alert(id)
+        if found is None:
+            raise LifecycleError(f"there is no alert {id[:64]!r}", "`watchword alerts list` shows their ids")
+        return found
+
+    async def page(self, *, after: str = "", limit: int = 100, open_only: bool = False) -> list[Alert]:
+        """Return a page, the newest first; ``after`` is the id of the last one of the page before."""
+        return await self._records.page(after=after, limit=limit, open_only=open_only)
+
+    async def acknowledge(self, id: str, by: str) -> Alert:
+        """Note that somebody has looked: once, with its audit event in one transaction. Idempotent."""
+        for _ in range(_TRIES):
+            found, now = await self.alert(id), self._clock()
+            if found.acknowledged_at is not None:
+                return found
+            changed = found.changed(acknowledged_at=int(now), acknowledged_by=by)
+            about = {"credential": found.credential, "subject": found.subject}
+            detail = f"alert {found.id}: {found.rule}"
+            if await self._records.swap(changed, Event(now, "acknowledge", "done", actor=by, detail=detail, **about)):
+                return changed
+        raise LifecycleError(f"{id} keeps changing", "try again")
