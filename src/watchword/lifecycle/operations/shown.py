@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from watchword.model.credential import Credential
-from watchword.model.records import Event, Subject
+from watchword.model.records import Subject
 
-__all__ = ["SHOWN", "credential_value", "event_value", "subject_value"]
+__all__ = ["SHOWN", "credential_value", "subject_value"]
 
 SHOWN: Final = (
     "profile", "test", "hint", "serial", "authority", "client_id", "grants", "redirect_uris", "public", "first_party",
@@ -48,8 +48,3 @@ def subject_value(subject: Subject) -> dict[str, Any]:
         "created_at": subject.created_at,
         "disabled_at": subject.disabled_at,
     }
-
-
-def event_value(position: int, event: Event) -> dict[str, Any]:
-    """Return an event of the audit as JSON values, with its place in the log; ``at`` is in Unix seconds."""
-    return {"position": position, **event._asdict()}

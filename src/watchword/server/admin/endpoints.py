@@ -12,6 +12,9 @@ from watchword.server.admin.openapi import document_of
 from watchword.server.admin.operation import Operation, Part
 from watchword.server.admin.parts.clients import AdminClients
 from watchword.server.admin.parts.credentials import AdminCredentials
+from watchword.server.admin.parts.people import AdminPeople
+from watchword.server.admin.parts.subjects import AdminSubjects
+from watchword.server.admin.parts.tokens import AdminTokens
 from watchword.server.config.settings import Settings
 from watchword.server.oauth.discovery import public
 
@@ -21,7 +24,13 @@ __all__ = ["admin_endpoints", "admin_parts"]
 def admin_parts(watchword: Watchword, settings: Settings, desk: AdminDesk | None = None) -> list[Part]:
     """Return every part of the API."""
     desk = desk or AdminDesk(watchword, settings)
-    return [AdminCredentials(watchword, desk), AdminClients(watchword, desk)]
+    return [
+        AdminCredentials(watchword, desk),
+        AdminSubjects(watchword, desk),
+        AdminPeople(watchword, desk, sign_up=settings.accounts.sign_up != "off"),
+        AdminTokens(watchword, desk),
+        AdminClients(watchword, desk),
+    ]
 
 
 def admin_endpoints(watchword: Watchword, settings: Settings) -> list[Route]:

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from watchword.model.request import Request
 from watchword.model.verdict import Principal
 
-__all__ = ["Act", "Asked", "Operation", "Part", "Schema", "nullable", "one_of", "reference", "several"]
+__all__ = ["Act", "Asked", "Operation", "Part", "Schema", "nullable", "one_of", "reference", "several", "under"]
 
 _TAGS: Final = re.compile(r'"([^"]*)"')  # weak ones, too: whoever compresses answers on the way makes them so
 _PARAMETER: Final = re.compile(r"\{(\w+)(?::path)?\}")
@@ -103,6 +103,11 @@ class Part(Protocol):
 def reference(name: str) -> Schema:
     """Return a schema that stands under a name."""
     return {"$ref": f"#/components/schemas/{name}"}
+
+
+def under(place: str, act: str) -> str:
+    """Return the place of what is done with, or belongs to, what is at ``place``."""
+    return f"{place}/{act}"
 
 
 def several(items: Schema) -> Schema:

@@ -15,7 +15,7 @@ from watchword.lifecycle.oauth.openid.id_tokens import ALGORITHMS
 from watchword.lifecycle.operations.rights import to_read, to_write
 from watchword.server.admin.desk import AdminDesk
 from watchword.server.admin.fields import Fields, bounds_of
-from watchword.server.admin.operation import Asked, Operation, Schema, nullable, one_of, reference, several
+from watchword.server.admin.operation import Asked, Operation, Schema, nullable, one_of, reference, several, under
 from watchword.server.admin.paging import PAGE_QUERY, listed, page_of
 
 __all__ = ["BOUNDS", "CLIENT", "AdminClients"]
@@ -125,11 +125,11 @@ class AdminClients:
                 **(made | {"body": "NewClient", "refuses": ("409",)}),  # type: ignore[arg-type]
             ),
             Operation(
-                *("POST", _ONE + "/rotate", WRITE, "New secret", self.rotate, ("200", "ClientWithSecret")),
+                *("POST", under(_ONE, "rotate"), WRITE, "New secret", self.rotate, ("200", "ClientWithSecret")),
                 **(acted | {"body": "Overlap", "needs_body": False}),
             ),
-            Operation("POST", _ONE + "/disable", WRITE, "Disable it", self.disable, ("200", "Client"), **acted),
-            Operation("POST", _ONE + "/enable", WRITE, "Enable it", self.enable, ("200", "Client"), **acted),
+            Operation("POST", under(_ONE, "disable"), WRITE, "Disable it", self.disable, ("200", "Client"), **acted),
+            Operation("POST", under(_ONE, "enable"), WRITE, "Enable it", self.enable, ("200", "Client"), **acted),
             Operation("GET", _ONE, READ, "Show a client", self.show, ("200", "Client"), **one),  # type: ignore[arg-type]
             Operation("PATCH", _ONE, WRITE, "Change it", self.change, ("200", "Client"), **patch),
             Operation(

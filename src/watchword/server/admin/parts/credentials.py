@@ -21,7 +21,7 @@ from watchword.lifecycle.verbs import Issued
 from watchword.model.credential import Credential, Kind, State
 from watchword.server.admin.desk import AdminDesk, Missing
 from watchword.server.admin.fields import Fields, bounds_of, read
-from watchword.server.admin.operation import Asked, Operation, Schema, nullable, one_of, reference, several
+from watchword.server.admin.operation import Asked, Operation, Schema, nullable, one_of, reference, several, under
 from watchword.server.admin.paging import PAGE_QUERY, listed, page_of
 from watchword.server.admin.parts.clients import BOUNDS
 from watchword.server.admin.parts.searching import Searching, Wanted
@@ -98,10 +98,10 @@ class AdminCredentials:
             Operation("GET", _PLACE, READ, "List credentials", self.listed, ("200", "Credentials"), query=query),
             Operation("POST", _PLACE, WRITE, "Issue a credential", self.issue, ("201", secret), **new),
             Operation(
-                *("POST", _ONE + "/rotate", WRITE, "Issue its successor", self.rotate, ("200", secret)), **rotation
+                *("POST", under(_ONE, "rotate"), WRITE, "Issue its successor", self.rotate, ("200", secret)), **rotation
             ),
             Operation(
-                *("POST", _ONE + "/revoke", WRITE, "Revoke it for good", self.revoke, plain),
+                *("POST", under(_ONE, "revoke"), WRITE, "Revoke it for good", self.revoke, plain),
                 **{**acted, "body": "Reason"},
             ),
             Operation("GET", _ONE, READ, "Show a credential", self.show, plain, **shown),

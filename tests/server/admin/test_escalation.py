@@ -1,0 +1,114 @@
+"""Nobody rises by what they may do: of every act, on everything that has a right which the operator lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from tests.server.admin.operators import asking, problem
+from tests.server.live import Live, live
+
+from watchword.app import Watchword
+from watchword.lifecycle.operations.rights import ALL_RIGHTS
+from watchword.model.credential import Credential, Kind
+from watchword.model.records import Add
+from watchword.server.admin.endpoints import admin_parts
+from watchword.server.config.settings import Settings
+
+RIGHT = "admin:keys:write"
+WHY = {"reason": "x"}
+SUBJECT = "/admin/v1/subjects/user:root"
+HELD: dict[str, Any] = {
+    "/admin/v1/credentials": {"kind": "api-key", "subject": "service:billing", "scopes": [RIGHT]},
+    "/admin/v1/credentials/{id}/rotate": {},
+    "/admin/v1/credentials/{id}/revoke": WHY,
+    "/admin/v1/credentials/{id}": {"scopes": []},
+    "/admin/v1/subjects/{subject}": None,
+    "/admin/v1/subjects/{subject}/disable": None,
+    "/admin/v1/subjects/{subject}/enable": None,
+    "/admin/v1/subjects/{subject}/log-out": None,
+    "/admin/v1/subjects/{subject}/password": {"password": "gray lamps on a quiet hill"},
+    "/admin/v1/subjects/{subject}/reset-link": None,
+    "/admin/v1/subjects/{subject}/address": {"address": "root@example.com"},
+    "/admin/v1/subjects/{subject}/factors/reset": WHY,
+    "/admin/v1/subjects/{subject}/factors/{id}/remove": WHY,
+    "/admin/v1/subjects/{subject}/sessions/{id}/end": None,
+    "/admin/v1/invitations": {"address": "new@example.com", "scopes": [RIGHT]},
+    "/admin/v1/tokens/revoke": {"subject": "user:root", **WHY},
+    "/admin/v1/clients": {"subject": "service:shop", "scopes": [RIGHT]},
+    "/admin/v1/clients/{client_id}": {"client_name": "x"},
+    "/admin/v1/clients/{client_id}/rotate": {},
+    "/admin/v1/clients/{client_id}/disable": None,
+    "/admin/v1/clients/{client_id}/enable": None,
+}
+"""What each act is asked with, on somebody or something that holds ``RIGHT``, or to give it."""
+
+FREE: dict[str, str] = {
+    "/admin/v1/subjects": "who is new can do nothing yet",
+}
+"""Acts that reach nobody, each with the reason."""
+
+WRITES = sorted(
+    {
+        (operation.method, operation.path, operation.scope)
+        for part in admin_parts(Watchword(), Settings())
+        for operation in part.operations()
+        if operation.scope.endswith(":write")
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    settings = '[admin]\nlimit = ""\n[accounts]\nsign_up = "invitation"\n'
+    with live(tmp_path_factory.mktemp("escalation"), settings) as running:
+        running.service("ops")
+        running.service("billing")
+        running.user("root", scopes=(RIGHT,))
+        factor = Credential("otp_root", Kind.TOTP, "user:root", 1, detail={"name": "phone"})
+        assert running.do(running.watchword.store.write(Add(factor)))
+        yield running
+
+
+@pytest.fixture(scope="module")
+def names(server: Live) -> dict[str, str]:
+    key = server.issue(Kind.API_KEY, "service:billing", scopes=[RIGHT]).credential.id
+    client = server.issue(Kind.OAUTH_CLIENT, "service:billing", scopes=[RIGHT]).material["client_id"]
+    session = server.issue(Kind.SESSION, "user:root", scopes=[RIGHT]).credential.id
+    return {"credentials": key, "sessions": session, "factors": "otp_root", "client_id": client}
+
+
+def filled(path: str, names: dict[str, str]) -> str:
+    path = path.replace(":path}", "}").replace("{subject}", "user:root").replace("{client_id}", names["client_id"])
+    area = "sessions" if "/sessions/" in path else "factors" if "/factors/" in path else "credentials"
+    return path.replace("{id}", names[area])
+
+
+@pytest.mark.parametrize(("method", "path", "scope"), WRITES)
+def test_who_lacks_a_right_neither_gives_it_nor_touches_who_has_it(
+    server: Live, names: dict[str, str], method: str, path: str, scope: str
+) -> None:
+    place = path.replace(":path}", "}")
+    if place in FREE:
+        return
+    body = HELD[place]  # an act that is not in this table is one that nobody has thought about
+    with asking(server, *(ALL_RIGHTS - {RIGHT})) as http:
+        before = len([each for each in server.events() if each.action != "decide"])
+        sent = {} if body is None else {"json": body}
+        assert problem(http.request(method, filled(path, names), **sent)) == (403, "insufficient_scope")
+        after = [each for each in server.events() if each.action != "decide"]
+    assert [each.action for each in after[before:]] == []
+    assert scope in ALL_RIGHTS
+
+
+def test_the_table_names_no_act_that_is_gone() -> None:
+    places = {path.replace(":path}", "}") for _, path, _ in WRITES}
+    assert HELD.keys() | FREE.keys() == places
+
+
+def test_who_holds_the_right_may(server: Live, names: dict[str, str]) -> None:
+    """The twins of the above are refused for the right alone: with it the same requests are done."""
+    with asking(server, *ALL_RIGHTS) as http:
+        for place in ("/admin/v1/credentials/{id}/rotate", "/admin/v1/subjects/{subject}/factors/reset"):
+            assert http.post(filled(place, names), json=HELD[place]).status_code == 200
