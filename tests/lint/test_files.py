@@ -81,6 +81,16 @@ def test_git_has_what_was_added_and_nothing_else(tmp_path: Path) -> None:
     assert not tracked(tmp_path / "my.env")
 
 
+def test_marks_of_an_entry_hide_nothing(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q")
+    for name, mark in (("root.key", "--assume-unchanged"), (".env", "--skip-worktree")):
+        (tmp_path / name).write_text("x")
+        git(tmp_path, "add", name)
+        git(tmp_path, "update-index", mark, name)  # the latter makes an entry of another form
+        assert tracked(tmp_path / name)
+        assert not tracked(tmp_path / name[1:])
+
+
 def test_a_second_working_tree_has_an_index_of_its_own(tmp_path: Path) -> None:
     main, other = tmp_path / "main", tmp_path / "other"
     main.mkdir()

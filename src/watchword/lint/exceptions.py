@@ -98,7 +98,7 @@ def _table(case: Case, covers: int, lines: list[str]) -> Key:
     "An exception names no rule",
     why="It allows nothing, and whoever reads it believes that it does.",
     fix="write the rule's id: `watchword lint --rules` shows them",
-    sources=("ASVS 5.0 15.1.1",),
+    sources=("CWE-1116",),
 )
 def unknown(case: Case) -> Iterator[Spot]:
     """Check the ids."""
@@ -118,7 +118,7 @@ def unknown(case: Case) -> Iterator[Spot]:
     "A comment allows something without saying why",
     why="In a year nobody knows whether the reason still holds.",
     fix="# lint: allow WW101 the gateway before us limits",
-    sources=("ASVS 5.0 15.1.1",),
+    sources=("CWE-1053",),
 )
 def unexplained(case: Case) -> Iterator[Spot]:
     """Check for a reason."""
@@ -134,7 +134,7 @@ def unexplained(case: Case) -> Iterator[Spot]:
     "An exception that nothing needs",
     why="It would hide the same fault when it comes back.",
     fix="remove it",
-    sources=("ASVS 5.0 15.1.1",),
+    sources=("CWE-561",),
 )
 def stale(case: Case) -> Iterator[Spot]:
     """Find nothing yet: what is stale is known once all others were asked."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 import stat
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -12,6 +12,8 @@ __all__ = ["readable_by_others", "tracked", "writable_by_others"]
 
 _INDEX: Final = b"DIRC"
 _LONGEST_NAME: Final = 0xFFF  # what the index's flags can say of a name's length
+_EXTENDED: Final = 0x4000
+_LEAST_ENTRY: Final = 62  # bytes of an entry before its name
 _MOST_BYTES: Final = 256 * 1024 * 1024
 _MOST_UP: Final = 64
 
@@ -67,8 +69,18 @@ def tracked(path: Path) -> bool:
                 return False
             content = index.read_bytes()
             name = str(whole.relative_to(folder)).encode("utf-8", "surrogateescape")
-            flags = struct.pack(">H", min(len(name), _LONGEST_NAME))
-            return content.startswith(_INDEX) and flags + name + b"\0" in content
+            return content.startswith(_INDEX) and any(
+                _begins(content, found.start(), len(name)) for found in re.finditer(re.escape(name) + b"\0", content)
+            )
     except OSError:
         pass
     return False
+
+
+def _begins(content: bytes, at: int, length: int) -> bool:
+    """Return whether an entry's name begins here: its flags are before it, and two bytes more where they say so."""
+    length = min(length, _LONGEST_NAME)
+    if at < _LEAST_ENTRY:
+        return False
+    near, far = (int.from_bytes(content[end - 2 : end], "big") for end in (at, at - 2))
+    return near & _LONGEST_NAME == length or (bool(far & _EXTENDED) and far & _LONGEST_NAME == length)

@@ -32,7 +32,7 @@ _LINE: Final = re.compile(r"(.+), line (\d+)")
     "The configuration cannot be used",
     why="The server does not start with it.",
     fix="write it as the message says",
-    sources=("ASVS 5.0 13.1.1",),
+    sources=("CWE-16",),
 )
 def broken(case: Case) -> Iterator[Spot]:
     """Find nothing: what cannot be read has no settings to look at."""

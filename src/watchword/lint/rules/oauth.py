@@ -24,7 +24,7 @@ _METADATA: Final = frozenset({"169.254.169.254", "fd00:ec2::254", "metadata.goog
     "Anybody may register an application",
     why="A stranger's application can call itself what it likes and ask your people for consent.",
     fix='registration = "token"',
-    sources=("RFC 7591 5", "RFC 9700 4.1"),
+    sources=("RFC 7591 5",),
 )
 def registration(case: Case) -> Iterator[Spot]:
     """Check ``oauth.registration``."""
@@ -126,7 +126,7 @@ def no_nonces(case: Case) -> Iterator[Spot]:
         "any address of your network."
     ),
     fix="private_hosts = []",
-    sources=("RFC 9700 4.1", "RFC 7591 5", "ASVS 5.0 13.2.4"),
+    sources=("RFC 7591 5", "ASVS 5.0 13.2.4"),
 )
 def private_hosts(case: Case) -> Iterator[Spot]:
     """Check ``oauth.private_hosts``; where credentials of the machine are handed out it is an error."""
@@ -142,7 +142,7 @@ def private_hosts(case: Case) -> Iterator[Spot]:
     "An API is named by an http URL",
     why="Tokens for it are sent there in the clear, and clients find its metadata where anybody can change them.",
     fix='resource = "https://api.example.com/orders"',
-    sources=("RFC 9728 3", "RFC 6750 5.3", "ASVS 5.0 12.2.1"),
+    sources=("RFC 9728 1.2", "RFC 6750 5.3", "ASVS 5.0 12.2.1"),
 )
 def http_resource(case: Case) -> Iterator[Spot]:
     """Check ``route.resource``."""

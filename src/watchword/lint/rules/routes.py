@@ -210,7 +210,7 @@ def no_client_ca(case: Case) -> Iterator[Spot]:
         "takes any content."
     ),
     fix="compare X-Watchword-Content-SHA256 with the SHA-256 of the content, in the service behind",
-    sources=("RFC 9530 1",),
+    sources=("RFC 9530 6.1",),
 )
 def unseen(case: Case) -> Iterator[Spot]:
     """Check ``body``."""

@@ -165,7 +165,7 @@ def database_mode(case: Case) -> Iterator[Spot]:
     "Git has a secret",
     why="Whoever clones the repository has it, now and in all of its history. What was there once has leaked.",
     fix="git rm --cached FILE, name it in .gitignore, and replace the secret",
-    sources=("mistake: secrets in code", "ASVS 5.0 13.3.1", "ASVS 5.0 13.4.1"),
+    sources=("mistake: secrets in code", "ASVS 5.0 13.3.1"),
 )
 def in_git(case: Case) -> Iterator[Spot]:
     """Check the repository around each secret file."""

@@ -38,7 +38,7 @@ def shown(seconds: int) -> str:
         "may live long."
     ),
     fix='access = "10m"',
-    sources=("mistake: long-lived tokens", "RFC 6750 5.3", "ASVS 5.0 9.2.1"),
+    sources=("mistake: long-lived tokens", "RFC 6750 5.3"),
 )
 def access(case: Case) -> Iterator[Spot]:
     """Check ``tokens.access``."""

@@ -94,7 +94,7 @@ def same_subjects(case: Case) -> Iterator[Spot]:
     "An assertion may be used again",
     why="Who reads one on its way, or in a log, gets tokens for it until it ends.",
     fix='use = ["assertion"]',
-    sources=("RFC 7523 3", "RFC 7521 8.2", "RFC 9700 2.5"),
+    sources=("RFC 7523 3", "RFC 7521 8.2"),
 )
 def reusable(case: Case) -> Iterator[Spot]:
     """Check ``use``."""
