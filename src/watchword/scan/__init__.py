@@ -1,0 +1,1 @@
+"""Look for our own secrets in files, archives and git histories, offline. Needs the plain library alone."""

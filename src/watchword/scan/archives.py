@@ -1,0 +1,191 @@
+"""Open what is packed: zip, tar, gzip, bzip2, xz, zstd, one in another. Bombs are refused: every bound is counted."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from io import RawIOBase
+from typing import IO, Any, Final, TypeAlias
+
+__all__ = ["BROKEN", "Budget", "Member", "NotHere", "TooMuch", "members", "packed"]
+
+BROKEN: Final = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError, ValueError,
+                 NotImplementedError, RuntimeError, MemoryError, OverflowError)  # fmt: skip
+"""What the standard library raises for archives that are damaged, locked or none at all."""
+
+_KEPT: Final = 4096  # bytes behind the place that is read, which may be asked for again
+_MOST_AT_ONCE: Final = 64 << 20  # bytes: a header that says it is longer is no header
+_BLOCK: Final = 1 << 16
+_USTAR: Final = 257  # where a tar file says what it is (POSIX.1-1988)
+
+Member: TypeAlias = tuple[str, IO[bytes] | None]
+"""The name of what is in an archive, and its content; None where that cannot be read (it is locked)."""
+
+
+class TooMuch(Exception):
+    """Say that an archive holds more than is looked into."""
+
+
+class NotHere(Exception):
+    """Say that what reads this kind of archive is not installed."""
+
+
+@dataclass(slots=True)
+class Budget:
+    """Bound what one file may unpack to, with all that is in it: bytes, members, and how deep they lie."""
+
+    size: int = 1 << 30
+    members: int = 100_000
+    depth: int = 5
+
+    def spend(self, count: int) -> None:
+        """Count bytes that were unpacked. Raise TooMuch."""
+        self.size -= count
+        if self.size < 0:
+            raise TooMuch("it unpacks to more than is looked into")
+
+    def enter(self, count: int = 1) -> None:
+        """Count members. Raise TooMuch."""
+        self.members -= count
+        if self.members < 0:
+            raise TooMuch("it holds more members than are looked into")
+
+
+class _Forward(RawIOBase):
+    """Read on and count, with the last few bytes kept: tar steps back by one, which would unpack everything again."""
+
+    def __init__(self, source: IO[bytes], budget: Budget | None) -> None:
+        self._source = source
+        self._budget = budget
+        self._kept = b""
+        self._end = 0  # of what was read
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        if whence != 0 or offset < self._end - len(self._kept):
+            raise OSError("a packed stream is read forwards")
+        while self._end < offset and self._more(min(_BLOCK, offset - self._end)):
+            pass
+        self._at = min(offset, self._end)
+        return self._at
+
+    def read(self, size: int = -1, /) -> bytes:
+        if size > _MOST_AT_ONCE:
+            raise TooMuch("a header in it is longer than any is")
+        behind = self._kept[len(self._kept) - (self._end - self._at) :] if self._at < self._end else b""
+        behind = behind if size < 0 else behind[:size]
+        self._at += len(behind)
+        if size >= 0 and len(behind) == size:
+            return behind
+        parts, left = [behind], _MOST_AT_ONCE if size < 0 else size - len(behind)
+        while left > 0 and (data := self._more(min(left, 1 << 20))):
+            parts.append(data)
+            left -= len(data)
+        self._at = self._end
+        return b"".join(parts)
+
+    def _more(self, size: int) -> bytes:
+        data = self._source.read(size)
+        if self._budget is not None:
+            self._budget.spend(len(data))
+        self._end += len(data)
+        self._kept = (self._kept + data)[-_KEPT:] if len(data) < _KEPT else data[-_KEPT:]
+        return data
+
+
+def packed(head: bytes) -> str:
+    """Return what kind of archive begins with these bytes (at least 512), "" for none."""
+    if head[_USTAR : _USTAR + 5] == b"ustar":
+        return "tar"
+    return next((kind for kind, magic in _MAGIC.items() if head.startswith(magic)), "")
+
+
+def members(kind: str, name: str, source: IO[bytes], budget: Budget) -> Iterator[Member]:
+    """Yield what is in an archive of this kind, each to be read before the next is asked for.
+
+    Raise TooMuch, NotHere, or one of BROKEN.
+    """
+    if kind == "zip":
+        yield from _zip(source, budget)
+    elif kind == "tar":
+        yield from _tar(source, budget)
+    else:
+        unpacked = _reading(_STREAMS[kind](source), budget)
+        head = unpacked.read(_BLOCK // 128)
+        unpacked.seek(0)
+        budget.enter()
+        if packed(head) == "tar":
+            yield from _tar(unpacked, budget, counted=True)
+        else:
+            yield name.rpartition("/")[2].rpartition(".")[0] or "content", unpacked
+
+
+def _zip(source: IO[bytes], budget: Budget) -> Iterator[Member]:
+    with zipfile.ZipFile(source) as archive:
+        listed = archive.infolist()
+        budget.enter(len(listed))
+        for each in listed:
+            if each.is_dir():
+                continue
+            if each.flag_bits & 1:
+                yield each.filename, None
+                continue
+            with archive.open(each) as content:
+                yield each.filename, _reading(content, budget)
+
+
+def _tar(source: IO[bytes], budget: Budget, *, counted: bool = False) -> Iterator[Member]:
+    """Read a tar file; bytes are counted where they are not yet, and may be more than the file has (holes)."""
+    opened: Any = tarfile.TarFile(fileobj=source if counted else _reading(source, None))
+    with opened as archive:
+        while (each := archive.next()) is not None:
+            archive.members = []  # it keeps every one of them
+            budget.enter()
+            content = archive.extractfile(each) if each.isreg() else None
+            if content is not None:
+                yield each.name, _reading(content, budget if each.issparse() else None)
+
+
+def _reading(source: IO[bytes], budget: Budget | None) -> Any:
+    return _Forward(source, budget)
+
+
+def _zstd(source: IO[bytes]) -> IO[bytes]:
+    for module, name in (("compression.zstd", "ZstdFile"), ("zstandard", "open")):
+        try:
+            opened: IO[bytes] = getattr(import_module(module), name)(source, "rb")
+        except ImportError:
+            continue
+        return opened
+    raise NotHere("zstd: install zstandard to look into it")
+
+
+_MAGIC: Final = {
+    "zip": b"PK\x03\x04",
+    "gzip": b"\x1f\x8b\x08",
+    "bzip2": b"BZh",
+    "xz": b"\xfd7zXZ\x00",
+    "zstd": b"\x28\xb5\x2f\xfd",
+}
+_STREAMS: Final[dict[str, Callable[[Any], Any]]] = {
+    "gzip": lambda source: gzip.GzipFile(fileobj=source),
+    "bzip2": bz2.BZ2File,
+    "xz": lzma.LZMAFile,
+    "zstd": _zstd,
+}

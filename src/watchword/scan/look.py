@@ -1,0 +1,126 @@
+"""Look into one thing after another: bytes in blocks, and what is packed in them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from io import BytesIO
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any, Final, TypeAlias
+
+from watchword.codec.shapes import JWT, Hit, ends_at, hits
+from watchword.codec.shapes.search import LONGEST
+from watchword.scan.archives import BROKEN, Budget, NotHere, TooMuch, members, packed
+from watchword.scan.finding import Finding, Unread
+
+__all__ = ["Look", "Seen", "merged"]
+
+Seen: TypeAlias = Finding | Unread
+
+_BLOCK: Final = 4 << 20
+_IN_MEMORY: Final = 32 << 20  # bytes of a packed member that stay in memory; what is larger goes to a temporary file
+
+
+class Look:
+    """Look into streams. ``progress`` is told how many bytes more were read.
+
+    Access tokens that have ended (``clock``, Unix seconds) open nothing, and are not found.
+    """
+
+    def __init__(
+        self,
+        budget: Callable[[], Budget] = Budget,
+        *,
+        progress: Callable[[int], None] = lambda count: None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._budget = budget
+        self._progress = progress
+        self._clock = clock
+
+    def into(self, path: str, stream: IO[bytes]) -> Iterator[Seen]:
+        """Yield what is in a seekable stream, and in what is packed in it."""
+        yield from self._into(path, stream, self._budget(), 0)
+
+    def _into(self, path: str, stream: IO[bytes], budget: Budget, depth: int) -> Iterator[Seen]:
+        first = stream.read(_BLOCK)
+        kind = packed(first[:512])
+        if not kind:
+            yield from self._blocks(path, first, stream)
+            return
+        inside: set[str] = set()
+        whole = BytesIO(first) if len(first) < _BLOCK else stream
+        for seen in self._members(kind, path, whole, budget, depth):
+            if isinstance(seen, Finding):
+                inside.add(seen.text)
+            yield seen
+        if whole is stream:
+            stream.seek(len(first))
+        for finding in self._blocks(path, first, stream):  # what lies behind it, or is only stored in it
+            if finding.text not in inside:
+                yield finding
+
+    def _members(self, kind: str, path: str, whole: IO[bytes], budget: Budget, depth: int) -> Iterator[Seen]:
+        if depth >= budget.depth:
+            yield Unread(path, "it is packed in too many others")
+            return
+        try:
+            whole.seek(0)
+            for name, content in members(kind, path, whole, budget):
+                inner = f"{path}!{name}"
+                if content is None:
+                    yield Unread(inner, "it is locked with a password", refused=False)
+                    continue
+                yield from self._member(inner, content, budget, depth + 1)
+        except (TooMuch, NotHere) as error:
+            yield Unread(path, str(error))
+        except BROKEN as error:
+            yield Unread(path, f"it is damaged, or no {kind} file ({type(error).__name__})", refused=False)
+
+    def _member(self, path: str, content: IO[bytes], budget: Budget, depth: int) -> Iterator[Seen]:
+        first = content.read(_BLOCK)
+        if len(first) < _BLOCK:
+            yield from self._into(path, BytesIO(first), budget, depth)
+        elif not packed(first[:512]):
+            yield from self._blocks(path, first, content)
+        else:  # reading it needs to go back and forth
+            with SpooledTemporaryFile(_IN_MEMORY) as spool:
+                while first:
+                    spool.write(first)
+                    first = content.read(_BLOCK)
+                spool.seek(0)
+                whole: Any = spool
+                yield from self._into(path, whole, budget, depth)
+
+    def _blocks(self, path: str, block: bytes, rest: IO[bytes]) -> Iterator[Finding]:
+        """Search block by block; the end of each is searched again with the next, since a secret may lie across."""
+        start, lines, before, told = 0, 0, 0, -1  # of the block: its place, the lines before it, the end of the last
+        while block:
+            self._progress(len(block) - before)
+            for hit in hits(block):
+                at = start + hit.at
+                if at > told and not self._ended(hit):
+                    told = at
+                    line_at = block.rfind(b"\n", 0, hit.at) + 1
+                    line = lines + block.count(b"\n", 0, hit.at) + 1
+                    yield Finding(hit.shape, hit.text, path, line, hit.at - line_at + 1, at, hit.form)
+            kept = block[-LONGEST:]
+            lines += block.count(b"\n", 0, len(block) - len(kept))
+            start += len(block) - len(kept)
+            before = len(kept)
+            more = rest.read(_BLOCK)
+            block = kept + more if more else b""
+
+    def _ended(self, hit: Hit) -> bool:
+        end = ends_at(hit.text) if hit.shape is JWT else None
+        return end is not None and end <= self._clock()
+
+
+def merged(findings: list[Finding]) -> list[Finding]:
+    """Return each secret once a place: of versions in a history the first, and how many there are."""
+    kept: dict[tuple[str, str, bool], Finding] = {}
+    for each in findings:
+        key = (each.text, each.path, bool(each.commit))
+        kept[key] = each if key not in kept else replace(kept[key], times=kept[key].times + 1)
+    return list(kept.values())
