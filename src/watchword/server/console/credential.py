@@ -17,7 +17,7 @@ from watchword.server.account.visit import Visit
 from watchword.server.console.audit import AuditPages
 from watchword.server.console.credentials import seen, words_of
 from watchword.server.console.desk import ConsoleDesk, who_of
-from watchword.server.console.issue import read, shown_once
+from watchword.server.console.issue import MACHINE_KINDS, read, shown_once
 from watchword.server.console.overview import SPANS, VERDICTS, span_of
 from watchword.server.pages.charts import chart_of
 from watchword.server.responses import redirect
@@ -26,15 +26,7 @@ __all__ = ["CredentialPage"]
 
 _PLACE: Final = "/console/credential"
 _DEFAULT_OVERLAP: Final = "24h"
-_ROTATED: Final = (
-    Kind.API_KEY,
-    Kind.HMAC,
-    Kind.PASSWORD,
-    Kind.CLIENT_CERT,
-    Kind.OAUTH_CLIENT,
-    Kind.SIGNING_KEY,
-    Kind.CA,
-)
+_ROTATED: Final = (*MACHINE_KINDS, Kind.SIGNING_KEY, Kind.CA)
 _HISTORY: Final = 20  # predecessors and successors that are followed each way
 _EVENTS: Final = 15
 
@@ -122,21 +114,21 @@ class CredentialPage:
         values: dict[str, Any] = {
             "act": "rotate",
             "each": seen(record, self._watchword.clock()),
-            "overlap": _DEFAULT_OVERLAP,
+            "overlap": "" if record.kind is Kind.CA else _DEFAULT_OVERLAP,
         }
         if visit.request.method != "POST":
             return self._desk.page(visit, **values, live=False)
         try:
-            text = visit.text("overlap").strip() or _DEFAULT_OVERLAP
-            overlap = 0 if text in ("0", "0s") else read("overlap", text, duration_of)
+            text = visit.text("overlap").strip()
+            overlap = None if not text else 0 if text in ("0", "0s") else read("overlap", text, duration_of)
         except LifecycleError as error:
             return self._desk.faulty(visit, error, "overlap", **values, live=False)
         issued = await self._successor(record, overlap, who_of(visit).subject)
         return shown_once(self._desk, visit, issued.credential, issued.material)
 
-    async def _successor(self, record: Credential, overlap: int, by: str) -> Issued:
+    async def _successor(self, record: Credential, overlap: int | None, by: str) -> Issued:
         if record.kind is Kind.OAUTH_CLIENT:
-            return await self._book.rotate(str(record.detail.get("client_id", record.id)), overlap=overlap, by=by)
+            return await self._book.rotate(str(record.detail["client_id"]), overlap=overlap or 0, by=by)
         return (await self._watchword.operations.rotation.rotate(record.id, overlap=overlap, by=by)).issued
 
     async def revoke(self, visit: Visit) -> Response:

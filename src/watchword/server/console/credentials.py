@@ -80,7 +80,7 @@ class CredentialPages:
     async def _page(self, visit: Visit, wanted: Wanted, **values: Any) -> Response:
         found, after = await self._searching.page(wanted, after=_place(visit.text("after")), limit=_PAGE)
         now = self._clock()
-        narrowing = {
+        narrowing: dict[str, Any] = {
             "q": wanted.text,
             "kind": wanted.kind.value if wanted.kind else "",
             "state": wanted.state.value if wanted.state else "",

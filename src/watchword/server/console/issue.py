@@ -14,7 +14,6 @@ from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.mint import CA_SUBJECT
 from watchword.lifecycle.operations.rights import area_of, to_write
 from watchword.lifecycle.values import duration_of, networks_of, rate_of, scopes_of, subject_of
-from watchword.lifecycle.verbs import Issued
 from watchword.model.credential import Credential, Kind
 from watchword.server.account.visit import Visit
 from watchword.server.console.credentials import seen
@@ -91,16 +90,8 @@ class IssuePages:
         if refused is not None:
             return refused
         bounds: dict[str, Any] = {"scopes": scopes, "expires_at": ends, "networks": networks, "limit": rate}
-        issued = await self._issue(kind, subject, {**bounds, "options": options}, by=who_of(visit).subject)
+        issued = await self._lifecycle.issue(kind, subject, by=who_of(visit).subject, **bounds, options=options)
         return shown_once(self._desk, visit, issued.credential, issued.material)
-
-    async def _issue(self, kind: Kind, subject: str, given: dict[str, Any], *, by: str) -> Issued:
-        try:
-            return await self._lifecycle.issue(kind, subject, by=by, **given)
-        except LifecycleError:
-            raise
-        except ValueError as error:  # a certificate that would outlive its authority
-            raise Misread("expires", LifecycleError(str(error), "choose a shorter time")) from None
 
     def _end(self, text: str) -> int | None:
         if not text or text == "never":

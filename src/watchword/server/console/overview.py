@@ -51,7 +51,7 @@ class Overview:
         values["issuer"] = watchword.issuer
         if may(visit, "usage:read"):
             values |= await self._traffic(values["span"])
-        if may(visit, "alerts:read") and hasattr(watchword.operations, "alerts"):
+        if may(visit, "alerts:read"):
             values["alerts"] = await watchword.operations.alerts.page(limit=_FEW, open_only=True)
         if may(visit, "credentials:read"):
             values |= await self._credentials()

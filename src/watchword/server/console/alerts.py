@@ -1,0 +1,46 @@
+"""Show what looks like a leak, until somebody has looked."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.responses import Response
+from starlette.routing import Route as Endpoint
+
+from watchword.server.account.visit import Visit
+from watchword.server.console.credentials import words_of
+from watchword.server.console.desk import ConsoleDesk, who_of
+from watchword.server.responses import redirect
+
+__all__ = ["AlertPages"]
+
+_PLACE: Final = "/console/alerts"
+_PAGE: Final = 50
+
+
+class AlertPages:
+    """Hold ``/console/alerts`` and ``/console/alerts/acknowledge``."""
+
+    def __init__(self, desk: ConsoleDesk) -> None:
+        self._desk = desk
+        self._alerts = desk.watchword.operations.alerts
+
+    def routes(self) -> list[Endpoint]:
+        """Return the endpoints."""
+        return [
+            self._desk.shown(_PLACE, "alerts:read", self.listed, "alerts"),
+            self._desk.acting(f"{_PLACE}/acknowledge", "alerts:write", self.acknowledge, "alerts", proof=False),
+        ]
+
+    async def listed(self, visit: Visit) -> Response:
+        """Show a page: open ones, or all with ``all``; ``after`` goes on."""
+        whole = bool(visit.text("all"))
+        rows = await self._alerts.page(after=visit.text("after")[:64], limit=_PAGE + 1, open_only=not whole)
+        onward = words_of(all="1" if whole else "", after=rows[_PAGE - 1].id) if len(rows) > _PAGE else ""
+        return self._desk.page(visit, rows=rows[:_PAGE], whole=whole, next=onward)
+
+    async def acknowledge(self, visit: Visit) -> Response:
+        """Say that one was looked at."""
+        if visit.request.method == "POST":
+            await self._alerts.acknowledge(visit.text("id"), by=who_of(visit).subject)
+        return redirect(_PLACE)

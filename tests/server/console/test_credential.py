@@ -1,0 +1,157 @@
+"""One credential, whatever its kind: looked at, replaced, revoked, called leaked."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from tests.server.account.town import Browser, Town
+from tests.server.console.house import ALL, follow, operator
+
+from watchword.model.credential import Credential, Kind, State
+
+
+def made(town: Town, kind: Kind = Kind.API_KEY, **more: Any) -> tuple[str, str]:
+    issued = town.issue(kind, "service:billing", **more)
+    return issued.credential.id, issued.material.get("secret", "")
+
+
+def stored(town: Town, id: str) -> Credential:
+    return town.do(town.watchword.lifecycle.show(id))
+
+
+def state(town: Town, id: str) -> State:
+    return stored(town, id).state(town.watchword.clock())
+
+
+def whoami(town: Town, secret: str) -> int:
+    with town.client(headers={"x-api-key": secret}) as http:
+        return http.get("/whoami").status_code
+
+
+def test_every_kind_is_shown_and_nothing_of_what_proves_it(town: Town, root: Browser, ids: dict[str, str]) -> None:
+    for kind, id in ids.items():
+        page = root.get(f"/console/credential?id={id}")
+        assert page.status_code == 200, kind
+        record = stored(town, id)
+        assert id in page.text
+        assert kind in page.text
+        for hidden in (record.secret.hex(), (record.lookup or b"none").hex()):
+            assert not hidden or hidden not in page.text
+
+
+def test_its_use_is_drawn_and_told(town: Town, root: Browser, ids: dict[str, str]) -> None:
+    id, secret = made(town)
+    assert whoami(town, secret) == 200
+    town.events()
+    page = root.get(f"/console/credential?id={id}&span=1h").text
+    assert "127.0.0.0/24" in page
+    assert re.search(r'<rect class="bar-accepted"', page)
+    assert page.count("decide") >= 1
+    for span in ("24h", "7d", "90d", "nonsense"):
+        assert root.get(f"/console/credential?id={id}&span={span}").status_code == 200
+
+
+def act(browser: Browser, what: str, id: str, **fields: str) -> Any:
+    csrf = browser.http.cookies["csrf"]
+    return browser.http.post(f"/console/credential/{what}?id={id}", data={"csrf_token": csrf, **fields})
+
+
+def test_a_rotation(town: Town, root: Browser, ids: dict[str, str]) -> None:
+    id, secret = made(town, scopes=["orders:read"])
+    assert "Rotate" in root.get(f"/console/credential/rotate?id={id}").text
+    done = act(root, "rotate", id, overlap="1h")
+    assert done.status_code == 201, done.text
+    (new,) = re.findall(r'id="secret">(ak_live_\w+)<', done.text)
+    assert (whoami(town, secret), whoami(town, new)) == (200, 200)
+    old = stored(town, id)
+    assert old.replaced_by is not None
+    page = root.get(f"/console/credential?id={old.replaced_by}").text
+    assert "History" in page
+    assert id in page
+    town.events()  # what waits is written: when the old one was used
+    assert "Somebody still uses it" in root.get(f"/console/credential?id={id}").text
+    assert act(root, "rotate", id, overlap="1h").status_code == 409
+    assert act(root, "rotate", old.replaced_by, overlap="soon").status_code == 422
+
+
+def test_a_rotation_without_overlap_ends_the_old_one(town: Town, root: Browser, ids: dict[str, str]) -> None:
+    id, secret = made(town)
+    assert act(root, "rotate", id, overlap="0").status_code == 201
+    assert whoami(town, secret) == 401
+
+
+@pytest.mark.parametrize("kind", ["hmac", "client-cert", "oauth-client"])
+def test_every_kind_rotates(town: Town, root: Browser, ids: dict[str, str], kind: str) -> None:
+    id, _ = made(town, Kind(kind))
+    done = act(root, "rotate", id, overlap="1h")
+    assert done.status_code == 201, done.text
+    assert stored(town, id).replaced_by is not None
+
+
+def test_the_servers_own_keys_rotate(town: Town, root: Browser) -> None:
+    for kind in (Kind.SIGNING_KEY, Kind.CA):
+        records = town.do(town.watchword.store.credentials(kind=kind))
+        active = next(each for each in records if each.state(town.watchword.clock()) is State.ACTIVE)
+        done = act(root, "rotate", active.id)
+        assert done.status_code == 201, done.text
+        assert "private" not in done.text.split("<main")[1]
+    with town.client() as http:
+        assert http.get("/healthz").status_code in (200, 404)
+
+
+def test_revoked_for_a_reason(town: Town, root: Browser, ids: dict[str, str]) -> None:
+    id, secret = made(town)
+    assert act(root, "revoke", id, reason="  ").status_code == 422
+    assert whoami(town, secret) == 200
+    page = follow(root, act(root, "revoke", id, reason="left the   team"))
+    assert "left the team" in page.text
+    assert whoami(town, secret) == 401
+    record = stored(town, id)
+    assert (record.revoked_by, record.leaked) == ("user:root", False)
+    assert "/console/credential/revoke" not in page.text
+
+
+def test_leaked_is_marked_so(town: Town, root: Browser, ids: dict[str, str]) -> None:
+    id, secret = made(town)
+    assert follow(root, act(root, "leaked", id, where="a paste")).status_code == 200
+    assert whoami(town, secret) == 401
+    assert state(town, id) is State.LEAKED
+    assert "a paste" in (stored(town, id).revoke_reason or "")
+
+
+def test_a_client_goes_with_all_its_secrets(town: Town, root: Browser, ids: dict[str, str]) -> None:
+    id, _ = made(town, Kind.OAUTH_CLIENT)
+    assert act(root, "rotate", id, overlap="1h").status_code == 201
+    assert act(root, "revoke", id, reason="gone").status_code == 303
+    assert state(town, stored(town, id).replaced_by or "") is State.REVOKED
+
+
+def test_a_session_is_ended_here_too(town: Town, root: Browser) -> None:
+    town.user("visitor")
+    other = operator(town, "visitor")
+    (session,) = town.do(town.watchword.store.credentials(kind=Kind.SESSION, subject="user:visitor"))
+    assert act(root, "revoke", session.id, reason="not theirs").status_code == 303
+    assert other.get("/account").status_code == 303
+
+
+def test_areas_keep_to_themselves(town: Town, ids: dict[str, str]) -> None:
+    town.user("keeper", scopes=("admin:credentials:read", "admin:credentials:write"))
+    browser = operator(town, "keeper")
+    (session, *_) = town.do(town.watchword.store.credentials(kind=Kind.SESSION, subject="user:keeper"))
+    (key,) = town.do(town.watchword.store.credentials(kind=Kind.SIGNING_KEY, limit=1))
+    for id in (session.id, key.id, ids["oauth-client"]):
+        assert browser.get(f"/console/credential?id={id}").status_code == 200
+        assert act(browser, "revoke", id, reason="x").status_code == 403
+    assert act(browser, "leaked", ids["hmac"]).status_code == 403
+    assert stored(town, ids["hmac"]).revoked_at is None
+
+
+def test_nobody_touches_who_may_more(town: Town, ids: dict[str, str]) -> None:
+    town.user("junior", scopes=("admin:credentials:read", "admin:credentials:write", "admin:leaks:write"))
+    browser = operator(town, "junior")
+    id, secret = made(town, scopes=ALL)
+    for what in ("rotate", "revoke", "leaked"):
+        assert act(browser, what, id, reason="x", overlap="1h").status_code == 403
+    assert whoami(town, secret) == 200
