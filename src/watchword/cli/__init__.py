@@ -14,6 +14,7 @@ import typer
 from watchword.cli import audit, call, clients, credentials, explain, init, issue, lint, serve, subjects, usage
 from watchword.cli.plumbing.faults import stop_for
 from watchword.cli.plumbing.shell import INTERRUPTED, WRONG_USAGE, Asked, Stop, VerbGroup, report
+from watchword.cli.rotation import verb
 
 __all__ = ["app", "main"]
 
@@ -75,6 +76,7 @@ subjects.register(app)
 clients.register(app)
 issue.register(app)
 credentials.register(app)
+verb.register(app)
 explain.register(app)
 lint.register(app)
 usage.register(app)

@@ -1,26 +1,24 @@
-"""``list``, ``show``, ``rotate``, ``revoke``: the lifecycle, all kinds alike."""
+"""``list``, ``show``, ``revoke``: the lifecycle, all kinds alike."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from watchword.cli.clients import book_of
 from watchword.cli.plumbing.house import actor, run
-from watchword.cli.plumbing.named import OWN_KINDS, credential_named
+from watchword.cli.plumbing.named import credential_named
 from watchword.cli.plumbing.output import day, moment, note, print_record, print_rows
-from watchword.cli.plumbing.passwords import demand
-from watchword.cli.plumbing.records import check_folder, print_issued, rows_of, value_of
+from watchword.cli.plumbing.records import rows_of, value_of
 from watchword.cli.plumbing.shell import Stop, VerbCommand, asked
-from watchword.cli.plumbing.typed import at, chosen, password_from_stdin, seconds_of, token_from_stdin
+from watchword.cli.plumbing.typed import at, chosen, token_from_stdin
 
 if TYPE_CHECKING:
     from watchword.app import Watchword
-    from watchword.lifecycle.verbs import Issued
+    from watchword.lifecycle.operations.rotation import Retirement
     from watchword.model.credential import Credential, Kind, State
 
 __all__ = ["register"]
@@ -38,10 +36,6 @@ def register(app: typer.Typer) -> None:
     $ watchword list --subject service:billing --state active
     """)(list_)  # fmt: skip
     app.command("show", cls=VerbCommand, epilog="$ watchword show key_5bX0…")(show)
-    app.command("rotate", cls=VerbCommand, epilog="""
-    $ watchword rotate key_5bX0… --overlap 7d
-    $ watchword rotate signing-key
-    """)(rotate)  # fmt: skip
     app.command("revoke", cls=VerbCommand, epilog="""
     $ watchword revoke key_5bX0… --reason "left the team"
     $ watchword revoke --subject user:alice --reason "lost laptop"
@@ -67,13 +61,15 @@ def list_(
     wanted = None if state is None else chosen("state", state, State)
     owner = None if subject is None else at("--subject", subject_of, subject)
 
-    async def work(house: Watchword) -> list[Credential]:
+    async def work(house: Watchword) -> tuple[list[Credential], dict[str, Retirement]]:
         if owner is not None:
             await house.lifecycle.subject(owner)  # one that nobody has is a mistake, not an empty list
-        return await _found(house, only, owner, wanted, limit)
+        found, rotation = await _found(house, only, owner, wanted, limit), house.operations.rotation
+        retiring = [each.id for each in found[:limit] if each.state(house.clock()) is State.RETIRING]
+        return found, {id: await rotation.retire_safe(id) for id in retiring}
 
-    found = run(asked(ctx), work)
-    _print_list(ctx, found[:limit])
+    found, retirements = run(asked(ctx), work)
+    _print_list(ctx, found[:limit], retirements)
     if len(found) > limit:
         note(f"there are more than {limit}: see them with --limit")
 
@@ -93,74 +89,46 @@ async def _found(
     return found[: limit + 1]
 
 
-def _print_list(ctx: typer.Context, found: Sequence[Credential]) -> None:
+def _print_list(ctx: typer.Context, found: Sequence[Credential], retirements: Mapping[str, Retirement]) -> None:
     now = time.time()
+
+    def state_of(record: Credential) -> str:
+        retirement = retirements.get(record.id)
+        name = record.state(now).value
+        return name if retirement is None else f"{name}: {'safe' if retirement.safe else 'needed'}"
+
+    values = [value_of(record) for record in found]
+    for value in values:
+        if value["id"] in retirements:
+            value["retirement"] = {"safe": retirements[value["id"]].safe, "says": retirements[value["id"]].says}
     columns = {
         "ID": [record.id for record in found],
         "SUBJECT": [record.subject for record in found],
-        "STATE": [record.state(now).value for record in found],
+        "STATE": [state_of(record) for record in found],
         "ENDS": [day(record.ends_at()) or "-" for record in found],
         "LAST USED": [day(record.last_used_at) or "never" for record in found],
         "KIND": [record.kind.value for record in found],
         "SCOPES": [" ".join(sorted(record.scopes)) for record in found],
     }
     empty = "no credentials: make one with `watchword issue`"
-    print_rows(asked(ctx), [value_of(record) for record in found], columns, empty)
+    print_rows(asked(ctx), values, columns, empty)
 
 
 def show(ctx: typer.Context, id: Id) -> None:
     """Show one: its state, bounds, history and last use."""
 
-    async def work(house: Watchword) -> Credential:
-        return await credential_named(house, id)
+    async def work(house: Watchword) -> tuple[Credential, Retirement | None]:
+        record = await credential_named(house, id)
+        return record, await house.operations.rotation.retire_safe(id) if record.replaced_by else None
 
-    value = value_of(run(asked(ctx), work))
-    print_record(asked(ctx), value, rows_of(value))
-
-
-def rotate(
-    ctx: typer.Context,
-    id: Annotated[str, typer.Argument(metavar="ID", help="A credential's public id, or signing-key.")],
-    overlap: Annotated[str, typer.Option("--overlap", metavar="D", help="How long the old one stays valid.")] = "24h",
-    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="client-cert: write PEM files here.")] = None,
-    from_stdin: Annotated[
-        bool, typer.Option("--password-stdin", help="password: read the new one; otherwise one is made.")
-    ] = False,
-) -> None:
-    """Issue a successor; both are valid until the overlap ends."""
-    seconds = 0 if overlap.strip() in ("0", "0s") else seconds_of("--overlap", overlap)
-
-    async def work(house: Watchword) -> tuple[Issued, str, int]:
-        old = await _newest(house, id) if id in OWN_KINDS else await credential_named(house, id)
-        for option, given, kind in (("--out", out, "client-cert"), ("--password-stdin", from_stdin, "password")):
-            if given and old.kind.value != kind:
-                raise Stop(f"{option} is for {kind}, and {old.id} is {old.kind}")
-        check_folder(out)
-        if old.kind.value == "signing-key":
-            return await _turned(house, old, seconds)
-        options = {"password": password_from_stdin()} if from_stdin else {}
-        await demand(house, old.subject, options.get("password"))
-        issued = await house.lifecycle.rotate(old.id, overlap=seconds, by=actor(), options=options)
-        return issued, old.id, issued.credential.created_at + seconds
-
-    issued, old, ends = run(asked(ctx), work)
-    record = issued.credential
-    more: dict[str, Any] = {"replaces": old, "overlap_ends_at": ends}
-    print_issued(asked(ctx), issued, f"{record.kind} for {record.subject}", out, **more)
-    if not asked(ctx).json:
-        note(f"{old} is valid until {moment(ends)}.")
-
-
-async def _turned(house: Watchword, key: Credential, overlap: int) -> tuple[Issued, str, int]:
-    """Replace the key in use of an algorithm: the one before verifies for as long as a token may live, at least."""
-    from watchword.lifecycle.verbs import Issued
-
-    algorithm = str(key.detail["algorithm"])
-    used = await _newest(house, "signing-key", algorithm)
-    if used.id != key.id:
-        raise Stop(f"{key.id} is not the key in use", f"that is {used.id}")
-    new, old = await house.signing.rotate(by=actor(), overlap=overlap, algorithm=algorithm)
-    return Issued(new, {}), old.id, old.retire_at or 0
+    record, retirement = run(asked(ctx), work)
+    value, rows = value_of(record), rows_of(value_of(record))
+    if retirement is not None:
+        networks = [{"network": each.network, "last_at": each.last_at} for each in retirement.origins]
+        value["retirement"] = {"safe": retirement.safe, "says": retirement.says, "networks": networks}
+        rows.append(("safe to retire", f"{'yes' if retirement.safe else 'no'}: {retirement.says}"))
+        rows += [("used from", f"{each.network}, last {moment(each.last_at)}") for each in retirement.origins[:3]]
+    print_record(asked(ctx), value, rows)
 
 
 def revoke(
@@ -253,13 +221,3 @@ def _revoke_of_client(ctx: typer.Context, client: str, reason: str) -> None:
     name = run(asked(ctx), work)
     rows = [("still valid", f"its secret: watchword revoke {name} ends that, too")]
     print_record(asked(ctx), {"client_id": name}, rows, f"tokens that {name} was given before are void")
-
-
-async def _newest(house: Watchword, kind: str, algorithm: str = "EdDSA") -> Credential:
-    from watchword.lifecycle.signing import in_use
-    from watchword.model.credential import Kind
-
-    found = in_use(await house.lifecycle.page(kind=Kind(kind), limit=1000), time.time(), algorithm)
-    if found is None:
-        raise Stop(f"there is no active {kind}", "restart the server: it makes one")
-    return found

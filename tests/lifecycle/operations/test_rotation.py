@@ -64,11 +64,12 @@ def test_the_servers_own_keys_go_their_own_way() -> None:
 
 def test_due_is_what_ends_soon_and_what_is_too_old() -> None:
     async def test(opened: House, rotation: Rotation) -> None:
-        now = int(opened.clock())
+        now = int(opened.clock()) + 90 * DAY
         soon = (await opened.issue(expires_at=now + 10 * DAY)).credential
         later = (await opened.issue(expires_at=now + 40 * DAY)).credential
-        ageing = (await opened.issue(Kind.HMAC)).credential
         gone = (await opened.issue(expires_at=now + 10 * DAY)).credential
+        opened.clock.now = float(now)
+        ageing = (await opened.issue(Kind.HMAC)).credential
         await opened.watchword.lifecycle.revoke(gone.id, reason="test", by="x")
         rotation.rules = RotationRules({"hmac": 30 * DAY, "root-key": 365 * DAY})
         (due,) = await rotation.due()
@@ -92,7 +93,9 @@ def test_what_is_due_is_rotated_and_nothing_is_due_any_more() -> None:
         for kind in (Kind.API_KEY, Kind.HMAC, Kind.OAUTH_CLIENT, Kind.CLIENT_CERT):
             await opened.issue(kind, expires_at=now + 20 * DAY)
         assert await done(rotation) == []
-        opened.clock.now += 10 * DAY
+        opened.clock.now += 13 * DAY
+        assert await done(rotation) == []  # a third of its life is left
+        opened.clock.now += DAY
         outcomes = await done(rotation)
         assert {each.due.kind for each in outcomes} == {"api-key", "hmac", "oauth-client", "client-cert"}
         for each in outcomes:
@@ -147,8 +150,9 @@ def test_a_ca_is_due_before_it_can_no_longer_issue_for_a_whole_life() -> None:
 def test_one_that_cannot_be_rotated_does_not_stop_the_others() -> None:
     async def test(opened: House, rotation: Rotation) -> None:
         now = int(opened.clock())
-        lost = (await opened.issue(expires_at=now + DAY)).credential
-        found = (await opened.issue(expires_at=now + 2 * DAY)).credential
+        lost = (await opened.issue(expires_at=now + 100 * DAY)).credential
+        found = (await opened.issue(expires_at=now + 101 * DAY)).credential
+        opened.clock.now += 99 * DAY
         due = await rotation.due()
         await opened.watchword.lifecycle.revoke(lost.id, reason="test", by="x")
 

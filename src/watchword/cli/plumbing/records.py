@@ -23,7 +23,10 @@ _SHOWN: Final = (
     "kid", "algorithm", "name", "login", "agent", "address", "provider", "issuer",
 )  # fmt: skip
 _FILES: Final = {"certificate": "cert.pem", "private_key": "key.pem", "chain": "chain.pem"}
-_TIMES: Final = ("created_at", "not_before", "expires_at", "retire_at", "revoked_at", "last_used_at", "overlap_ends_at")
+_TIMES: Final = (
+    "created_at", "not_before", "expires_at", "retire_at", "revoked_at", "last_used_at", "overlap_ends_at",
+    "replaced_last_used_at",
+)  # fmt: skip
 _SECRETS: Final = ("secret", "client_secret", "password", "private_key")
 
 

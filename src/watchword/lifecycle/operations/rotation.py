@@ -32,8 +32,8 @@ _OF_THEMSELVES: Final = ("registered", "document")  # such clients look after th
 class RotationRules:
     """Say when a credential is due, in seconds.
 
-    ``ages`` has, by kind, how old one may become (0: any age); ``expiring`` is how long before its end one is due, and
-    ``overlap`` how long the old one stays valid.
+    ``ages`` has, by kind, how old one may become (0: any age); ``expiring`` is how long before its end one is due, a
+    third of its life at most; ``overlap`` is how long the old one stays valid.
     """
 
     ages: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
@@ -189,8 +189,7 @@ class Rotation:
         age, ends = self.rules.ages.get(record.kind, 0), _end(record)
         reasons = []
         if ends is not None:
-            warned = max(self.rules.expiring, CERTIFICATE_LIFE) if record.kind is Kind.CA else self.rules.expiring
-            reasons.append((int(ends) - warned, f"ends {_day(ends)}"))
+            reasons.append((int(ends) - self._ahead(record, ends), f"ends {_day(ends)}"))
         if age:
             reasons.append((record.created_at + age, f"older than {_span(age)}"))
         passed = [reason for reason in reasons if reason[0] <= until]
@@ -199,6 +198,12 @@ class Rotation:
         at, why = min(passed)
         automatic = not (record.kind is Kind.PASSWORD and record.subject.startswith("user:"))
         return Due(record.id, record.kind, record.subject, at, why, automatic, record.last_used_at)
+
+    def _ahead(self, record: Credential, ends: float) -> int:
+        """Return how long before its end one is due: of what lives for a few days alone, the last third."""
+        if record.kind is Kind.CA:
+            return max(self.rules.expiring, CERTIFICATE_LIFE)
+        return min(self.rules.expiring, int(ends - record.created_at) // 3)
 
     async def retire_safe(self, id: str) -> Retirement:
         """Say whether a replaced credential is still needed, by what is known of its use."""

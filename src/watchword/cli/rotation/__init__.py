@@ -1,0 +1,1 @@
+"""``rotate``: a successor for anything, everything that is due, the root key."""
