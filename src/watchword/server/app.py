@@ -34,6 +34,7 @@ from watchword.server.login.outside import Outside
 from watchword.server.login.outside_logout import OutsideLogout
 from watchword.server.login.passkey import PasskeyLogin
 from watchword.server.login.step_up import StepUpLogin
+from watchword.server.metrics.endpoint import Metrics
 from watchword.server.oauth.authentication import ClientDesk
 from watchword.server.oauth.authorize import Authorize
 from watchword.server.oauth.cross_origin import CrossOrigin, from_a_script
@@ -97,6 +98,7 @@ class ServerApp:
         self.post: Post = Post(watchword, settings, send_mail)
         self._telling = Telling(watchword.oauth.logouts)
         self._watching = Watching(watchword, settings)
+        self.metrics: Metrics = Metrics(watchword, settings)
         self._max_body = settings.server.max_body
         watchword.metadata = own_metadata(watchword)
         self._anyone: Route = watchword.route(every_scheme(watchword))
@@ -131,6 +133,7 @@ class ServerApp:
             *admin_endpoints(watchword, settings),
             *account_endpoints(watchword, settings, attempts, pages, self.post),
             *console_endpoints(watchword, settings, pages),
+            *self.metrics.routes(),
             *pages.routes(),
         ]
         # Not the Starlette class: its error middleware would answer what breaks with a 500 of its own.
@@ -208,6 +211,7 @@ class ServerApp:
                     return
                 self._telling.start()
                 self._watching.start()
+                self.metrics.start()
                 if self.reloading is not None:
                     await self.reloading.start()
                 await send({"type": "lifespan.startup.complete"})
@@ -218,6 +222,7 @@ class ServerApp:
                 await self._watching.stop()
                 await self.post.outbox.close()
                 await self._watchword.stop()
+                await self.metrics.stop()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 

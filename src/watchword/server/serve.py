@@ -10,7 +10,10 @@ import socket
 import sys
 import threading
 from collections.abc import Coroutine
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from watchword.server.config.load import OWN_CA, ConfigError, Problem, Settings, address_of, watchword_of
@@ -182,14 +185,19 @@ class _Answering:
         await send({"type": "http.response.body", "body": body})
 
 
-def application(settings: Settings, workers: int, live: LiveTls | None = None) -> Any:
-    """Return the ASGI application of one process, which follows what changes; ``live`` is its TLS."""
+def application(settings: Settings, workers: int, live: LiveTls | None = None, shared: str | None = None) -> Any:
+    """Return the ASGI application of one process, which follows what changes.
+
+    ``live`` is its TLS, ``shared`` a folder in which the workers of one server tell each other what they count.
+    """
     from watchword.server.app import create_app
     from watchword.server.reloading import Reloading
 
     watchword = watchword_of(settings, workers=workers)
     app = create_app(watchword, settings)
     app.reloading = Reloading(watchword, settings, live)
+    if shared is not None:
+        app.metrics.share(Path(shared))
     gc.collect()
     gc.freeze()  # what lasts as long as the process is not looked at again for garbage
     return app
@@ -224,13 +232,13 @@ def serve(settings: Settings, listen: str | None = None, workers: int | None = N
     host, port = address_of(listen or settings.server.listen)
     count = workers or settings.server.workers
     bound = _bound(host, port)
-    with bound:
+    with bound, _shared_folder(count) as shared:
         settings = _settled(settings, host, bound.getsockname()[1])
         live = _live(settings, asyncio.run(prepare(settings, count)))
         if hasattr(signal, "SIGHUP") and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it is heard, it ends nobody
         config = uvicorn.Config(
-            partial(application, settings, count, live),
+            partial(application, settings, count, live, shared),
             factory=True,
             lifespan="on",
             interface="asgi3",
@@ -255,6 +263,11 @@ def serve(settings: Settings, listen: str | None = None, workers: int | None = N
         from watchword.server.workers import Workers
 
         Workers(config, sockets=[bound]).run()
+
+
+def _shared_folder(workers: int) -> AbstractContextManager[str | None]:
+    """Make a folder that lives as long as the server, where there are several workers."""
+    return TemporaryDirectory(prefix="watchword-") if workers > 1 else nullcontext()
 
 
 def _bound(host: str, port: int) -> socket.socket:

@@ -23,6 +23,7 @@ from watchword.server.config.providers import Providers
 from watchword.server.config.rotation import RotationTable
 from watchword.server.config.secrets import Kept, Secrets, sources_of
 from watchword.server.config.sources import SecretSource, Source, source_of
+from watchword.server.config.telemetry import MetricsTable, OtelTable
 from watchword.server.config.values import (
     ClaimRule,
     Duration,
@@ -252,6 +253,8 @@ class Settings(BaseSettings):
     audit: AuditTable = AuditTable()
     rotation: RotationTable = RotationTable()
     lint: LintTable = LintTable()
+    metrics: MetricsTable = MetricsTable()
+    otel: OtelTable = OtelTable()
     _folder: Path = PrivateAttr(default=Path())
     _file: Path | None = PrivateAttr(default=None)
     _secrets: Secrets = PrivateAttr(default_factory=Secrets)

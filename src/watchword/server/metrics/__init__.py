@@ -1,0 +1,1 @@
+"""Tell Prometheus how things are: counts of all workers added up."""

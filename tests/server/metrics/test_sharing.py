@@ -1,0 +1,66 @@
+"""Workers tell each other what they count: no count is lost or goes down, whoever comes and goes."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+
+from watchword.server.metrics.counters import Snapshot, added
+from watchword.server.metrics.sharing import Shared
+
+KIND = ("api-key", "accepted", "")
+
+
+def standing(count: int) -> Snapshot:
+    return Snapshot(Counter({KIND: count}), 1, 5.0)
+
+
+def total(shared: Shared, own: int) -> int:
+    ended, others = shared.others()
+    return added([standing(own), ended, *others]).decisions[KIND]
+
+
+def opened(folder: Path, count: int) -> Shared:
+    shared = Shared(folder)
+    shared.open()
+    shared.write(standing(count))
+    return shared
+
+
+def killed(shared: Shared) -> None:
+    assert shared._alive is not None
+    os.close(shared._alive)  # what the kernel does to a process that is killed
+
+
+def test_the_living_and_the_ended_add_up(tmp_path: Path) -> None:
+    first, second = opened(tmp_path, 1), opened(tmp_path, 10)
+    assert total(first, 1) == total(second, 10) == 11
+    killed(second)
+    assert total(first, 1) == 11
+    third = opened(tmp_path, 100)
+    assert total(first, 1) == total(third, 100) == 111
+    third.close(standing(200))
+    assert total(first, 1) == 211
+    assert len(first.others()[1]) == 0
+
+
+def test_workers_that_come_and_go_leave_nothing_behind(tmp_path: Path) -> None:
+    first = opened(tmp_path, 0)
+    for _ in range(30):
+        killed(opened(tmp_path, 1))
+    assert total(first, 0) == 30
+    assert len(list(tmp_path.iterdir())) <= 5
+
+
+def test_a_worker_that_has_not_written_yet_counts_nothing_and_makes_nothing_old(tmp_path: Path) -> None:
+    first, second = opened(tmp_path, 1), Shared(tmp_path)
+    second.open()
+    ended, others = first.others()
+    assert added([standing(1), ended, *others]) == standing(1)
+
+
+def test_a_spoilt_file_spoils_nothing(tmp_path: Path) -> None:
+    first, second = opened(tmp_path, 1), opened(tmp_path, 2)
+    (tmp_path / f"{second._name}.json").write_text('{"decisions": 7')
+    assert total(first, 1) == 1
