@@ -34,6 +34,8 @@ HELD: dict[str, Any] = {
     "/admin/v1/subjects/{subject}/factors/reset": WHY,
     "/admin/v1/subjects/{subject}/factors/{id}/remove": WHY,
     "/admin/v1/subjects/{subject}/sessions/{id}/end": None,
+    "/admin/v1/keys/{id}/rotate": {},
+    "/admin/v1/keys/{id}/revoke": WHY,
     "/admin/v1/invitations": {"address": "new@example.com", "scopes": [RIGHT]},
     "/admin/v1/tokens/revoke": {"subject": "user:root", **WHY},
     "/admin/v1/clients": {"subject": "service:shop", "scopes": [RIGHT]},
@@ -46,6 +48,9 @@ HELD: dict[str, Any] = {
 
 FREE: dict[str, str] = {
     "/admin/v1/subjects": "who is new can do nothing yet",
+    "/admin/v1/alerts/{id}/acknowledge": "it is noted who looked",
+    "/admin/v1/audit/checkpoint": "what is signed is what there is",
+    "/admin/v1/rotation": "each outcome says which right is missing: test_rotation",
 }
 """Acts that reach nobody, each with the reason."""
 

@@ -68,6 +68,13 @@ def test_every_scope_is_a_right_and_every_right_is_good_for_something(document: 
     assert asked <= ALL_RIGHTS
 
 
+def test_every_place_is_in_the_reference() -> None:
+    reference = Path(__file__).parents[3] / "docs" / "reference" / "http.md"
+    words = {word for span in re.findall(r"`([^`\n]+)`", reference.read_text()) for word in span.split()}
+    places = {operation.place for part in admin_parts(Watchword(), Settings()) for operation in part.operations()}
+    assert sorted(places - words) == []
+
+
 def test_every_endpoint_is_described(document: Any) -> None:
     for route in admin_endpoints(Watchword(), Settings()):
         place = re.sub(r":path\}", "}", route.path)

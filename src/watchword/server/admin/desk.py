@@ -42,7 +42,6 @@ from watchword.server.responses import json_response, problem_response
 __all__ = ["AdminDesk", "Missing"]
 
 _PLACE: Final = "/admin/v1"
-_MOST_BYTES: Final = 16_384
 _MERGE: Final = "application/merge-patch+json"
 
 
@@ -85,7 +84,7 @@ class AdminDesk:
                 return problem_response(decision)
             if decision.principal is None:  # "public" lets nobody administer
                 return self.refused(request, INSUFFICIENT_SCOPE)
-            sent = _sent(request) if operation.body else {}
+            sent = _sent(request, operation.most) if operation.body else {}
             if isinstance(sent, Reason):
                 return self.refused(request, sent)
             response = await self._done(Asked(http, request, decision.principal, sent), operation)
@@ -139,8 +138,8 @@ class AdminDesk:
         return json_response(status, value, [*fields, *headers])
 
 
-def _sent(request: Request) -> dict[str, Any] | Reason:
-    if len(request.body or b"") > _MOST_BYTES:
+def _sent(request: Request, most: int) -> dict[str, Any] | Reason:
+    if len(request.body or b"") > most:
         return BODY_TOO_LARGE
     if not request.body:
         return {}

@@ -10,11 +10,16 @@ from watchword.app import Watchword
 from watchword.server.admin.desk import AdminDesk
 from watchword.server.admin.openapi import document_of
 from watchword.server.admin.operation import Operation, Part
+from watchword.server.admin.parts.alerts import AdminAlerts
+from watchword.server.admin.parts.audit import AdminAudit
 from watchword.server.admin.parts.clients import AdminClients
+from watchword.server.admin.parts.configuration import AdminConfiguration
 from watchword.server.admin.parts.credentials import AdminCredentials
 from watchword.server.admin.parts.people import AdminPeople
+from watchword.server.admin.parts.rotation import AdminRotation
 from watchword.server.admin.parts.subjects import AdminSubjects
 from watchword.server.admin.parts.tokens import AdminTokens
+from watchword.server.admin.parts.usage import AdminUsage
 from watchword.server.config.settings import Settings
 from watchword.server.oauth.discovery import public
 
@@ -25,11 +30,16 @@ def admin_parts(watchword: Watchword, settings: Settings, desk: AdminDesk | None
     """Return every part of the API."""
     desk = desk or AdminDesk(watchword, settings)
     return [
+        AdminRotation(watchword, desk),
         AdminCredentials(watchword, desk),
         AdminSubjects(watchword, desk),
         AdminPeople(watchword, desk, sign_up=settings.accounts.sign_up != "off"),
         AdminTokens(watchword, desk),
         AdminClients(watchword, desk),
+        AdminUsage(watchword, desk),
+        AdminAudit(watchword, desk),
+        AdminAlerts(watchword, desk),
+        AdminConfiguration(watchword, settings, desk),
     ]
 
 

@@ -74,6 +74,7 @@ class Operation:
     repeats: bool = False
     versioned: bool = False
     media: str = "application/json"
+    most: int = 16_384  # bytes of content
 
     @property
     def place(self) -> str:

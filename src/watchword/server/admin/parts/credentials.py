@@ -26,13 +26,15 @@ from watchword.server.admin.paging import PAGE_QUERY, listed, page_of
 from watchword.server.admin.parts.clients import BOUNDS
 from watchword.server.admin.parts.searching import Searching, Wanted
 
-__all__ = ["CREDENTIAL", "AdminCredentials", "state_of", "version_of"]
+__all__ = ["CREDENTIAL", "ONE", "AdminCredentials", "state_of", "version_of"]
 
 READ: Final = to_read("credentials")
 WRITE: Final = to_write("credentials")
 
 _PLACE: Final = "/admin/v1/credentials"
-_ONE: Final = "/admin/v1/credentials/{id:path}"  # that of an OAuth client may be a URL
+ONE: Final = "/admin/v1/credentials/{id:path}"
+"""The place of one credential: the id of an OAuth client may be a URL."""
+
 _TEXT: Final = {"type": "string"}
 _REASON: Final = {"type": "string", "minLength": 1, "maxLength": 500}
 _MOMENT: Final = nullable("integer", description="Unix seconds")
@@ -98,15 +100,15 @@ class AdminCredentials:
             Operation("GET", _PLACE, READ, "List credentials", self.listed, ("200", "Credentials"), query=query),
             Operation("POST", _PLACE, WRITE, "Issue a credential", self.issue, ("201", secret), **new),
             Operation(
-                *("POST", under(_ONE, "rotate"), WRITE, "Issue its successor", self.rotate, ("200", secret)), **rotation
+                *("POST", under(ONE, "rotate"), WRITE, "Issue its successor", self.rotate, ("200", secret)), **rotation
             ),
             Operation(
-                *("POST", under(_ONE, "revoke"), WRITE, "Revoke it for good", self.revoke, plain),
+                *("POST", under(ONE, "revoke"), WRITE, "Revoke it for good", self.revoke, plain),
                 **{**acted, "body": "Reason"},
             ),
-            Operation("GET", _ONE, READ, "Show a credential", self.show, plain, **shown),
+            Operation("GET", ONE, READ, "Show a credential", self.show, plain, **shown),
             Operation(
-                *("PATCH", _ONE, WRITE, "Change what it may do", self.change, plain),
+                *("PATCH", ONE, WRITE, "Change what it may do", self.change, plain),
                 **{**acted, "body": "Bounds", "repeats": False},
             ),
         ]
