@@ -24,7 +24,7 @@ from watchword.model.records import Add, Event, Swap
 from watchword.model.verdict import Principal, Rejection
 from watchword.standing import standing, until
 
-__all__ = ["Families", "Refreshed"]
+__all__ = ["Families", "Refreshed", "holder_of"]
 
 _PARTS: Final = 4
 _DIGITS: Final = 10
@@ -196,11 +196,7 @@ class Families:
 
     async def holder(self, token: str) -> Credential | None:
         """Return the family that the token is or once was of, None when it proves none."""
-        parts = _parts(token)
-        if parts is None:
-            return None
-        family = _one_of(await self._records.credential(parts[0]))
-        return family if hmac.compare_digest(family.detail["proof"], digest(parts[1]).hex()) else None
+        return await holder_of(self._records, token)
 
     async def current(self, token: str) -> Credential | None:
         """Return the family whose one valid refresh token this is, None for any other text."""
@@ -238,6 +234,15 @@ class Families:
                     return Refreshed(family, successor)
         await self._lifecycle.revoke(family.id, reason="a refresh token was used twice", by=_BY)
         return Rejection(REPLAYED, "the family is revoked", credential=family.id)
+
+
+async def holder_of(records: Records, token: str) -> Credential | None:
+    """Return the family that a refresh token is or once was of, None when it proves none."""
+    parts = _parts(token)
+    if parts is None:
+        return None
+    family = _one_of(await records.credential(parts[0]))
+    return family if hmac.compare_digest(family.detail["proof"], digest(parts[1]).hex()) else None
 
 
 # Stands where no family is, so that looking at one takes as long.

@@ -115,6 +115,7 @@ async def _password(workshop: Workshop, draft: Draft) -> Minted:
 
 
 async def _client_cert(workshop: Workshop, draft: Draft) -> Minted:
+    from watchword.codec.shapes.pem import key_of_certificate
     from watchword.codec.x509 import der_of, serial_of
     from watchword.lifecycle.certificates import issue_client_certificate
 
@@ -137,7 +138,11 @@ async def _client_cert(workshop: Workshop, draft: Draft) -> Minted:
     return Minted(
         new_id("crt_"),
         lookup=digest(der),
-        detail={"serial": format(serial_of(der), "x"), "authority": authority.id},
+        detail={
+            "serial": format(serial_of(der), "x"),
+            "authority": authority.id,
+            "key": key_of_certificate(der),  # finds the record of a private key that leaked
+        },
         material={"certificate": certificate.decode(), "private_key": private_key.decode(), "chain": chain.decode()},
         expires_at=expires_at,
     )

@@ -19,6 +19,7 @@ from watchword.codec.shapes import JWT, ROOT_KEY, SHAPES, hits
 from watchword.codec.shapes.search import _ALIGNED
 
 PLANTED = secrets()
+PAIR = new_root_key()
 BASE62 = (string.digits + string.ascii_letters).encode()
 
 
@@ -121,6 +122,7 @@ def test_a_root_key_is_found_by_its_name(line: str) -> None:
     key = new_root_key()
     (hit,) = hits(line.format(key).encode())
     assert (hit.shape, hit.text) == (ROOT_KEY, key)
+    assert texts(line.format(f"{key},{PAIR}").encode()) == [key, PAIR]  # while it is replaced there are two
     assert hits(key.encode()) == []
     assert hits(b"WATCHWORD_ROOT_KEY=" + key[:-1].encode() + b"\n") == []
     assert hits(b"WATCHWORD_ROOT_KEY=" + key.encode() + b"A") == []

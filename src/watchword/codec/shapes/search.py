@@ -37,10 +37,11 @@ _HEADER: Final = 240  # bytes that the header of a JWT of ours takes at most
 _HEADERS: Final = 4  # places that are tried: there may be letters right before it, as in "%20eyJ"
 
 _NAME: Final = b"WATCHWORD_ROOT_KEY"
+_KEY: Final = rb"[0-9A-Za-z_-]{42}[AEIMQUYcgkosw048](?![0-9A-Za-z_-])"
 _VALUE: Final = re.compile(
-    rb"""WATCHWORD_ROOT_KEY["'\])]{0,2}[ \t]{0,8}[:=, \t][ \t]{0,8}["']?"""
-    rb"""([0-9A-Za-z_-]{42}[AEIMQUYcgkosw048])(?![0-9A-Za-z_-])"""
+    rb"""WATCHWORD_ROOT_KEY["'\])]{0,2}[ \t]{0,8}[:=, \t][ \t]{0,8}["']?""" + b"((?:%b,? ?){1,8})" % _KEY
 )
+_KEYS: Final = re.compile(_KEY)
 
 _GROUP: Final = 4  # characters of base64, for three bytes (RFC 4648 section 4)
 _FIRSTS: Final = bytes(ord("x" if code in b"LMNOPQRSTUVWXYZabcde" else " ") for code in range(256))
@@ -207,6 +208,6 @@ def _root_keys(data: bytes) -> Iterator[Hit]:
     at = data.find(_NAME)
     while at >= 0:
         match = _VALUE.match(data, at)
-        if match is not None:
-            yield Hit(match.start(1), ROOT_KEY, match[1].decode(), length=len(match[1]))
+        for key in _KEYS.finditer(data, *match.span(1)) if match is not None else ():  # several while it is replaced
+            yield Hit(key.start(), ROOT_KEY, key[0].decode(), length=len(key[0]))
         at = data.find(_NAME, at + 1)

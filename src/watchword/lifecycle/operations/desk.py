@@ -13,6 +13,7 @@ from watchword.codec.secrets import Sealer
 from watchword.lifecycle.operations.alerts import Alerts
 from watchword.lifecycle.operations.authorities import Authorities
 from watchword.lifecycle.operations.checkpoints import Checkpoints
+from watchword.lifecycle.operations.leaks import Leaks, Tracing
 from watchword.lifecycle.operations.root_key import RootKey
 from watchword.lifecycle.operations.rotation import Rotation
 from watchword.lifecycle.operations.usage import Usage
@@ -73,6 +74,10 @@ class Operations:
         self.authorities = Authorities(ways.lifecycle.workshop, told=ways.told, clock=ways.clock)
         parts = (ways.signing, self.authorities, self.root_key)
         self.rotation = Rotation(ways.store, ways.lifecycle, *parts, ways.store.usage, ways.clock)
+
+        tracing = Tracing(ways.store, ways.store, ways.sealer, ways.clock)
+        answering = (tracing, ways.store, ways.lifecycle, self.usage, self.alerts)
+        self.leaks = Leaks(*answering, told=ways.told, clock=ways.clock)
 
     def chores(self) -> dict[str, Callable[[], Awaitable[object]]]:
         """Return what has to be done now and then, by what is said when it breaks."""
