@@ -16,7 +16,7 @@ __all__ = ["Memory"]
 
 _PREFIXES: Final = (
     "ak_live_", "ak_test_", "hk_live_", "hk_test_", "hs_live_", "hs_test_",
-    "key_", "pwd_", "crt_", "cli_", "cs_", "ses_", "fam_", "sig_", "ca_", "rt_", "jti_", "eyJ",
+    "alr_", "key_", "pwd_", "crt_", "cli_", "cs_", "ses_", "fam_", "sig_", "ca_", "rt_", "jti_", "eyJ",
 )  # fmt: skip
 _TOKEN: Final = re.compile(
     rf"(?<![A-Za-z0-9_])(?:(?:{'|'.join(_PREFIXES)})[A-Za-z0-9._-]*…|[0-9a-f]{{16}}(?![0-9a-f]))"

@@ -12,6 +12,7 @@ from typing import Annotated, ClassVar
 import typer
 
 from watchword.cli import audit, call, clients, credentials, explain, init, issue, lint, serve, subjects, usage
+from watchword.cli.alerts import verbs as alerts
 from watchword.cli.plumbing.faults import stop_for
 from watchword.cli.plumbing.shell import INTERRUPTED, WRONG_USAGE, Asked, Stop, VerbGroup, report
 from watchword.cli.rotation import verb
@@ -24,7 +25,7 @@ class _Root(VerbGroup):
         "Set up and run": ("init", "serve", "demo", "migrate"),
         "Who may call": ("user", "service", "client"),
         "Credentials, all kinds alike": ("issue", "list", "show", "rotate", "revoke"),
-        "Look": ("lint", "explain", "usage", "audit"),
+        "Look": ("lint", "explain", "usage", "audit", "alerts"),
         "Call": ("call",),
     }
 
@@ -81,6 +82,7 @@ explain.register(app)
 lint.register(app)
 usage.register(app)
 audit.register(app)
+alerts.register(app)
 call.register(app)
 
 

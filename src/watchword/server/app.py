@@ -97,7 +97,7 @@ class ServerApp:
         self.reloading: Reloading | None = None
         self.post: Post = Post(watchword, settings, send_mail)
         self._telling = Telling(watchword.oauth.logouts)
-        self._watching = Watching(watchword, settings)
+        self._watching = Watching(watchword, settings, self.post.deliver)
         self.metrics: Metrics = Metrics(watchword, settings)
         self._max_body = settings.server.max_body
         watchword.metadata = own_metadata(watchword)

@@ -59,20 +59,31 @@ class HttpFetch:
             task.add_done_callback(lambda done: self._ended(url, done))
         return await asyncio.shield(task)
 
+    async def post(self, url: str, content: bytes, headers: Mapping[str, str]) -> Fetched:
+        """POST ``content`` as it is; its type is among ``headers``. Raise Unavailable when there is no answer."""
+        return await self._exchange(url, None, headers, content)
+
     def _ended(self, url: str, task: asyncio.Task[Fetched]) -> None:
         if self._under_way.get(url) is task:
             del self._under_way[url]
         if not task.cancelled():
             task.exception()  # seen, even when every caller is gone
 
-    async def _exchange(self, url: str, data: Mapping[str, str] | None, headers: Mapping[str, str] | None) -> Fetched:
+    async def _exchange(
+        self,
+        url: str,
+        data: Mapping[str, str] | None,
+        headers: Mapping[str, str] | None,
+        content: bytes | None = None,
+    ) -> Fetched:
         try:
             checked_url(url)
             async with (
                 asyncio.timeout(self._timeout),
                 self._client.stream(
-                    "GET" if data is None else "POST",
+                    "GET" if data is None and content is None else "POST",
                     url,
+                    content=content,
                     data=dict(data) if data is not None else None,
                     headers=dict(headers or {}),
                 ) as response,

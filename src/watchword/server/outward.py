@@ -61,12 +61,18 @@ class Outward(HttpFetch):
         super().__init__(timeout=timeout, most_bytes=most_bytes, transport=_Guarded(self._dialling, verify))
         self._at_once = 0
 
-    async def _exchange(self, url: str, data: Mapping[str, str] | None, headers: Mapping[str, str] | None) -> Fetched:
+    async def _exchange(
+        self,
+        url: str,
+        data: Mapping[str, str] | None,
+        headers: Mapping[str, str] | None,
+        content: bytes | None = None,
+    ) -> Fetched:
         if self._at_once >= _MOST_AT_ONCE:
             raise Unavailable("too many outgoing requests at once")
         self._at_once += 1
         try:
-            return await super()._exchange(url, data, headers)
+            return await super()._exchange(url, data, headers, content)
         finally:
             self._at_once -= 1
 

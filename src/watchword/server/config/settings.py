@@ -14,7 +14,7 @@ from watchword.codec.oauth.protected_resource import checked_resource
 from watchword.codec.subject_rule import parse_rule
 from watchword.lifecycle.errors import LifecycleError
 from watchword.routes import Rule
-from watchword.server.config.audit import AuditTable
+from watchword.server.config.audit import AlertEntries, AlertsTable, AuditTable
 from watchword.server.config.file import NOT_A_TWIN
 from watchword.server.config.issuers import IssuerEntry
 from watchword.server.config.oauth import OAuthTable, ResourceEntry
@@ -251,6 +251,8 @@ class Settings(BaseSettings):
     resource: Resources = ()
     admin: AdminTable = AdminTable()
     audit: AuditTable = AuditTable()
+    alerts: AlertsTable = AlertsTable()
+    alert: AlertEntries = ()
     rotation: RotationTable = RotationTable()
     lint: LintTable = LintTable()
     metrics: MetricsTable = MetricsTable()

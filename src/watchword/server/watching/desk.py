@@ -8,9 +8,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Protocol
 
 from watchword.app import Watchword
+from watchword.lifecycle.operations.alerts.delivery import Delivery
 from watchword.lifecycle.operations.handing_on import HandingOn
 from watchword.model.ports import Unavailable
+from watchword.server.account.mail import Send
 from watchword.server.config.settings import Settings
+from watchword.server.watching.receivers import Receivers
 from watchword.server.watching.sinks import OtelLogs, Syslog, trust_of
 from watchword.server.watching.syslog import place_of
 
@@ -31,7 +34,7 @@ class _Sink(Protocol):
 class Watching:
     """Run each of its duties as a task of its own: one that hangs holds up no other."""
 
-    def __init__(self, watchword: Watchword, settings: Settings) -> None:
+    def __init__(self, watchword: Watchword, settings: Settings, send: Send) -> None:
         self._sinks: dict[str, _Sink] = {}
         table = settings.audit
         if table.syslog.address:
@@ -46,6 +49,9 @@ class Watching:
             ).turn
             for name, sink in self._sinks.items()
         }
+        self._receivers = Receivers(watchword, settings, send)
+        delivery = Delivery(watchword.store.alerts, self._receivers.tells, watchword.clock)
+        self._duties["nobody can be told of alerts"] = delivery.turn
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -66,6 +72,7 @@ class Watching:
         await asyncio.gather(*tasks, return_exceptions=True)
         for sink in self._sinks.values():
             await sink.close()
+        await self._receivers.close()
 
 
 async def _again(broken: str, duty: Callable[[], Awaitable[object]]) -> None:

@@ -1,0 +1,1 @@
+"""``alerts``: what looks like a leak."""
