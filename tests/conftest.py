@@ -1,8 +1,10 @@
 """Fixtures that all tests share."""
 
 import gc
+import os
 import re
 import signal
+import ssl
 from functools import lru_cache
 
 import httpcore2
@@ -13,7 +15,16 @@ from tests.postgres import postgres, postgres_url
 __all__ = ["postgres", "postgres_url"]
 
 # Each client that names no authorities reads all of the web's anew, for longer than a test of ours takes. Once will do.
-httpcore2.default_ssl_context = lru_cache(httpcore2.default_ssl_context)
+_read = httpcore2.default_ssl_context
+_kept = lru_cache(_read)
+
+
+def _authorities(**options: bool) -> ssl.SSLContext:
+    named = any(name in os.environ for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"))
+    return _read(**options) if named else _kept(**options)
+
+
+httpcore2.default_ssl_context = _authorities
 
 # A shell that puts its jobs in the background has them ignore an interrupt, and so would every server of a test.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
