@@ -1,0 +1,97 @@
+"""Advised blocks are what the real loader takes, with what is suggested on top, too; the commands are real ones."""
+
+from __future__ import annotations
+
+import shutil
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from tests.cli.desk import run_in
+from watchword.advise import QUESTIONS, Advice, Answers, NoAnswer, Place, advise
+from watchword.advise.blocks import route_block
+from watchword.app import Watchword
+from watchword.routes import Rule
+from watchword.server.config.load import load
+
+PLACE = Place(path="/orders/{id}", method="POST", scopes=("orders:read", "orders:write"))
+
+
+def _several() -> list[Answers]:
+    """Return answers that differ in what blocks depend on."""
+    words = {question.name: [option.word for option in question.options] for question in QUESTIONS}
+    told = ("callers", "through", "sensitivity", "ends", "certificates")
+    found = []
+    for choice in product(*(words[name] for name in told)):
+        try:
+            found.append(Answers(**dict(zip(told, choice, strict=True))))
+        except NoAnswer:
+            continue
+    return found
+
+
+def _blocks() -> dict[str, Advice]:
+    return {each.route_block: each for answers in _several() for each in advise(answers, PLACE) if each.route_block}
+
+
+@pytest.fixture(scope="module")
+def blocks() -> dict[str, Advice]:
+    return _blocks()
+
+
+def _loaded(folder: Path, *texts: str) -> list[Rule]:
+    path = folder / "watchword.toml"
+    path.write_text("\n".join(texts))
+    return [entry.rule() for entry in load(path).route]
+
+
+def test_every_block_is_what_the_loader_takes(blocks: dict[str, Advice], tmp_path: Path) -> None:
+    assert len(blocks) > 50
+    house, rules = Watchword("memory:"), _loaded(tmp_path, *blocks)
+    for rule, advice in zip(rules, blocks.values(), strict=True):
+        assert (rule.path, rule.methods, rule.accept) == (PLACE.path, ("POST",), advice.scheme)
+        assert (rule.scopes, bool(rule.limit)) == (PLACE.scopes, True)
+        house.compile(rule)
+
+
+def test_every_suggestion_on_top_is_what_the_loader_takes(blocks: dict[str, Advice], tmp_path: Path) -> None:
+    texts, seen = [], set()
+    for block, advice in blocks.items():
+        for layer in advice.layers:
+            for setting in layer.settings:
+                assert f"\n# {setting}\n" in block
+                seen.add(setting)
+            key = layer.settings[0].partition(" ")[0] if layer.settings else ""
+            kept = [line for line in block.splitlines() if not (key and line.startswith(f"{key} "))]
+            if layer.settings:
+                texts.append("\n".join([*kept, *layer.settings]))
+    house = Watchword("memory:")
+    for rule in _loaded(tmp_path, *dict.fromkeys(texts)):
+        house.compile(rule)
+    assert {'accept = "jwt via mtls"', 'accept = "mtls & hmac"', 'factors = ["otp"]'} < seen
+
+
+def test_what_is_ruled_out_has_no_block() -> None:
+    for answers in _several():
+        for each in advise(answers, PLACE):
+            if each.verdict == "ruled out":
+                assert (each.route_block, each.steps, each.snippet) == ("", (), {})
+
+
+def test_a_block_without_scopes_demands_none(tmp_path: Path) -> None:
+    [rule] = _loaded(tmp_path, route_block("api-key", Answers(), Place(scopes=()), ()))
+    assert rule.scopes == ()
+
+
+def test_the_commands_are_real_ones(tmp_path: Path) -> None:
+    several = {each.steps for answers in _several() for each in advise(answers, PLACE) if each.steps}
+    assert len(several) >= 8
+    begun = tmp_path / "begun"
+    assert run_in(tmp_path, "init", "begun").code == 0
+    for number, steps in enumerate(sorted(several)):
+        folder = shutil.copytree(begun, tmp_path / str(number))
+        for step in steps:
+            words = step.replace(" --password ", " --password-stdin ").split()[1:]  # what a terminal would be asked for
+            said = run_in(folder, *words, stdin="correct horse battery staple\n")
+            assert said.code == 0, (step, said)
