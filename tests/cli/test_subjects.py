@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.cli.desk import Desk
+from watchword.lifecycle.operations.rights import ALL_RIGHTS
 
 
 def test_users_are_added_listed_disabled_and_enabled(desk: Desk) -> None:
@@ -60,3 +61,30 @@ def test_a_bad_scope_adds_nobody(desk: Desk) -> None:
 
 def test_an_empty_list_says_what_to_do(desk: Desk) -> None:
     assert desk.done("list", "--kind", "session").err.startswith("no credentials")
+
+
+def test_an_operator_may_administer_everything_and_then_no_more(desk: Desk) -> None:
+    words = ("user", "add", "root", "--password-stdin", "--scope", "orders:read", "--admin", "--json")
+    added = desk.done(*words, stdin="gray lamps on a hill\n").json
+    held = desk.done("user", "scopes", "root", "--json").json
+    assert (held["subject"], held["credential"]) == ("user:root", added["credential"])
+    assert set(held["scopes"]) == ALL_RIGHTS | {"orders:read"}
+    fewer = desk.done("user", "scopes", "root", "--no-admin", "--add", "orders:write", "--json").json
+    assert fewer["scopes"] == ["orders:read", "orders:write"]
+    assert "orders:write" in desk.done("user", "scopes", "root", "--remove", "orders:read").out
+    assert set(desk.done("user", "scopes", "root", "--admin", "--json").json["scopes"]) == ALL_RIGHTS | {"orders:write"}
+
+
+@pytest.mark.parametrize(
+    ("words", "what", "hint"),
+    [
+        (("user", "add", "root", "--admin"), "--admin is what a password allows", "--password-stdin"),
+        (("user", "scopes", "alice"), "user:alice has no password", "watchword issue password"),
+        (("user", "scopes", "alcie"), "there is no user:alcie", "did you mean user:alice?"),
+        (("user", "scopes", "alice", "--add", 'a"'), "--add: bad character", "orders:read"),
+    ],
+)
+def test_mistakes_about_scopes_say_how_to_mend_them(desk: Desk, words: tuple[str, ...], what: str, hint: str) -> None:
+    said = desk.wrong(*words)
+    assert what in said
+    assert hint in said

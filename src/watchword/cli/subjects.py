@@ -17,6 +17,7 @@ from watchword.cli.plumbing.typed import at, password_from_stdin, prompted
 if TYPE_CHECKING:
     from watchword.app import Watchword
     from watchword.lifecycle.verbs import Issued
+    from watchword.model.credential import Credential
     from watchword.model.records import Subject
 
 __all__ = ["register"]
@@ -33,6 +34,11 @@ def register(app: typer.Typer) -> None:
     app.add_typer(user, name="user")
     app.add_typer(service, name="service")
     _shared(user, "user", "alice")
+    user.command("scopes", cls=VerbCommand, epilog="""
+    $ watchword user scopes alice
+    $ watchword user scopes alice --add orders:write --remove orders:read
+    $ watchword user scopes alice --admin
+    """)(change_scopes)  # fmt: skip
     importing.register(user)
     people.register(user)
     factors.register(user)
@@ -43,6 +49,7 @@ def register(app: typer.Typer) -> None:
     $ watchword user add alice
     $ watchword user add alice --password --scope orders:read
     $ watchword user add alice --password-stdin <password.txt
+    $ watchword user add root --password --admin
     """)  # fmt: skip
 def add_user(
     ctx: typer.Context,
@@ -52,14 +59,16 @@ def add_user(
     scopes: Annotated[
         list[str] | None, typer.Option("--scope", metavar="SCOPE", help="What the password allows; repeat for more.")
     ] = None,
+    admin: Annotated[bool, typer.Option("--admin", help="An operator: the password allows to administer all.")] = False,
 ) -> None:
     """Add a person, with a password or without one."""
     subject = _subject("user", name)
-    if scopes and not (from_stdin or ask):
-        raise Stop("--scope is what a password allows", "add --password-stdin or --password")
-    from watchword.lifecycle.values import scopes_of
+    if (scopes or admin) and not (from_stdin or ask):
+        option = "--scope" if scopes else "--admin"
+        raise Stop(f"{option} is what a password allows", "add --password-stdin or --password")
+    from watchword.lifecycle.operations.rights import ALL_RIGHTS
 
-    at("--scope", lambda text: scopes_of([text]), " ".join(scopes or ()))
+    scopes = [*_scopes("--scope", scopes), *(ALL_RIGHTS if admin else ())]
     password = password_from_stdin() if from_stdin else prompted("Password", twice=True) if ask else None
 
     async def work(house: Watchword) -> tuple[Subject, Issued | None]:
@@ -71,13 +80,68 @@ def add_user(
             return added, None
         options = {"password": password}
         issue = house.lifecycle.issue
-        return added, await issue(Kind.PASSWORD, subject, by=actor(), scopes=scopes or (), options=options)
+        return added, await issue(Kind.PASSWORD, subject, by=actor(), scopes=scopes, options=options)
 
     added, issued = run(asked(ctx), work)
     credential = issued.credential if issued else None
     value = _value(added) | {"credential": credential.id if credential else None}
     rows = [("password", credential.id), ("scopes", sorted(credential.scopes))] if credential else []
     print_record(asked(ctx), value, rows, f"added {added.name}")
+
+
+def change_scopes(
+    ctx: typer.Context,
+    name: Name,
+    add: Annotated[
+        list[str] | None, typer.Option("--add", metavar="SCOPE", help="Allow it, too; repeat for more.")
+    ] = None,
+    remove: Annotated[
+        list[str] | None, typer.Option("--remove", metavar="SCOPE", help="Allow it no more; repeat for more.")
+    ] = None,
+    admin: Annotated[
+        bool | None, typer.Option("--admin/--no-admin", help="Let them administer all, or nothing any more.")
+    ] = None,
+) -> None:
+    """Show or change what somebody's password allows; a change logs them out, so that it holds at once."""
+    subject = _subject("user", name)
+    more, less = _scopes("--add", add), _scopes("--remove", remove)
+
+    async def work(house: Watchword) -> Credential:
+        from watchword.lifecycle.people.account.replacement import usable_passwords
+        from watchword.lifecycle.people.holdings import newest
+
+        await house.lifecycle.subject(subject)
+        held = await usable_passwords(house.store, subject, house.clock())
+        last = newest(held)
+        if last is None:
+            raise Stop(f"{subject} has no password", f"give them one: watchword issue password --for {subject}")
+        changed = [await _allowing(house, each, more, less, admin) for each in held]
+        return next(each for each in changed if each.id == last.id)
+
+    record = run(asked(ctx), work)
+    value = {"subject": subject, "credential": record.id, "scopes": sorted(record.scopes)}
+    print_record(asked(ctx), value, [("password", record.id), ("scopes", value["scopes"])], f"{subject} may")
+
+
+async def _allowing(
+    house: Watchword, password: Credential, more: list[str], less: list[str], admin: bool | None
+) -> Credential:
+    """Change what one password allows, where that changes anything."""
+    from watchword.lifecycle.clients.book import Bounds
+    from watchword.lifecycle.operations.bounding import Bounding
+    from watchword.lifecycle.operations.rights import ALL_RIGHTS, may
+
+    scopes = ({*password.scopes, *more} - set(less)) | (ALL_RIGHTS if admin else frozenset())
+    scopes -= may(scopes) if admin is False else frozenset()
+    act = Bounding(house.store, house.watch.hurry, house.clock)
+    return await act.change(password.id, Bounds(scopes=scopes), by=actor(), version=password.version)
+
+
+def _scopes(option: str, given: list[str] | None) -> list[str]:
+    """Return the scopes that an option names."""
+    from watchword.lifecycle.values import scopes_of
+
+    return sorted(at(option, lambda text: scopes_of([text]), " ".join(given or ())))
 
 
 @service.command("add", cls=VerbCommand, epilog="$ watchword service add billing")
