@@ -57,6 +57,10 @@ class Acts:
         who = verdict
         return self._accepted(method, path, address, who.scheme, who.credential, who.subject, who.actor or "", "")
 
+    def route(self, method: str, path: bytes) -> str:
+        """Return what a method and a raw path are counted as."""
+        return self._route(method, path)
+
     def _of_a_principal(
         self,
         method: str,

@@ -92,6 +92,10 @@ class Audit:
         """Count by the configured path that ``template`` finds for a method and a decoded path. Call it before any."""
         self._acts.template = template
 
+    def route_of(self, method: str, path: bytes) -> str:
+        """Return under which route a request is counted: "GET /orders/{id}"."""
+        return self._acts.route(method, path)
+
     def note(self, now: float, request: Request, verdict: Verdict, reference: str = "") -> None:
         """Note one decision: a principal, a rejection, or None where the public was let in."""
         pending = self._pending

@@ -35,6 +35,7 @@ from watchword.server.login.outside_logout import OutsideLogout
 from watchword.server.login.passkey import PasskeyLogin
 from watchword.server.login.step_up import StepUpLogin
 from watchword.server.metrics.endpoint import Metrics
+from watchword.server.metrics.otel import begin as begin_telemetry
 from watchword.server.oauth.authentication import ClientDesk
 from watchword.server.oauth.authorize import Authorize
 from watchword.server.oauth.cross_origin import CrossOrigin, from_a_script
@@ -94,6 +95,7 @@ class ServerApp:
 
     def __init__(self, watchword: Watchword, settings: Settings, send_mail: SendMail | None = None) -> None:
         self._watchword = watchword
+        self._telemetry = begin_telemetry(watchword, settings)  # before anything keeps the gate
         self.reloading: Reloading | None = None
         self.post: Post = Post(watchword, settings, send_mail)
         self._telling = Telling(watchword.oauth.logouts)
@@ -223,6 +225,7 @@ class ServerApp:
                 await self.post.outbox.close()
                 await self._watchword.stop()
                 await self.metrics.stop()
+                await self._telemetry.stop()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from watchword.server.config.load import OWN_CA, ConfigError, Problem, Settings, address_of, watchword_of
 from watchword.server.config.secrets import sources_of
+from watchword.server.metrics.otel import EXTRA, missing
 from watchword.server.responses import Answer, broken
 from watchword.server.tls import LiveTls, TlsProtocol, live_kwargs
 
@@ -206,14 +207,17 @@ def application(settings: Settings, workers: int, live: LiveTls | None = None, s
 async def prepare(settings: Settings, workers: int) -> bytes:
     """Open the store once, make what is missing, and return the certificates of our own CAs.
 
-    Raise ConfigError when several processes would share a store that cannot be shared, or when a secret of a provider
-    or of the mail server cannot be read; ValueError for a wrong root key.
+    Raise ConfigError when several processes would share a store that cannot be shared, when a secret of a provider or
+    of the mail server cannot be read, or when what the settings ask for is not installed; ValueError for a wrong root
+    key.
     """
     settings.secrets.take(settings.secrets.read(sources_of(settings)))
     watchword = watchword_of(settings, workers=workers)
     if workers > 1 and not watchword.store.safe_for_workers:
         hint = "a database in a file, on SQLite 3.51.3 or newer (pysqlite3), or PostgreSQL; or workers = 1"
         raise ConfigError([Problem("store.url", "", f"{workers} workers cannot share this store", hint)])
+    if missing(settings):
+        raise ConfigError([Problem("otel.endpoint", "", "OpenTelemetry is not installed", f"pip install '{EXTRA}'")])
     await watchword.start()
     try:
         return await watchword.authorities()

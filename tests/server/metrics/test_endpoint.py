@@ -106,7 +106,7 @@ def test_two_workers_add_up_also_when_one_was_killed(tmp_path: Path) -> None:
     async def until(house: House, count: int, workers: int, not_among: int = 0) -> None:
         """Wait until either worker tells the sum: each hears of the other within a second."""
         seen: tuple[float, float] = (0, 0)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(40):
             while seen != (count, workers) or (not_among and psutil.pid_exists(not_among)):
                 with lines(1, house.port) as (line,):
                     try:

@@ -30,13 +30,15 @@ def exposed(standing: Standing, accept: str = "") -> tuple[bytes, str]:
     from prometheus_client import exposition
     from prometheus_client.openmetrics import exposition as openmetrics
 
+    in_openmetrics: Any = openmetrics.generate_latest  # it has no annotations
+
     class Collected:
         def collect(self) -> Iterator[Any]:
             return _families(standing)
 
     registry: Any = Collected()
     if "application/openmetrics-text" in accept:  # the library's own choice fails on versions that are no numbers
-        return openmetrics.generate_latest(registry), openmetrics.CONTENT_TYPE_LATEST
+        return in_openmetrics(registry), openmetrics.CONTENT_TYPE_LATEST
     return exposition.generate_latest(registry), exposition.CONTENT_TYPE_PLAIN_0_0_4
 
 
