@@ -20,8 +20,9 @@ from tests.lint import test_exceptions
 from tests.lint.example import Example, Shelf, record
 from watchword.lint import RULES, Severity, examine, lint, unusable
 from watchword.model.credential import Kind
-from watchword.server.config.file import ConfigError
+from watchword.server.config.file import ConfigError, known_keys
 from watchword.server.config.load import load
+from watchword.server.config.settings import Settings
 
 SOURCES = re.compile(
     r"mistake: .+|RFC \d{4}( [\d.]+)?|ASVS 5\.0 \d+\.\d+\.\d+|NIST SP 800-\d+\w*(-\d)?( [\w.()-]+)?|CWE-\d+"
@@ -164,6 +165,55 @@ def test_ww001_where_there_is_no_line(tmp_path: Path) -> None:
     assert (found.file, found.line) == (str(tmp_path / "nothing.toml"), None)
 
 
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ('[server]\nlisten = ""\n', "server.listen"),
+        ('[root_key]\nenv = ""\n', "root_key"),
+        ('[admin]\naccept = ""\n', "admin.accept"),
+        ('[[route]]\npath = "/a"\naccept = ""\n', "route.1.accept"),
+    ],
+)
+def test_ww001_what_only_the_start_would_tell_is_told(text: str, key: str, tmp_path: Path) -> None:
+    path = tmp_path / "watchword.toml"
+    path.write_text(text)
+    [found] = [each for each in examine(load(path), text, environment={}).findings if each.rule == "WW001"]
+    assert (found.key, found.line) == (key, text.count("\n") if key != "root_key" else 1)
+
+
+NEEDED = {
+    "route": 'path = "/a"\naccept = "jwt"\n',
+    "trusted_issuer": 'url = "https://a"\naudience = "a"\njwks_uri = "https://a/k"\n',
+    "introspection": 'endpoint = "https://a/i"\nclient_id = "a"\nclient_secret_env = "S"\n',
+    "provider": 'preset = "google"\nclient_id = "a"\n',
+    "resource": 'uri = "https://a/b"\n',
+}
+SOAK = pytest.mark.soak
+ODD = ['"http://["', *(pytest.param(odd, marks=SOAK) for odd in ('""', '"\\u0000"', '["["]', "0", "{}", '"*"'))]
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_no_value_that_can_be_read_breaks_a_rule(odd: str, tmp_path: Path) -> None:
+    """Write an odd value for every setting: what the settings take, the rules take."""
+    path = tmp_path / "watchword.toml"
+    for key in known_keys(Settings):
+        path.write_text(text := _table(key) + f"{key[-1]} = {odd}\n")
+        try:
+            settings = load(path)
+        except ValueError:
+            continue
+        examine(settings, text, environment={})
+
+
+def _table(key: tuple[str | int, ...]) -> str:
+    """Return the header of the table that a key is in, with what must stand there besides."""
+    table = ".".join(map(str, key[:-1]))
+    needed = NEEDED.get(str(key[0]), "").splitlines() if len(key) > 1 else []
+    lines = [line for line in needed if not line.startswith(f"{key[-1]} ")]
+    head = f"[[{key[0]}]]" if needed else f"[{table}]" if table else ""
+    return "\n".join([head, *lines, f"[{table}]" if needed and len(key) > 2 else ""]) + "\n"
+
+
 @given(
     st.lists(
         st.tuples(
@@ -177,7 +227,6 @@ def test_ww001_where_there_is_no_line(tmp_path: Path) -> None:
 def test_any_routes_can_be_judged_and_ww105_is_right(routes: list[tuple[str, str, list[str]]]) -> None:
     """Whatever the rule says is public is let in by the table; what it says of others cannot break."""
     from watchword.lint.case import Case
-    from watchword.server.config.settings import Settings
 
     settings = Settings(
         route=[{"path": path, "accept": accept, "methods": methods} for path, accept, methods in routes]

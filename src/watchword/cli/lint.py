@@ -57,6 +57,8 @@ def lint(
         report = asyncio.run(_examined(path, ids, with_store=store))
     except ConfigError as error:
         report, code = unusable(error), WRONG_USAGE
+    except ValueError as error:
+        raise Stop(str(error), getattr(error, "hint", "")) from None
     if sarif is not None:
         write_sarif(report, sarif, path)
     if sarif != "-":

@@ -7,24 +7,21 @@ from functools import cached_property
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
-from watchword.policy import Policy, alternatives, names, parse
-from watchword.policy.tree import has_public
+from watchword.lint.overlaps import Overlaps, Place
+from watchword.policy import names, parse
 from watchword.server.config.file import NOT_A_TWIN, Key, key_lines, place_of, twin
-from watchword.server.config.settings import RouteTableEntry, Settings, address_of
+from watchword.server.config.settings import Settings, address_of
 from watchword.server.config.sources import Source
 
 if TYPE_CHECKING:
     from watchword.lint.holdings import Holdings
 
-__all__ = ["PEOPLE", "READING", "Case", "Place", "loopback"]
+__all__ = ["PEOPLE", "Case", "host_of", "loopback", "parts_of"]
 
 PEOPLE: Final = frozenset({"session", "jwt", "oauth2"})
 """Schemes whose proof may say by which factors a person logged in."""
-
-READING: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
-"""Methods that change nothing (RFC 9110 section 9.2.1)."""
 
 
 def loopback(host: str) -> bool:
@@ -38,33 +35,17 @@ def loopback(host: str) -> bool:
         return False
 
 
-class Place:
-    """Be one ``[[route]]``: its number from 0, what it demands, and how it is called in messages."""
+def parts_of(url: str) -> SplitResult:
+    """Return the parts of a URL; those of one that cannot be read are empty."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return urlsplit("")
 
-    def __init__(self, number: int, entry: RouteTableEntry) -> None:
-        self.number: int = number
-        self.entry: RouteTableEntry = entry
-        self.policy: Policy = parse(entry.accept, None)
-        self.schemes: frozenset[str] = frozenset(names(self.policy))
-        self.public: bool = has_public(self.policy)
-        self.methods: frozenset[str] = frozenset(method.upper() for method in entry.methods)
 
-    @property
-    def writes(self) -> bool:
-        """Tell whether something may be changed by it."""
-        return not self.methods or not self.methods <= READING
-
-    @property
-    def ways(self) -> tuple[frozenset[str], ...]:
-        """Return the schemes of each alternative."""
-        return tuple(frozenset(names(each)) for each in alternatives(self.policy))
-
-    def key(self, name: str = "") -> Key:
-        """Return the key of one of its settings, or of the whole table."""
-        return ("route", self.number, name) if name else ("route", self.number)
-
-    def __str__(self) -> str:
-        return " ".join((*self.entry.methods, self.entry.path[:80]))
+def host_of(url: str) -> str:
+    """Return the host of a URL, "" where it has none or cannot be read."""
+    return parts_of(url).hostname or ""
 
 
 class Case:
@@ -100,7 +81,12 @@ class Case:
     @cached_property
     def routes(self) -> tuple[Place, ...]:
         """Return the routes."""
-        return tuple(Place(number, entry) for number, entry in enumerate(self.settings.route))
+        return tuple(Place(number, entry) for number, entry in enumerate(self.settings.route) if entry.accept)
+
+    @cached_property
+    def overlaps(self) -> Overlaps:
+        """Return how the routes stand in each other's way."""
+        return Overlaps(self.routes)
 
     def accepting(self, *schemes: str) -> Iterator[Place]:
         """Yield the routes that accept one of ``schemes``."""
@@ -109,7 +95,14 @@ class Case:
     @property
     def host(self) -> str:
         """Return the address that is listened on."""
-        return address_of(self.settings.server.listen)[0]
+        listen = self.settings.server.listen
+        return address_of(listen)[0] if listen else ""
+
+    @property
+    def issuer(self) -> str:
+        """Return who we are in tokens, "" where nothing says so."""
+        settings = self.settings
+        return settings.issuer_url if settings.issuer or settings.server.listen else ""
 
     @property
     def inside(self) -> bool:
@@ -124,12 +117,18 @@ class Case:
     @property
     def https(self) -> bool:
         """Tell whether callers come by https, as the issuer says."""
-        return self.settings.issuer_url.startswith("https://")
+        return self.issuer.startswith("https://")
 
     @property
     def issuer_host(self) -> str:
         """Return the host of the issuer."""
-        return urlsplit(self.settings.issuer_url).hostname or ""
+        return host_of(self.issuer)
+
+    @property
+    def admins(self) -> frozenset[str]:
+        """Return the schemes by which operators come."""
+        accept = self.settings.admin.accept
+        return frozenset(names(parse(accept, None))) if accept else frozenset()
 
     @property
     def proxied(self) -> bool:
@@ -162,9 +161,13 @@ class Case:
         path = sqlite_path(self.store_url)
         return None if path == ":memory:" else Path(path)
 
+    @cached_property
+    def _given(self) -> Mapping[str, str]:
+        return {name.upper(): name for name in self.environment}
+
     def variable_of(self, key: Key) -> str:
         """Return the environment variable that holds a setting, "" where none does."""
-        given = {name.upper(): name for name in self.environment}
+        given = self._given
         for end in range(len(key), 0, -1):
             name = twin(key[:end])
             if name in given and name != NOT_A_TWIN:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-__all__ = ["readable_by_others", "tracked", "writable_by_others"]
+__all__ = ["folder_of", "readable_by_others", "tracked", "writable_by_others"]
 
 _INDEX: Final = b"DIRC"
 _LONGEST_NAME: Final = 0xFFF  # what the index's flags can say of a name's length
@@ -21,8 +21,16 @@ _MOST_UP: Final = 64
 def _mode(path: Path) -> int:
     try:
         return path.stat().st_mode
-    except OSError:
+    except (OSError, ValueError):  # the latter for a name that no file can have
         return 0
+
+
+def folder_of(path: Path) -> Path | None:
+    """Return the folder that a file is really in, None for a name that no file can have."""
+    try:
+        return path.resolve().parent
+    except (OSError, ValueError):
+        return None
 
 
 def _reachable(path: Path) -> bool:
@@ -72,7 +80,7 @@ def tracked(path: Path) -> bool:
             return content.startswith(_INDEX) and any(
                 _begins(content, found.start(), len(name)) for found in re.finditer(re.escape(name) + b"\0", content)
             )
-    except OSError:
+    except (OSError, ValueError):
         pass
     return False
 

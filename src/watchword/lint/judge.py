@@ -6,8 +6,9 @@ import os
 import re
 import time
 from collections import Counter
-from collections.abc import Awaitable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, overload
 
 from watchword.lint import exceptions as allowing
@@ -17,8 +18,9 @@ from watchword.lint.rule import Finding, Rule, Severity, Spot, fresh, order, rul
 from watchword.lint.rules import certificates, issued, operations, people, routes, secrets, tokens, transport, trust
 from watchword.lint.rules import oauth as authorization
 from watchword.lint.rules import order as routing
+from watchword.policy import parse
 from watchword.server.config.file import ConfigError, Key
-from watchword.server.config.settings import Settings
+from watchword.server.config.settings import Settings, address_of
 
 __all__ = ["RULES", "Allowed", "Report", "examine", "examine_store", "lint", "unusable"]
 
@@ -35,8 +37,25 @@ _LINE: Final = re.compile(r"(.+), line (\d+)")
     sources=("CWE-16",),
 )
 def broken(case: Case) -> Iterator[Spot]:
-    """Find nothing: what cannot be read has no settings to look at."""
-    return iter(())
+    """Check what only the whole tells, and the server when it starts. What cannot be read at all never comes here."""
+    settings = case.settings
+    asked: list[tuple[Key, Callable[[], object]]] = [
+        (("server", "listen"), lambda: settings.issuer_url),
+        (("server", "listen"), lambda: address_of(settings.server.listen)),
+        (("root_key",), lambda: settings.root_key.source),
+        (("admin", "accept"), lambda: parse(settings.admin.accept, None)),
+    ]
+    asked += [
+        (("route", number, "accept"), partial(parse, entry.accept, None)) for number, entry in enumerate(settings.route)
+    ]
+    told: set[Key] = set()
+    for key, ask in asked:
+        try:
+            ask()
+        except ValueError as error:
+            if key not in told:
+                told.add(key)
+                yield Spot(key, str(error).partition("\n")[0], getattr(error, "hint", ""))
 
 
 RULES: Final[Mapping[str, Rule]] = {

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Final
-from urllib.parse import urlsplit
 
-from watchword.lint.case import Case, loopback
+from watchword.lint.case import Case, host_of, loopback
 from watchword.lint.rule import Rule, Severity, Spot, rule
 from watchword.lint.rules.tokens import LONGEST_ACCESS, LONGEST_REFRESH, shown
 
@@ -148,7 +147,7 @@ def http_resource(case: Case) -> Iterator[Spot]:
     """Check ``route.resource``."""
     for place in case.routes:
         uri = place.entry.resource
-        if uri.startswith("http:") and not loopback(urlsplit(uri).hostname or ""):
+        if uri.startswith("http:") and not loopback(host_of(uri)):
             yield Spot(place.key("resource"), f"{uri[:80]} is not https", f'resource = "https{uri[4:80]}"')
 
 

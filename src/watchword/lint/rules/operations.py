@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from watchword.lint.case import Case
+from watchword.lint.files import folder_of
 from watchword.lint.rule import Rule, Severity, Spot, rule
 
 __all__ = ["RULES"]
@@ -69,7 +70,7 @@ def large(case: Case) -> Iterator[Spot]:
 )
 def passing(case: Case) -> Iterator[Spot]:
     """Check the database's folder; while one develops it is a note."""
-    if case.database is not None and str(case.database.resolve()).startswith(_PASSING):
+    if case.database is not None and f"{folder_of(case.database)}/".startswith(_PASSING):
         severity = Severity.NOTE if case.development else None
         yield Spot(("store", "url"), f"{case.database.name} is in a temporary folder", severity=severity)
 

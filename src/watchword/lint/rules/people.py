@@ -9,7 +9,6 @@ from watchword.lint.case import Case
 from watchword.lint.rule import Rule, Severity, Spot, rule
 from watchword.lint.rules.oauth import ADMIN
 from watchword.lint.rules.tokens import shown
-from watchword.policy import names, parse
 
 __all__ = ["RULES"]
 
@@ -168,7 +167,7 @@ def everybody_admin(case: Case) -> Iterator[Spot]:
 )
 def admin_basic(case: Case) -> Iterator[Spot]:
     """Check ``admin.accept``."""
-    if "basic" in names(parse(case.settings.admin.accept, None)):
+    if "basic" in case.admins:
         yield Spot(("admin", "accept"), f"{case.settings.admin.accept[:80]!r} accepts passwords with every request")
 
 
@@ -217,8 +216,11 @@ def wide_passkeys(case: Case) -> Iterator[Spot]:
 )
 def admin_factors(case: Case) -> Iterator[Spot]:
     """Check ``mfa.required`` where people administer; while one develops nothing is said."""
-    accepted = names(parse(case.settings.admin.accept, None))
-    if {"session", "jwt"}.intersection(accepted) and case.settings.mfa.required == "optional" and not case.development:
+    if (
+        {"session", "jwt"}.intersection(case.admins)
+        and case.settings.mfa.required == "optional"
+        and not case.development
+    ):
         yield Spot(("mfa", "required"), "second factors are optional, for operators, too")
 
 

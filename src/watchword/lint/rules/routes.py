@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from watchword.lint.case import READING, Case, Place
+from watchword.lint.case import Case
+from watchword.lint.overlaps import READING, Place
 from watchword.lint.rule import Rule, Severity, Spot, rule
 
 __all__ = ["EVERYBODY", "RULES"]

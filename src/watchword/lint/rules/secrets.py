@@ -6,11 +6,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 from watchword.codec.secrets import well_formed
-from watchword.lint.case import Case
-from watchword.lint.files import readable_by_others, tracked, writable_by_others
+from watchword.lint.case import Case, parts_of
+from watchword.lint.files import folder_of, readable_by_others, tracked, writable_by_others
 from watchword.lint.rule import Rule, Severity, Spot, rule
 from watchword.server.config.file import Key
 from watchword.server.config.sources import Source
@@ -23,9 +22,17 @@ _NAMED: Final = re.compile(r"(?i)(?:^|[-_])(?:token|password|passwd|secret|api-?
 
 def _root_key(case: Case) -> tuple[Key, Path] | None:
     """Return the file that holds the root key, and the setting that says so; None where it comes another way."""
-    source = case.settings.root_key.source
-    path = _file(case, source)
-    return None if path is None else (("root_key", source.kind), path)
+    source = _root_source(case)
+    path = None if source is None else _file(case, source)
+    return None if path is None or source is None else (("root_key", source.kind), path)
+
+
+def _root_source(case: Case) -> Source | None:
+    """Return where the root key comes from, None where the settings do not say it well enough."""
+    try:
+        return case.settings.root_key.source
+    except ValueError:
+        return None
 
 
 def _file(case: Case, source: Source) -> Path | None:
@@ -37,7 +44,7 @@ def _file(case: Case, source: Source) -> Path | None:
     dotenv = case.settings.place(".env")
     try:
         text = dotenv.read_text("utf-8", "replace")
-    except OSError:
+    except (OSError, ValueError):
         return None
     return dotenv if re.search(rf"^\s*(?:export\s+)?{source.name}\s*=", text, re.MULTILINE) else None
 
@@ -45,7 +52,9 @@ def _file(case: Case, source: Source) -> Path | None:
 def _sources(case: Case) -> Iterator[tuple[Key, Source, str]]:
     """Yield where every secret comes from: the setting that says so, the source, what it is."""
     settings = case.settings
-    yield ("root_key", settings.root_key.source.kind), settings.root_key.source, "the root key"
+    root = _root_source(case)
+    if root is not None:
+        yield ("root_key", root.kind), root, "the root key"
     if isinstance(settings.store.url, Source):
         yield ("store", "url"), settings.store.url, "the store's URL"
     if settings.mail.source is not None:
@@ -93,7 +102,7 @@ def store_password(case: Case) -> Iterator[Spot]:
     """Check ``store.url`` in the file."""
     key = ("store", "url")
     given = case.settings.store.url
-    if case.written(key) and not isinstance(given, Source) and urlsplit(given.get_secret_value()).password:
+    if case.written(key) and not isinstance(given, Source) and parts_of(given.get_secret_value()).password:
         yield Spot(key, "the URL holds a password")
 
 
@@ -108,7 +117,8 @@ def store_password(case: Case) -> Iterator[Spot]:
 def beside(case: Case) -> Iterator[Spot]:
     """Check the folders of root key and database; while one develops it is a note."""
     found, database = _root_key(case), case.database
-    if found is not None and database is not None and found[1].resolve().parent == database.resolve().parent:
+    folder = None if found is None else folder_of(found[1])
+    if found is not None and database is not None and folder is not None and folder == folder_of(database):
         severity = Severity.NOTE if case.development else None
         yield Spot(found[0], f"{found[1].name} is in the folder of {database.name}", severity=severity)
 

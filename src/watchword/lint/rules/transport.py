@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import ip_network
 from typing import Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
-from watchword.lint.case import Case, loopback
+from watchword.lint.case import Case, loopback, parts_of
 from watchword.lint.rule import Rule, Severity, Spot, rule
 from watchword.lint.rules.routes import EVERYBODY
 from watchword.server.config.settings import address_of
@@ -170,7 +170,7 @@ def mail(case: Case) -> Iterator[Spot]:
 )
 def database(case: Case) -> Iterator[Spot]:
     """Check ``sslmode`` of a PostgreSQL elsewhere."""
-    parts = urlsplit(case.store_url)
+    parts = parts_of(case.store_url)
     asked = parse_qs(parts.query)
     host = asked.get("host", [parts.hostname or ""])[0]
     if parts.scheme != "postgresql" or not host or host.startswith("/") or loopback(host):

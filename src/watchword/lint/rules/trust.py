@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from typing import Final
-from urllib.parse import urlsplit
 
-from watchword.lint.case import Case, loopback
+from watchword.lint.case import Case, host_of, loopback
 from watchword.lint.rule import Rule, Severity, Spot, rule
 
 __all__ = ["RULES"]
@@ -191,8 +190,7 @@ def tenants(case: Case) -> Iterator[Spot]:
 def http_issuer(case: Case) -> Iterator[Spot]:
     """Check ``trusted_issuer.url``."""
     for number, entry in enumerate(case.settings.trusted_issuer):
-        parts = urlsplit(entry.url)
-        if parts.scheme == "http" and not loopback(parts.hostname or ""):
+        if entry.url.startswith("http:") and not loopback(host_of(entry.url)):
             yield Spot(("trusted_issuer", number, "url"), f"{entry.url[:80]} is not https")
 
 
