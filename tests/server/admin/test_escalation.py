@@ -36,6 +36,7 @@ HELD: dict[str, Any] = {
     "/admin/v1/subjects/{subject}/sessions/{id}/end": None,
     "/admin/v1/keys/{id}/rotate": {},
     "/admin/v1/keys/{id}/revoke": WHY,
+    "/admin/v1/leaks": {"credential": "{id}"},
     "/admin/v1/invitations": {"address": "new@example.com", "scopes": [RIGHT]},
     "/admin/v1/tokens/revoke": {"subject": "user:root", **WHY},
     "/admin/v1/clients": {"subject": "service:shop", "scopes": [RIGHT]},
@@ -81,7 +82,7 @@ def names(server: Live) -> dict[str, str]:
     key = server.issue(Kind.API_KEY, "service:billing", scopes=[RIGHT]).credential.id
     client = server.issue(Kind.OAUTH_CLIENT, "service:billing", scopes=[RIGHT]).material["client_id"]
     session = server.issue(Kind.SESSION, "user:root", scopes=[RIGHT]).credential.id
-    return {"credentials": key, "sessions": session, "factors": "otp_root", "client_id": client}
+    return {"{id}": key, "credentials": key, "sessions": session, "factors": "otp_root", "client_id": client}
 
 
 def filled(path: str, names: dict[str, str]) -> str:
@@ -100,7 +101,7 @@ def test_who_lacks_a_right_neither_gives_it_nor_touches_who_has_it(
     body = HELD[place]  # an act that is not in this table is one that nobody has thought about
     with asking(server, *(ALL_RIGHTS - {RIGHT})) as http:
         before = len([each for each in server.events() if each.action != "decide"])
-        sent = {} if body is None else {"json": body}
+        sent = {} if body is None else {"json": {name: names.get(str(each), each) for name, each in body.items()}}
         assert problem(http.request(method, filled(path, names), **sent)) == (403, "insufficient_scope")
         after = [each for each in server.events() if each.action != "decide"]
     assert [each.action for each in after[before:]] == []

@@ -10,11 +10,13 @@ from watchword.app import Watchword
 from watchword.server.admin.desk import AdminDesk
 from watchword.server.admin.openapi import document_of
 from watchword.server.admin.operation import Operation, Part
+from watchword.server.admin.parts.advise import AdminAdvise
 from watchword.server.admin.parts.alerts import AdminAlerts
 from watchword.server.admin.parts.audit import AdminAudit
 from watchword.server.admin.parts.clients import AdminClients
 from watchword.server.admin.parts.configuration import AdminConfiguration
 from watchword.server.admin.parts.credentials import AdminCredentials
+from watchword.server.admin.parts.leaks import AdminLeaks
 from watchword.server.admin.parts.people import AdminPeople
 from watchword.server.admin.parts.rotation import AdminRotation
 from watchword.server.admin.parts.subjects import AdminSubjects
@@ -39,7 +41,9 @@ def admin_parts(watchword: Watchword, settings: Settings, desk: AdminDesk | None
         AdminUsage(watchword, desk),
         AdminAudit(watchword, desk),
         AdminAlerts(watchword, desk),
+        AdminLeaks(watchword, desk),
         AdminConfiguration(watchword, settings, desk),
+        AdminAdvise(desk),
     ]
 
 

@@ -94,7 +94,8 @@ def _parameters(operation: Operation) -> Iterable[dict[str, Any]]:
     for name in operation.parameters:
         yield {"name": name, "in": "path", "required": True, "schema": _TEXT}
     for name, schema in operation.query.items():
-        yield {"name": name, "in": "query", "schema": dict(schema)}
+        needed = {"required": True} if name in operation.needs else {}
+        yield {"name": name, "in": "query", **needed, "schema": dict(schema)}
     if operation.versioned and operation.method != "GET" and "412" in operation.refuses:
         yield dict(_IF_MATCH)
     if operation.repeats:

@@ -54,7 +54,8 @@ Act: TypeAlias = Callable[[Asked], Awaitable[Response]]
 class Operation:
     """Describe one operation.
 
-    ``answers`` is a status and the name of a schema ("" for no content); ``body`` the name of what it takes.
+    ``answers`` is a status and the name of a schema ("" for no content); ``body`` the name of what it takes;
+    ``needs`` are the parameters of ``query`` that may not be missing.
     ``anew``: people have to have proved themselves lately, for it reveals or destroys. ``repeats``: an
     ``Idempotency-Key`` makes it happen once. ``versioned``: it answers with the version as ``ETag`` and takes
     ``If-Match``. ``refuses`` are statuses beside those that every operation has.
@@ -69,6 +70,7 @@ class Operation:
     body: str = ""
     needs_body: bool = True
     query: Mapping[str, Schema] = field(default_factory=dict)
+    needs: Sequence[str] = ()
     refuses: Sequence[str] = ()
     anew: bool = False
     repeats: bool = False

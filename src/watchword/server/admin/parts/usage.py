@@ -17,7 +17,7 @@ from watchword.server.admin.desk import AdminDesk
 from watchword.server.admin.fields import read
 from watchword.server.admin.operation import Asked, Operation, Schema, one_of, reference, several
 
-__all__ = ["AdminUsage"]
+__all__ = ["AdminUsage", "pictured"]
 
 READ: Final = to_read("usage")
 
@@ -44,13 +44,14 @@ class AdminUsage:
         """Return what can be asked."""
         whose: dict[str, Schema] = {"credential": _TEXT, "subject": _TEXT, "since": _SPAN, "by": one_of(_GRAINS)}
         rows: dict[str, Schema] = {**whose, "limit": {"type": "integer", "minimum": 1, "maximum": _MOST}}
-        origins: dict[str, Schema] = {"credential": _TEXT}
+        origins: dict[str, Schema] = {"credential": {"type": "string", "minLength": 1}}
         return [
             Operation("GET", _PLACE, READ, "What went on", self.picture, ("200", "Usage"), query=whose),
             Operation("GET", f"{_PLACE}/rows", READ, "Each count by itself", self.rows, ("200", "Tallies"), query=rows),
             Operation(
                 *("GET", f"{_PLACE}/origins", READ, "Where it was used from", self.origins, ("200", "Origins")),
                 query=origins,
+                needs=("credential",),
             ),
         ]
 
@@ -84,7 +85,7 @@ class AdminUsage:
     async def picture(self, asked: Asked) -> Response:
         """Return counts by time, and to what most of them fell."""
         seconds, grain = _stretch(asked)
-        return self._desk.answer(_pictured(await self._usage.picture(seconds, grain=grain, **_whose(asked))))
+        return self._desk.answer(pictured(await self._usage.picture(seconds, grain=grain, **_whose(asked))))
 
     async def rows(self, asked: Asked) -> Response:
         """Return the counts one by one, by time; ``whole`` says whether all fitted in."""
@@ -136,7 +137,8 @@ def _shares(found: Sequence[Share], name: str) -> list[dict[str, Any]]:
     return [{name: each.name, "verdict": each.verdict, "decisions": each.decisions} for each in found]
 
 
-def _pictured(picture: Picture) -> dict[str, Any]:
+def pictured(picture: Picture) -> dict[str, Any]:
+    """Return what went on as JSON values."""
     return {
         "since": picture.since,
         "until": picture.until,
