@@ -94,6 +94,10 @@ command = ["vault", "kv", "get", "-field=root_key", "secret/watchword"]
 required = "required"
 [admin]
 networks = ["10.0.0.0/8"]
+[alerts]
+email = ["ops@example.com"]
+[audit.syslog]
+address = "tls://logs.example.com:6514"
 [[route]]
 path = "/orders/{id}"
 methods = ["GET"]
@@ -101,7 +105,7 @@ accept = "api-key | jwt"
 scopes = ["orders:read"]
 limit = "600/min"
 """
-    assert [each for each in judged(tmp_path, text) if not each.startswith("WW9")] == []
+    assert judged(tmp_path, text) == []
 
 
 def test_findings_name_the_file_that_the_settings_were_read_from(tmp_path: Path) -> None:
