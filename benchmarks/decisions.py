@@ -19,6 +19,7 @@ ORDER = (
     "pyjwt",
     "own-bare",
     "api-key",
+    "api-key-unwatched",
     "session",
     "jwt",
     "basic",

@@ -71,8 +71,8 @@ class Bare:
 class Repeat:
     """Measure one caller that sends the same credential again and again."""
 
-    def __init__(self, watchword: Watchword, accept: str, headers: Headers) -> None:
-        self._audit = watchword.audit
+    def __init__(self, watchword: Watchword, accept: str, headers: Headers, *, watched: bool = True) -> None:
+        self._waiting = watchword.audit.__len__ if watched else None
         self._app: App = WatchwordMiddleware(orders(), watchword, accept, scopes=[SCOPE], limit=LIMIT)
         self._headers = headers
 
@@ -87,7 +87,17 @@ class Repeat:
 
     async def run(self, count: int) -> Measure:
         """Measure."""
-        return await measure(self._app, template(), repeat(self._headers), count, waiting=self._audit.__len__)
+        return await measure(self._app, template(), repeat(self._headers), count, waiting=self._waiting)
+
+
+class Unwatched:
+    """Note nothing: neither audit nor counts."""
+
+    def note(self, *noted: Any) -> None:
+        """Forget it."""
+
+    def __len__(self) -> int:
+        return 0
 
 
 class Signed:
@@ -189,9 +199,13 @@ async def contestants() -> dict[str, Contestant]:
     folder = Path(tempfile.mkdtemp(prefix="watchword-bench-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     one, first, second = folder / "one", folder / "shared", folder / "shared"
-    one.mkdir()
-    first.mkdir()
+    blind = folder / "unwatched"
+    for each in (one, first, blind):
+        each.mkdir()
     alone, pair = await house(one), [await house(first, 2), await house(second, 2)]
+    unwatched = await house(blind)
+    unwatched.gate._audit = Unwatched()  # type: ignore[assignment]
+    other = (await _credentials(unwatched))[0]
     key, session, hmac, family = await _credentials(alone)
     token = alone.tokens.for_family(family).text.encode()
     basic = base64.b64encode(f"alice:{PASSWORD}".encode())
@@ -199,6 +213,12 @@ async def contestants() -> dict[str, Contestant]:
         "own-bare": Bare(),
         "own-bare-post": Signed([alone], hmac, bare=True),
         "api-key": Repeat(alone, "api-key", get_headers(value=b"Bearer " + key.material["secret"].encode())),
+        "api-key-unwatched": Repeat(
+            unwatched,
+            "api-key",
+            get_headers(value=b"Bearer " + other.material["secret"].encode()),
+            watched=False,
+        ),
         "session": Repeat(
             alone,
             "session",
