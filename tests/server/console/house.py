@@ -11,9 +11,11 @@ import httpx2
 from tests.server.account.town import OPEN, Browser, Town
 
 from watchword.model.credential import Kind
+from watchword.model.records import Event
 from watchword.model.verdict import Rate
+from watchword.stores.observed.backwards import backwards_of
 
-__all__ = ["ALL", "AREAS", "furnish", "house", "operator"]
+__all__ = ["ALL", "AREAS", "follow", "furnish", "house", "operator", "recent"]
 
 AREAS = ("clients", "credentials", "subjects", "usage", "audit", "alerts", "keys", "leaks", "configuration")
 ALL = tuple(f"admin:{area}:{act}" for area in AREAS for act in ("read", "write"))
@@ -52,3 +54,18 @@ def follow(browser: Browser, done: httpx2.Response) -> httpx2.Response:
     """Go where an act led to."""
     assert done.status_code == 303, done.text
     return browser.get(done.headers["location"])
+
+
+def recent(server: Town) -> list[Event]:
+    """Return what happened last, the newest first, after what waits was written."""
+    server.events()
+
+    async def read() -> list[Event]:
+        found: list[Event] = []
+        async for _, event in backwards_of(server.watchword.store).events():
+            found.append(event)
+            if len(found) == 300:
+                break
+        return found
+
+    return server.do(read())

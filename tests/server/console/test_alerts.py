@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from tests.server.account.town import Browser, Town
-from tests.server.console.house import follow, operator
+from tests.server.console.house import follow, operator, recent
 
 from watchword.model.alerts import Alert
 
@@ -33,7 +33,7 @@ def test_an_alert_is_shown_until_somebody_has_looked(town: Town, root: Browser) 
     assert "looked at by user:root" in whole
     assert acknowledge(root, "alr_first").status_code == 303  # once more is no harm
     assert acknowledge(root, "alr_nope").status_code == 409
-    assert any(event.action == "acknowledge" and event.actor == "user:root" for event in town.events())
+    assert any(event.action == "acknowledge" and event.actor == "user:root" for event in recent(town))
 
 
 def test_who_may_only_read_has_no_button(town: Town) -> None:
@@ -55,3 +55,11 @@ def test_pages_follow_each_other(town: Town, root: Browser) -> None:
     shown = [re.findall(r'acknowledge\?id=([^"&]+)', page) for page in (first, second)]
     assert not set(shown[0]) & set(shown[1])
     assert {f"alr_many{number:02}" for number in range(55)} <= {*shown[0], *shown[1]}
+
+
+def test_what_alerts_say_is_said_in_german() -> None:
+    from watchword.lifecycle.operations.alerts.rules import RULES
+    from watchword.server.pages.language import catalogue
+
+    said = {text for rule in RULES.values() for text in (rule.told, rule.advice)}
+    assert sorted(said - catalogue("de").keys()) == []

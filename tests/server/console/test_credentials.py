@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from tests.server.account.town import Browser, Town
+from tests.server.console.house import recent
 
 from watchword.codec.secrets import new_secret
 from watchword.model.credential import Credential, Kind
@@ -95,7 +96,7 @@ def test_a_found_secret_leads_to_whose_it_is_and_is_not_burnt(town: Town, root: 
     page = find(root, nobodys)
     assert page.status_code == 404
     assert nobodys not in page.text
-    assert not any(secret in str(event) or nobodys in str(event) for event in town.events())
+    assert not any(secret in str(event) or nobodys in str(event) for event in recent(town))
 
 
 def test_a_secret_in_the_address_is_burnt_here_as_anywhere(town: Town, root: Browser, many: list[str]) -> None:

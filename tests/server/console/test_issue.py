@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.server.account.town import Browser, Town
-from tests.server.console.house import ALL, operator
+from tests.server.console.house import ALL, operator, recent
 
 from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.values import rate_of
@@ -40,7 +40,7 @@ def test_an_api_key_with_every_bound(town: Town, root: Browser, ids: dict[str, s
     with town.client(headers={"x-api-key": secret}) as http:
         assert http.get("/whoami").json()["credential"] == record.id
     assert secret not in root.get(f"/console/credential?id={record.id}").text
-    event = next(each for each in reversed(town.events()) if each.credential == record.id and each.action == "issue")
+    event = next(each for each in recent(town) if each.credential == record.id and each.action == "issue")
     assert event.actor == "user:root"
 
 

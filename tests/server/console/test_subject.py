@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.server.account.town import Browser, Town
-from tests.server.console.house import ALL, follow, operator
+from tests.server.console.house import ALL, follow, operator, recent
 
 from watchword.model.credential import Kind
 
@@ -44,7 +44,7 @@ def test_disabled_and_enabled(town: Town, root: Browser) -> None:
         assert http.get("/whoami").status_code == 401
         assert follow(root, act(root, "enable", "service:swing")).status_code == 200
         assert http.get("/whoami").status_code == 200
-    assert {"disable", "enable"} <= {event.action for event in town.events() if event.subject == "service:swing"}
+    assert {"disable", "enable"} <= {event.action for event in recent(town) if event.subject == "service:swing"}
 
 
 def test_one_is_warned_of_acting_on_oneself(root: Browser) -> None:

@@ -6,6 +6,7 @@ import re
 
 import pytest
 from tests.server.account.town import Browser, Town
+from tests.server.console.house import recent
 
 
 def test_a_service_is_added_and_found(town: Town, root: Browser) -> None:
@@ -15,7 +16,7 @@ def test_a_service_is_added_and_found(town: Town, root: Browser) -> None:
     for query in ("q=invo&kind=service", "q=service:inv", "kind=service"):
         assert "service:invoices" in root.get(f"/console/subjects?{query}").text
     assert "service:invoices" not in root.get("/console/subjects?kind=user").text
-    assert any(event.action == "add" and event.actor == "user:root" for event in town.events())
+    assert any(event.action == "add" and event.actor == "user:root" for event in recent(town))
 
 
 def test_a_person_is_added(root: Browser) -> None:

@@ -29,7 +29,7 @@ class AlertPages:
         """Return the endpoints."""
         return [
             self._desk.shown(_PLACE, "alerts:read", self.listed, "alerts"),
-            self._desk.acting(f"{_PLACE}/acknowledge", "alerts:write", self.acknowledge, "alerts", proof=False),
+            self._desk.acting("/console/alerts/acknowledge", "alerts:write", self.acknowledge, "alerts", proof=False),
         ]
 
     async def listed(self, visit: Visit) -> Response:

@@ -35,7 +35,7 @@ class AuditPages:
         """Return the endpoints."""
         return [
             self._desk.shown(_PLACE, "audit:read", self.listed, "audit"),
-            self._desk.acting(f"{_PLACE}/verify", "audit:read", self.verify, "audit_verify", proof=False),
+            self._desk.acting("/console/audit/verify", "audit:read", self.verify, "audit_verify", proof=False),
         ]
 
     async def listed(self, visit: Visit) -> Response:
@@ -43,8 +43,10 @@ class AuditPages:
         wanted = {name: visit.text(name).strip()[:200] for name in _FILTERS if visit.text(name).strip()}
         rows, before, looked = await self._found(wanted, _position(visit.text("before")), _PAGE)
         more = words_of(**wanted, before=str(before)) if before else ""
+        signed = await self._watchword.operations.checkpoints.last()
         return self._desk.page(
             visit,
+            signed=signed,
             rows=rows,
             next=more,
             looked=looked,
@@ -53,11 +55,12 @@ class AuditPages:
         )
 
     async def verify(self, visit: Visit) -> Response:
-        """Walk the chains and say what is wrong with them."""
+        """Walk the chains, hold them to what was signed, and say what is wrong with them."""
         if visit.request.method != "POST":
             return self._desk.page(visit, flaws=None, live=False)
-        flaws = await self._watchword.store.verify_audit()
-        return self._desk.page(visit, flaws=flaws[:_FLAWS], count=len(flaws), live=False)
+        proof = await self._watchword.operations.checkpoints.prove()
+        flaws = [str(each) for each in proof.flaws[:_FLAWS]]
+        return self._desk.page(visit, flaws=flaws, count=len(proof.flaws), proof=proof, live=False)
 
     async def of(self, *, limit: int, **wanted: str) -> tuple[list[dict[str, Any]], bool]:
         """Return what happened last to a credential or a subject, and whether the whole log was looked through."""

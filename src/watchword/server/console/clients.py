@@ -36,8 +36,8 @@ class ClientPages:
         return [
             desk.shown("/console/clients", "clients:read", self.listed, "clients"),
             desk.shown(_PLACE, "clients:read", self.show, "client"),
-            desk.acting(f"{_PLACE}/disable", write, self.disable, "client_act"),
-            desk.acting(f"{_PLACE}/enable", write, self.enable, "client_act"),
+            desk.acting("/console/client/disable", write, self.disable, "client_act"),
+            desk.acting("/console/client/enable", write, self.enable, "client_act"),
         ]
 
     async def listed(self, visit: Visit) -> Response:

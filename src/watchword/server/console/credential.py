@@ -17,7 +17,7 @@ from watchword.server.account.visit import Visit
 from watchword.server.console.audit import AuditPages
 from watchword.server.console.credentials import seen, words_of
 from watchword.server.console.desk import ConsoleDesk, who_of
-from watchword.server.console.issue import MACHINE_KINDS, read, shown_once
+from watchword.server.console.issue import MACHINE_KINDS, proof_of, read, shown_once
 from watchword.server.console.overview import SPANS, VERDICTS, span_of
 from watchword.server.pages.charts import chart_of
 from watchword.server.responses import redirect
@@ -47,9 +47,9 @@ class CredentialPage:
         desk = self._desk  # which scope it takes depends on the kind
         return [
             desk.shown(_PLACE, "", self.show, "credential"),
-            desk.acting(f"{_PLACE}/rotate", "", self.rotate, "act"),
-            desk.acting(f"{_PLACE}/revoke", "", self.revoke, "act"),
-            desk.acting(f"{_PLACE}/leaked", "leaks:write", self.leaked, "act"),
+            desk.acting("/console/credential/rotate", "", self.rotate, "act"),
+            desk.acting("/console/credential/revoke", "", self.revoke, "act"),
+            desk.acting("/console/credential/leaked", "leaks:write", self.leaked, "act"),
         ]
 
     # --- what it is ---------------------------------------------------------------------------------------------------
@@ -74,7 +74,7 @@ class CredentialPage:
 
     async def _usage(self, id: str, span: str) -> tuple[Any, Any]:
         usage, (since, until, grain) = self._watchword.operations.usage, span_of(span, self._watchword.clock())
-        found = await usage.tallies(grain=grain, since=since, until=until, credential=id, limit=20_000)
+        found = await usage.traffic(grain=grain, since=since, until=until, credential=id)
         counts = [(each.start, each.verdict, each.decisions) for each in found]
         chart = chart_of(counts, since=since, until=until, grain=grain, order=VERDICTS)
         return chart, await usage.origins(id, limit=20)
@@ -99,8 +99,8 @@ class CredentialPage:
                 acts.append("rotate")
             if record.revoked_at is None:
                 acts.append("revoke")
-        if may(visit, "leaks:write") and not record.leaked:
-            acts.append("leaked")
+            if may(visit, "leaks:write") and not record.leaked:
+                acts.append("leaked")
         return acts
 
     # --- what is done with it -----------------------------------------------------------------------------------------
@@ -152,16 +152,23 @@ class CredentialPage:
     async def leaked(self, visit: Visit) -> Response:
         """Revoke it because somebody found it where it should not be (``where``)."""
         record = await self._lifecycle.show(visit.text("id"))
-        refused = self._desk.given(visit, record.scopes)
+        refused = self._unfit(visit, record)
         if refused is not None:
             return refused
         values: dict[str, Any] = {"act": "leaked", "each": seen(record, self._watchword.clock()), "live": False}
         if visit.request.method != "POST":
             return self._desk.page(visit, **values)
-        where = " ".join(visit.text("where").split())
-        reason = f"leaked: {where}" if where else "leaked"
-        await self._lifecycle.revoke(record.id, reason=reason, by=who_of(visit).subject, leaked=True)
-        return redirect(f"{_PLACE}?{words_of(id=record.id)}")
+        where, again = " ".join(visit.text("where").split()), bool(visit.text("reissue"))
+        by, leaks = who_of(visit).subject, self._watchword.operations.leaks
+        report = await leaks.report(record.id, by=by, where=where, reissue=again)
+        if report is None:  # it is gone meanwhile
+            return redirect("/console/credentials")
+        successor = report.successor
+        proof = () if successor is None else proof_of(successor.material)
+        new = None if successor is None else successor.credential.id
+        return self._desk.page(
+            visit, page="leaked", each=values["each"], report=report, proof=proof, new=new, live=False
+        )
 
     def _unfit(self, visit: Visit, record: Credential) -> Response | None:
         """Refuse who may not act on this one."""

@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 from starlette.routing import Route as Endpoint
 
-from watchword.codec.secrets import digest
 from watchword.lifecycle.operations.shown import credential_value
 from watchword.model.credential import Credential, Kind, State
 from watchword.server.account.visit import Visit
@@ -23,7 +22,7 @@ CREDENTIALS: Final = "/console/credentials"
 _FIND: Final = "/console/find"
 _SESSIONS: Final = "/console/sessions"
 _PAGE: Final = 50
-_SECRETS: Final = ("ak_", "hs_", "rt_", "cs_", "ws_", "at_")
+_SECRETS: Final = ("ak_", "hs_", "rt_", "cs_", "ws_", "at_", "eyJ")
 _LONGEST: Final = 200
 _MORE: Final = (
     "profile",
@@ -49,6 +48,7 @@ class CredentialPages:
         self._desk = desk
         self._store = desk.watchword.store
         self._clock = desk.watchword.clock
+        self._leaks = desk.watchword.operations.leaks
         self._searching = Searching(desk.watchword)
 
     def routes(self) -> list[Endpoint]:
@@ -101,8 +101,8 @@ class CredentialPages:
         text = visit.text("q").strip()
         if visit.request.method != "POST":
             return redirect(CREDENTIALS)
-        if text.startswith(_SECRETS):
-            record = await self._store.credential_by(digest(text))
+        if text.startswith(_SECRETS) or "-----BEGIN " in text:
+            record = await self._leaks.find(text)
             if record is not None:
                 return redirect(f"/console/credential?{words_of(id=record.id)}")
             return self._desk.page(visit, 404, page="nobodys", hint=f"{text[:8]}…")

@@ -19,7 +19,7 @@ from watchword.server.account.visit import Visit
 from watchword.server.console.credentials import seen
 from watchword.server.console.desk import ConsoleDesk, who_of
 
-__all__ = ["MACHINE_KINDS", "IssuePages", "Misread", "read", "shown_once"]
+__all__ = ["MACHINE_KINDS", "IssuePages", "Misread", "proof_of", "read", "shown_once"]
 
 MACHINE_KINDS: Final = (Kind.API_KEY, Kind.HMAC, Kind.CLIENT_CERT, Kind.OAUTH_CLIENT, Kind.PASSWORD)
 """What operators issue, in the order of the menus."""
@@ -101,8 +101,13 @@ class IssuePages:
 
 def shown_once(desk: ConsoleDesk, visit: Visit, record: Credential, material: Mapping[str, str]) -> Response:
     """Show a new credential, and for this once what proves it."""
-    proof = [(name, material[name]) for name in _MATERIAL if name in material]
-    return desk.page(visit, 201, page="issued", each=seen(record, desk.watchword.clock()), proof=proof, live=False)
+    each, proof = seen(record, desk.watchword.clock()), proof_of(material)
+    return desk.page(visit, 201, page="issued", each=each, proof=proof, live=False)
+
+
+def proof_of(material: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return what proves a new credential, by name, in the order in which it is read."""
+    return [(name, material[name]) for name in _MATERIAL if name in material]
 
 
 def _choices(kind: Kind) -> dict[str, Any]:

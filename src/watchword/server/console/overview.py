@@ -100,7 +100,7 @@ def charts_of(points: list[Point], since: int, until: int, grain: int) -> tuple[
     """Return the charts by verdict and by scheme."""
     bounds: dict[str, Any] = {"since": since, "until": until, "grain": grain}
     verdicts = [(each.start, each.verdict, each.decisions) for each in points]
-    schemes = [(each.start, each.scheme, each.decisions) for each in points]
+    schemes = [(each.start, each.scheme or "none", each.decisions) for each in points]
     return chart_of(verdicts, order=VERDICTS, **bounds), chart_of(schemes, **bounds)
 
 

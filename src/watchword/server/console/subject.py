@@ -36,9 +36,9 @@ class SubjectPage:
         desk, write = self._desk, "subjects:write"
         return [
             desk.shown(_PLACE, "subjects:read", self.show, "subject"),
-            desk.acting(f"{_PLACE}/log-out", write, self.log_out, "subject_act"),
-            desk.acting(f"{_PLACE}/disable", write, self.disable, "subject_act"),
-            desk.acting(f"{_PLACE}/enable", write, self.enable, "subject_act"),
+            desk.acting("/console/subject/log-out", write, self.log_out, "subject_act"),
+            desk.acting("/console/subject/disable", write, self.disable, "subject_act"),
+            desk.acting("/console/subject/enable", write, self.enable, "subject_act"),
         ]
 
     async def show(self, visit: Visit) -> Response:
@@ -62,7 +62,7 @@ class SubjectPage:
 
     async def _usage(self, name: str, span: str) -> Any:
         usage, (since, until, grain) = self._watchword.operations.usage, span_of(span, self._watchword.clock())
-        found = await usage.tallies(grain=grain, since=since, until=until, subject=name, limit=20_000)
+        found = await usage.traffic(grain=grain, since=since, until=until, subject=name)
         counts = [(each.start, each.verdict, each.decisions) for each in found]
         return chart_of(counts, since=since, until=until, grain=grain, order=VERDICTS)
 

@@ -35,7 +35,7 @@ class SubjectPages:
         """Return the endpoints."""
         return [
             self._desk.shown(_PLACE, "subjects:read", self.listed, "subjects"),
-            self._desk.acting(f"{_PLACE}/add", "subjects:write", self.add, "subject_add", proof=False),
+            self._desk.acting("/console/subjects/add", "subjects:write", self.add, "subject_add", proof=False),
         ]
 
     async def listed(self, visit: Visit) -> Response:

@@ -46,15 +46,14 @@
       const reply = await fetch(location.href, {
         headers: { Accept: "text/html" },
         credentials: "same-origin",
-        redirect: "error", // the login: the session is over
+        redirect: "manual",
         signal: AbortSignal.timeout(8000),
       });
-      if (!reply.ok) throw new Error(`status ${reply.status}`);
-      renew(new DOMParser().parseFromString(await reply.text(), "text/html"));
-      say(beat.dataset.live);
+      over = reply.type === "opaqueredirect" || reply.status === 403; // to the login: the session has ended
+      if (reply.ok) renew(new DOMParser().parseFromString(await reply.text(), "text/html"));
+      say(over ? beat.dataset.over : reply.ok ? beat.dataset.live : beat.dataset.away);
     } catch {
-      over = true;
-      say(beat.dataset.over);
+      say(beat.dataset.away);
     }
   };
 
