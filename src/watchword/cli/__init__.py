@@ -12,7 +12,9 @@ from typing import Annotated, ClassVar
 import typer
 
 from watchword.cli import audit, call, clients, credentials, explain, init, issue, lint, serve, subjects, usage
+from watchword.cli.advising import verb as advise
 from watchword.cli.alerts import verbs as alerts
+from watchword.cli.leaks import leaked, scan
 from watchword.cli.plumbing.faults import stop_for
 from watchword.cli.plumbing.shell import INTERRUPTED, WRONG_USAGE, Asked, Stop, VerbGroup, report
 from watchword.cli.rotation import verb
@@ -22,10 +24,10 @@ __all__ = ["app", "main"]
 
 class _Root(VerbGroup):
     chapters: ClassVar[Mapping[str, Sequence[str]]] = {
-        "Set up and run": ("init", "serve", "demo", "migrate"),
+        "Set up and run": ("advise", "init", "serve", "demo", "migrate"),
         "Who may call": ("user", "service", "client"),
-        "Credentials, all kinds alike": ("issue", "list", "show", "rotate", "revoke"),
-        "Look": ("lint", "explain", "usage", "audit", "alerts"),
+        "Credentials, all kinds alike": ("issue", "list", "show", "rotate", "revoke", "leaked"),
+        "Look": ("lint", "scan", "explain", "usage", "audit", "alerts"),
         "Call": ("call",),
     }
 
@@ -69,6 +71,7 @@ def _root(
         raise typer.Exit(WRONG_USAGE)
 
 
+advise.register(app)
 init.register(app)
 serve.register(app)
 if find_spec("watchword.cli.demo") is not None:
@@ -82,6 +85,8 @@ explain.register(app)
 lint.register(app)
 usage.register(app)
 audit.register(app)
+leaked.register(app)
+scan.register(app)
 alerts.register(app)
 call.register(app)
 

@@ -17,8 +17,9 @@ from watchword.codec.shapes import JWT, ROOT_KEY, SHAPES, ends_at, fingerprint, 
 SRC = Path(__file__).resolve().parents[3] / "src" / "watchword"
 
 
-def jwt(kid: str) -> str:
-    return SigningKey.generate("EdDSA", kid=kid).sign({"sub": "user:alice", "exp": 1_800_000_600}, "at+jwt")
+def jwt(kid: str, typ: str = "at+jwt", **claims: str) -> str:
+    said = {"sub": "user:alice", "exp": 1_800_000_600, "jti": "jti_1", **claims}
+    return SigningKey.generate("EdDSA", kid=kid).sign({name: each for name, each in said.items() if each}, typ)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.prefix)
@@ -53,6 +54,8 @@ def test_an_access_token_is_known_by_the_key_that_it_names() -> None:
     assert shape_of(ours) is JWT
     assert ends_at(ours) == 1_800_000_600
     assert shape_of(jwt("2026-01")) is None
+    assert shape_of(jwt(new_id("sig_"), "watchword-checkpoint+jwt")) is None  # as the audit keeps them
+    assert shape_of(jwt(new_id("sig_"), "JWT", jti="")) is None  # an id_token
     assert shape_of("eyJ.eyJ.x") is None
     assert ends_at("eyJ") is None
 

@@ -65,6 +65,9 @@ REFRESH: Final = next(shape for shape in SHAPES if shape.name == "refresh")
 
 _FAMILY: Final = re.compile(r"rt_[0-9A-Za-z]{20}\.([0-9A-Za-z]{36})\.([0-9]{1,10})\.([0-9A-Za-z]{36})")
 _KEY_ID: Final = re.compile(r"sig_[0-9A-Za-z]{20}")
+_TYPES: Final = frozenset({"at+jwt", "jwt"})  # what OAuth clients get, and what a login gives
+_CLAIM: Final = "jti"  # what an access token is taken back by; nothing else that is signed has it
+_DOTS: Final = 2
 _LONGEST_HEADER: Final = 1024
 _ROOT: Final = re.compile(r"[0-9A-Za-z_-]{42}[AEIMQUYcgkosw048]=?")  # 32 bytes: the last character holds four bits
 
@@ -75,7 +78,7 @@ def shape_of(text: str) -> Shape | None:
         match = _FAMILY.fullmatch(text)
         return REFRESH if match and well_formed(match[1], "") and well_formed(match[3], "") else None
     if text.startswith(JWT.prefix):
-        return JWT if text.count(".") == 2 and signed_here(text) else None
+        return JWT if text.count(".") == _DOTS and signed_here(text) and _CLAIM in _said(_payload(text)) else None
     for shape in SHAPES:
         if text.startswith(shape.prefix) and well_formed(text, shape.prefix):
             rest = text[len(shape.prefix) :]
@@ -84,16 +87,25 @@ def shape_of(text: str) -> Shape | None:
 
 
 def signed_here(text: str) -> bool:
-    """Return whether a JWT, or its header alone, names a key as ours are named; no signature is checked."""
+    """Return whether the header of a JWT is as of our access tokens: its type, and how a key is named.
+
+    No signature is checked.
+    """
     header = text.partition(".")[0]
-    kid = _said(header).get("kid") if len(header) <= _LONGEST_HEADER else None
-    return isinstance(kid, str) and _KEY_ID.fullmatch(kid) is not None
+    said = _said(header) if len(header) <= _LONGEST_HEADER else {}
+    kid = said.get("kid")
+    named = isinstance(kid, str) and _KEY_ID.fullmatch(kid) is not None
+    return named and str(said.get("typ", "")).lower() in _TYPES
 
 
 def ends_at(text: str) -> float | None:
     """Return the Unix second in which a JWT says that it ends, None where it says none."""
-    end = _said(text.partition(".")[2].partition(".")[0]).get("exp")
+    end = _said(_payload(text)).get("exp")
     return end if isinstance(end, int | float) and not isinstance(end, bool) else None
+
+
+def _payload(text: str) -> str:
+    return text.partition(".")[2].partition(".")[0]
 
 
 def _said(part: str) -> dict[str, Any]:

@@ -156,7 +156,7 @@ def _jwt(data: bytes, start: int, end: int) -> Iterator[Hit]:
             return
         if signed_here(data[start:end].decode()):
             whole = _JWT.match(data, start)
-            if whole is not None:
+            if whole is not None and shape_of(whole[0].decode()) is JWT:
                 yield Hit(start, JWT, whole[0].decode(), length=len(whole[0]))
             return
         start += 1

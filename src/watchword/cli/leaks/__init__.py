@@ -1,0 +1,1 @@
+"""``scan`` and ``leaked``: find secrets that lie in the open, and answer it."""
