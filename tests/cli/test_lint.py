@@ -68,7 +68,7 @@ def test_programs_read_one_object_a_line(desk: Desk) -> None:
 
 def test_rules_can_be_passed_over(desk: Desk) -> None:
     settle(desk, EVERYWHERE)
-    said = desk.run("lint", "--allow", "ww202", "--allow", "WW502,WW114", "--allow", "WW904")
+    said = desk.run("lint", "--allow", "ww202", "--allow", "WW502,WW114", "--allow", "WW904, WW909")
     assert (said.code, "WW202" in said.out) == (0, False)
     assert "allowed" in said.err
     assert "there is no rule 'WW777'" in desk.wrong("lint", "--allow", "WW777")

@@ -140,11 +140,13 @@ async def examine_store(
 
 
 @overload
-def lint(settings: Settings, text: str, *, file: str = "", store: None = None) -> list[Finding]: ...
+def lint(settings: Settings, text: str, *, file: str = "", store: None = None) -> list[Finding]:
+    """Judge the configuration."""
 
 
 @overload
-def lint(settings: Settings, text: str, *, file: str = "", store: Shelf) -> Awaitable[list[Finding]]: ...
+def lint(settings: Settings, text: str, *, file: str = "", store: Shelf) -> Awaitable[list[Finding]]:
+    """Judge the configuration and what is issued."""
 
 
 def lint(

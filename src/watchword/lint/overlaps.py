@@ -72,7 +72,7 @@ class Overlaps:
     """Compare every route with the table."""
 
     def __init__(self, places: Sequence[Place]) -> None:
-        self._places = places if len(places) <= _MOST else ()
+        self._places: Sequence[Place] = places if len(places) <= _MOST else ()
 
     @cached_property
     def _table(self) -> RouteTable:
