@@ -205,7 +205,7 @@ def test_a_server_is_asked_by_an_operator(routed: Desk, monkeypatch: pytest.Monk
         asked.append(words)
         return value
 
-    monkeypatch.setattr("watchword.cli.plumbing.remote.asked_of", answer)
+    monkeypatch.setattr("watchword.cli.explaining.remote.asked_of", answer)
     routed.issued("client-cert", "service:billing", "--out", "tls")
     words = ("-H", "A: b", "--data", "é", "--cert", "tls/cert.pem", "--signed-string", "x")
     said = routed.run("explain", "POST", URL, *words, "--server", "https://a.example", "--as", "ops")

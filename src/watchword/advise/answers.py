@@ -30,7 +30,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Ask one thing. ``name`` is the answer's, and the flag's; the first option is the default, or ``default`` is."""
+    """Ask one thing. ``name`` is the answer's, and the flag's; ``default`` the word where nobody answers."""
 
     name: str
     text: str

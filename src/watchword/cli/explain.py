@@ -72,7 +72,7 @@ def explain(
     if asked(ctx).json:
         print_json(value)
     else:
-        from watchword.cli.plumbing.story import story
+        from watchword.cli.explaining.story import story
 
         for line in story(value):
             print(line)
@@ -124,7 +124,7 @@ def _here(asked: Asked, question: Question) -> dict[str, Any]:
 
 
 def _there(question: Question, cert: Path | None, server: str, profile: str | None) -> dict[str, Any]:
-    from watchword.cli.plumbing.remote import asked_of
+    from watchword.cli.explaining.remote import asked_of
 
     value: dict[str, Any] = {
         "method": question.method,

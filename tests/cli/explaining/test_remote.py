@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from watchword.cli.plumbing import remote
+from watchword.cli.explaining import remote
 from watchword.cli.plumbing.shell import BROKEN, REFUSED, WRONG_USAGE, Stop
 
 SERVER = "http://127.0.0.1:9"

@@ -8,7 +8,7 @@ import pytest
 
 from tests.explanation.house import URL, issued, playing, signed
 from watchword.app import Watchword
-from watchword.cli.plumbing.story import story
+from watchword.cli.explaining.story import story
 from watchword.explanation import explain
 from watchword.model.credential import Kind
 from watchword.model.verdict import Rate

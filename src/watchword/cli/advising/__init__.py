@@ -1,0 +1,1 @@
+"""Advise a scheme: ask, rank, tell, write."""

@@ -1,0 +1,1 @@
+"""Tell explanations: to people as a story, and of a running server."""
