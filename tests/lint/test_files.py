@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from watchword.lint.files import readable_by_others, tracked, writable_by_others
+from watchword.lint.files import handed_over, readable_by_others, tracked, writable_by_others
 
 
 @pytest.fixture
@@ -55,6 +55,24 @@ def test_what_a_link_leads_to_counts(open_folder: Path, tmp_path: Path) -> None:
     secret.chmod(0o644)
     (open_folder / "key").symlink_to(secret)
     assert not readable_by_others(open_folder / "key")
+
+
+def test_what_an_orchestrator_hands_over(tmp_path: Path) -> None:
+    assert handed_over(Path("/run/secrets/root_key"))
+    assert not handed_over(Path("/run/secrets-of-mine/root_key"))
+    assert not handed_over(tmp_path / "root_key")
+    (tmp_path / "..data").mkdir()
+    assert handed_over(tmp_path / "root_key")
+    assert not handed_over(Path("\0"))
+
+
+def test_modes_say_nothing_on_windows(open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = open_folder / "key"
+    path.write_text("x")
+    path.chmod(0o666)
+    assert readable_by_others(path)
+    monkeypatch.setattr("watchword.lint.files.os.name", "nt")
+    assert not readable_by_others(path)
 
 
 def test_what_is_not_there_is_nobodys(tmp_path: Path) -> None:

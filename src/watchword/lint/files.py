@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-__all__ = ["folder_of", "readable_by_others", "tracked", "writable_by_others"]
+__all__ = ["folder_of", "handed_over", "readable_by_others", "tracked", "writable_by_others"]
 
 _INDEX: Final = b"DIRC"
 _LONGEST_NAME: Final = 0xFFF  # what the index's flags can say of a name's length
@@ -16,6 +17,7 @@ _EXTENDED: Final = 0x4000
 _LEAST_ENTRY: Final = 62  # bytes of an entry before its name
 _MOST_BYTES: Final = 256 * 1024 * 1024
 _MOST_UP: Final = 64
+_MOUNTS: Final = ("/run/secrets/", "/var/run/secrets/")
 
 
 def _mode(path: Path) -> int:
@@ -34,7 +36,9 @@ def folder_of(path: Path) -> Path | None:
 
 
 def _reachable(path: Path) -> bool:
-    """Return whether others get to the file: every folder above lets them through."""
+    """Return whether others get to the file: every folder above lets them through. Modes say nothing on Windows."""
+    if os.name == "nt":
+        return False
     try:
         return all(_mode(folder) & stat.S_IXOTH for folder in path.resolve().parents)
     except OSError:
@@ -44,6 +48,17 @@ def _reachable(path: Path) -> bool:
 def readable_by_others(path: Path) -> bool:
     """Return whether everybody on this machine can read the file."""
     return bool(_mode(path) & stat.S_IROTH) and _reachable(path)
+
+
+def handed_over(path: Path) -> bool:
+    """Return whether an orchestrator put the file there: it reads for everybody, and everybody is this server alone.
+
+    Docker mounts secrets at /run/secrets, Kubernetes with a ``..data`` beside them.
+    """
+    try:
+        return str(path.absolute()).startswith(_MOUNTS) or (path.parent / "..data").is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def writable_by_others(path: Path) -> bool:

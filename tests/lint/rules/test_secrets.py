@@ -20,7 +20,7 @@ TLS = '[server.tls]\ncertificate = "server.pem"\nprivate_key = "server.key" #!\n
 LEAKED = new_secret("ak_live_")
 
 
-def modes(name: str, bad: int, good: int) -> Callable[[Path, bool], None]:
+def modes(name: str, bad: int, good: int, *, mounted: bool = False) -> Callable[[Path, bool], None]:
     """Return what writes the files of all examples, one of them with another mode when it is bad."""
 
     def write(folder: Path, broken: bool) -> None:
@@ -32,6 +32,8 @@ def modes(name: str, bad: int, good: int) -> Callable[[Path, bool], None]:
         for each in (".env", "root.key", "watchword.db", "server.key"):
             (folder / each).chmod(0o600)
         (folder / name).chmod(bad if broken else good)
+        if mounted:  # as Kubernetes does
+            (folder / "..data").mkdir(exist_ok=True)
 
     return write
 
@@ -69,6 +71,8 @@ EXAMPLES = [
         MAIL + 'password = { file = "root.key" } #!\n',
         before=modes("root.key", 0o644, 0o400),
     ),
+    Example("WW503", FILE, FILE, Severity.NOTE, modes("root.key", 0o644, 0o600, mounted=True)),
+    Example("WW504", TLS, TLS, Severity.NOTE, modes("server.key", 0o644, 0o600, mounted=True)),
     Example("WW504", TLS, TLS, before=modes("server.key", 0o644, 0o640)),
     Example("WW505", STORE, STORE, before=modes("watchword.db", 0o644, 0o600)),
     Example("WW506", ROOT, ROOT, before=committed(".env")),

@@ -78,6 +78,7 @@ def refuse_errors(report: Report) -> None:
 
 async def note_allowed(watchword: Watchword, allowed: Iterable[Allowed], by: str) -> None:
     """Record in the audit who started the server although a rule says no: an event for each finding."""
+    from watchword.audit import redact
     from watchword.model.records import Event
 
     now = watchword.clock()
@@ -87,7 +88,7 @@ async def note_allowed(watchword: Watchword, allowed: Iterable[Allowed], by: str
             "allow",
             "done",
             actor=by,
-            detail=f"{each.finding.rule} at {each.finding.place}: {each.finding.message} (by {each.by})"[:256],
+            detail=redact(f"{each.finding.rule} at {each.finding.place}: {each.finding.message} (by {each.by})")[:256],
         )
         for each in allowed
     ]

@@ -9,7 +9,7 @@ from typing import Final
 
 from watchword.codec.secrets import well_formed
 from watchword.lint.case import Case, parts_of
-from watchword.lint.files import folder_of, readable_by_others, tracked, writable_by_others
+from watchword.lint.files import folder_of, handed_over, readable_by_others, tracked, writable_by_others
 from watchword.lint.rule import Rule, Severity, Spot, rule
 from watchword.server.config.file import Key
 from watchword.server.config.sources import Source
@@ -90,6 +90,12 @@ def _kept(case: Case) -> Iterator[tuple[Key, Path, str]]:
         yield ("store", "url"), case.database, "the database"
 
 
+def _readable(key: Key, path: Path, message: str) -> Spot:
+    if handed_over(path):
+        return Spot(key, message, "defaultMode: 0400   # of the volume", Severity.NOTE)
+    return Spot(key, message, f"chmod 600 {path.name}")
+
+
 @rule(
     "WW501",
     Severity.WARNING,
@@ -132,11 +138,11 @@ def beside(case: Case) -> Iterator[Spot]:
     sources=("ASVS 5.0 13.3.1", "ASVS 5.0 13.3.2"),
 )
 def secret_mode(case: Case) -> Iterator[Spot]:
-    """Check the modes of the files that hold secrets, and of the folders above."""
+    """Check the modes of the files that hold secrets, and of the folders above; in a container it is a note."""
     for key, source, what in _sources(case):
         path = _file(case, source)
         if path is not None and readable_by_others(path):
-            yield Spot(key, f"{path.name} ({what}) can be read by everybody", f"chmod 600 {path.name}")
+            yield _readable(key, path, f"{path.name} ({what}) can be read by everybody")
 
 
 @rule(
@@ -148,10 +154,10 @@ def secret_mode(case: Case) -> Iterator[Spot]:
     sources=("ASVS 5.0 13.3.2",),
 )
 def tls_key_mode(case: Case) -> Iterator[Spot]:
-    """Check the mode of the TLS key."""
+    """Check the mode of the TLS key; in a container it is a note."""
     found = _tls_key(case)
     if found is not None and readable_by_others(found[1]):
-        yield Spot(found[0], f"{found[1].name} can be read by everybody", f"chmod 600 {found[1].name}")
+        yield _readable(*found, f"{found[1].name} can be read by everybody")
 
 
 @rule(
