@@ -10,6 +10,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Double,
     Index,
     Integer,
@@ -20,9 +21,12 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    and_,
+    literal_column,
 )
 
 __all__ = [
+    "REFUSED",
     "REVISION",
     "SchemaOutdated",
     "alembic_version",
@@ -166,6 +170,13 @@ usage: Table = Table(
     Index("ix_usage_subject", "subject", "grain", "start"),
     sqlite_with_rowid=False,
 )
+
+REFUSED: ColumnElement[bool] = and_(
+    usage.c.verdict != literal_column("'accepted'"), usage.c.credential != literal_column("''")
+)
+"""Counts of known credentials that were not accepted: an index holds these alone."""
+
+Index("ix_usage_refused", usage.c.start, sqlite_where=REFUSED, postgresql_where=REFUSED)
 
 traffic: Table = Table(  # everybody's counts: few rows, whatever the number of credentials
     "traffic",

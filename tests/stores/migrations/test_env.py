@@ -25,9 +25,14 @@ def _reflected(connection: Connection) -> dict[str, Any]:
     for table in inspector.get_table_names():
         columns = [{**column, "type": repr(column["type"])} for column in inspector.get_columns(table)]
         unique = sorted(inspector.get_unique_constraints(table), key=lambda each: str(each["name"]))
-        indexes = sorted(inspector.get_indexes(table), key=lambda each: str(each["name"]))
+        indexes = sorted(map(_told, inspector.get_indexes(table)), key=lambda each: str(each["name"]))
         found[table] = (columns, inspector.get_pk_constraint(table), unique, indexes)
     return found
+
+
+def _told(index: Any) -> dict[str, Any]:
+    """Return an index with its options as texts: what an index is restricted to is no value that compares."""
+    return {**index, "dialect_options": {name: str(text) for name, text in index.get("dialect_options", {}).items()}}
 
 
 def _sqlite_schema(path: Path) -> tuple[dict[str, Any], list[str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -16,6 +15,7 @@ from watchword.server.console.credentials import seen
 from watchword.server.console.desk import ConsoleDesk, who_of
 from watchword.server.pages.charts import Chart, chart_of
 from watchword.stores.observed.ending import ending_of
+from watchword.stores.observed.refusals import refusals_of
 
 __all__ = ["SPANS", "VERDICTS", "Overview", "charts_of", "span_of"]
 
@@ -39,6 +39,7 @@ class Overview:
         self._desk = desk
         self._watchword = desk.watchword
         self._ending = ending_of(desk.watchword.store)
+        self._refusals = refusals_of(desk.watchword.store)
 
     def routes(self) -> list[Endpoint]:
         """Return the endpoint."""
@@ -61,13 +62,13 @@ class Overview:
     async def _traffic(self, span: str) -> dict[str, Any]:
         usage, (since, until, grain) = self._watchword.operations.usage, span_of(span, self._watchword.clock())
         points = await usage.traffic(grain=grain, since=since, until=until)
-        failing = await usage.busiest(since, until, "credential", 50)
-        refused: Counter[str] = Counter()
-        for each in failing:
-            if each.verdict != "accepted" and each.name not in ("", "…"):
-                refused[each.name] += each.decisions
         verdicts, schemes = charts_of(points, since, until, grain)
-        return {"verdicts": verdicts, "schemes": schemes, "total": verdicts.total, "failing": refused.most_common(_FEW)}
+        return {
+            "verdicts": verdicts,
+            "schemes": schemes,
+            "total": verdicts.total,
+            "failing": await self._refusals.most(since, _FEW),
+        }
 
     async def _credentials(self) -> dict[str, Any]:
         now = self._watchword.clock()

@@ -66,6 +66,8 @@ def _create_counts() -> None:
     )
     op.create_index("ix_usage_grain_start", "usage", ["grain", "start"])
     op.create_index("ix_usage_subject", "usage", ["subject", "grain", "start"])
+    refused = sa.text("verdict != 'accepted' AND credential != ''")
+    op.create_index("ix_usage_refused", "usage", ["start"], sqlite_where=refused, postgresql_where=refused)
     op.create_table(
         "traffic",
         sa.Column("grain", sa.BigInteger, nullable=False),
