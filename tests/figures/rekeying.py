@@ -49,6 +49,6 @@ if __name__ == "__main__":
     os.chdir(sys.argv[1])
     _left = int(sys.argv[2])
     root_key._BATCH = 7  # type: ignore[misc]
-    writing.os = _Os()  # type: ignore[assignment]
+    vars(writing)["os"] = _Os()
     SqliteStore.write = _write  # type: ignore[method-assign]
     sys.exit(main(["rotate", "root-key", "--json", *sys.argv[3:]]))

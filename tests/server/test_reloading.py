@@ -265,3 +265,15 @@ def test_of_several_workers_one_writes_the_audit(tmp_path: Path) -> None:
         assert await place.acts() == [("done", "")]
 
     play(Place(tmp_path), test)
+
+
+def test_what_changed_while_it_began_is_taken_up(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.write("watchword.toml", TOML.replace("90d", "7d"))
+    place.reloading = Reloading(place.watchword, place.settings, every=3600.0)  # the settings are those of before
+
+    async def test(place: Place) -> None:
+        await place.reloading.look()
+        assert place.watchword.operations.rotation.rules.ages["api-key"] == 7 * 86400
+
+    play(place, test)

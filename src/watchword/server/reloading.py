@@ -25,6 +25,7 @@ from watchword.codec.secrets import digest
 from watchword.lifecycle.mint import CA_SUBJECT
 from watchword.model.ports import Unavailable
 from watchword.model.records import Event, FeedEntry, Topic
+from watchword.server.config.file import stamp
 from watchword.server.config.load import OWN_CA, ConfigError, Settings, load, root_key_of
 from watchword.server.config.secrets import sources_of
 from watchword.server.config.sources import Source
@@ -39,7 +40,7 @@ _SAID_ONCE: Final = 5.0  # seconds in which several workers say the same: one of
 _LONGEST: Final = 500
 _FOLLOWED: Final = frozenset({"mail", "provider", "introspection", "root_key", "rotation"})
 
-_Stamps = Mapping[str, tuple[int, int, int]]
+_Stamps = dict[str, tuple[int, int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,9 @@ class Reloading:
         self._settings = self._now = settings  # as it began, and as they were last read
         self._live = live
         self._every = every
-        self._stamps: _Stamps = {}
+        self._stamps: _Stamps = self._stamped()
+        if settings.file is not None and settings.seen is not None:  # what changed since then is not known yet
+            self._stamps[str(settings.file)] = settings.seen
         self._wanted = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
@@ -80,7 +83,6 @@ class Reloading:
         """Trust who is trusted now, and begin to look. Call it under the event loop."""
         self._loop = asyncio.get_running_loop()
         await self._trust()
-        self._stamps = self._stamped()
         if hasattr(signal, "SIGHUP") and threading.current_thread() is threading.main_thread():
             self._loop.add_signal_handler(signal.SIGHUP, self.hurry)
         self._task = self._loop.create_task(self._run())
@@ -204,7 +206,7 @@ class Reloading:
     # --- what is seen and said ----------------------------------------------------------------------------------------
 
     def _stamped(self) -> _Stamps:
-        return {str(path): found for path in self._files() if (found := _stamp(path)) is not None}
+        return {str(path): found for path in self._files() if (found := stamp(path)) is not None}
 
     def _files(self) -> set[Path]:
         settings = self._now
@@ -226,14 +228,6 @@ class Reloading:
                 await store.append([event])
         except Unavailable as error:
             logger.error("the audit cannot be written: %s", error)
-
-
-def _stamp(path: Path) -> tuple[int, int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def _place(error: OSError) -> str:

@@ -26,6 +26,7 @@ __all__ = [
     "place_of",
     "problems_of",
     "read_toml",
+    "stamp",
     "stray_names",
     "twin",
 ]
@@ -83,6 +84,15 @@ def read_toml(path: Path) -> tuple[dict[str, Any], str]:
 def _unquoted(message: str) -> str:
     """Return the parser's message without the characters that it quotes: they may be of a secret."""
     return re.sub(r"['\"].*['\"]", "…", message)
+
+
+def stamp(path: Path) -> tuple[int, int, int] | None:
+    """Return what is different when a file has changed, None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def key_lines(text: str) -> dict[Key, int]:

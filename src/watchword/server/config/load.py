@@ -28,6 +28,7 @@ from watchword.server.config.file import (
     place_of,
     problems_of,
     read_toml,
+    stamp,
     stray_names,
 )
 from watchword.server.config.issuers import issuers_of
@@ -49,6 +50,7 @@ def load(path: Path | str | None = None) -> Settings:
     A ``.env`` beside the file gives the root key where the environment does not.
     """
     file = None if path is None else Path(path)
+    seen = None if file is None else stamp(file)
     data, text = ({}, "") if file is None else read_toml(file)
     lines, known = key_lines(text), known_keys(Settings)
     problems: list[Problem] = []
@@ -65,6 +67,7 @@ def load(path: Path | str | None = None) -> Settings:
     problems = [each for each in problems if each.place not in {name.place for name in stray}] + stray
     if settings is not None:
         settings.beside(Path() if file is None else file.parent, file)
+        settings._seen = seen
         problems += _conflicts(settings, file, lines)
     if problems or settings is None:
         raise ConfigError(problems)

@@ -260,6 +260,7 @@ class Settings(BaseSettings):
     _folder: Path = PrivateAttr(default=Path())
     _file: Path | None = PrivateAttr(default=None)
     _secrets: Secrets = PrivateAttr(default_factory=Secrets)
+    _seen: tuple[int, int, int] | None = PrivateAttr(default=None)
 
     @classmethod
     def settings_customise_sources(
@@ -289,6 +290,11 @@ class Settings(BaseSettings):
     def file(self) -> Path | None:
         """Return the file that the settings were read from, None where the environment alone said them."""
         return self._file
+
+    @property
+    def seen(self) -> tuple[int, int, int] | None:
+        """Return the stamp of the file as it was read."""
+        return self._seen
 
     @property
     def secrets(self) -> Secrets:
