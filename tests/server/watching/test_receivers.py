@@ -10,8 +10,8 @@ from threading import Thread
 from typing import Any
 
 import pytest
-
 from tests.house import House, accepted, house, reason
+
 from watchword.codec.secrets import new_root_key
 from watchword.model.alerts import Alert
 from watchword.model.credential import Kind

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from watchword.server.watching.syslog import Place, framed, message, place_of
 
 FORM = re.compile(
-    rb"<(\d{1,3})>1 (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z) ([\x21-\x7e]{1,255}) watchword (\d+) ([\x21-\x7e]{1,32}) - (.*)"
+    rb"<(\d{1,3})>1 (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z) ([\x21-\x7e]{1,255}) watchword (\d+) "
+    rb"([\x21-\x7e]{1,32}) - (.*)"
 )  # RFC 5424 section 6
 EVENT = {"position": 100001, "at": 1_790_000_000.25, "action": "decide", "outcome": "refused", "reason": "expired"}
 
@@ -25,7 +26,9 @@ def test_a_message_has_the_form_of_rfc_5424() -> None:
     assert json.loads(found[6]) == EVENT
 
 
-@pytest.mark.parametrize(("outcome", "severity"), [("accepted", 6), ("done", 5), ("refused", 4), ("broken", 3), ("", 5)])
+@pytest.mark.parametrize(
+    ("outcome", "severity"), [("accepted", 6), ("done", 5), ("refused", 4), ("broken", 3), ("", 5)]
+)
 def test_severity_is_the_outcomes(outcome: str, severity: int) -> None:
     text = message({**EVENT, "outcome": outcome}, host="h", facility=4, process=1)
     assert text.startswith(b"<%d>1 " % (32 + severity))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -101,6 +102,8 @@ def _conflicts(settings: Settings, file: Path | None, lines: dict[Key, int]) -> 
         fault = _authority_fault(settings.place(pem)) if pem else ""
         if fault:
             found.append((where, fault, "a PEM file"))
+    if settings.audit.otel and find_spec("opentelemetry") is None:
+        found.append((("audit", "otel"), "OpenTelemetry is not installed", 'pip install "watchword[otel]"'))
     found += _unheard_of(settings)
     if tls.client_ca and not tls.certificate:
         hint = "set certificate and private_key"

@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import ssl
+from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +19,7 @@ from watchword.server.watching.syslog import Place, framed, message
 __all__ = ["OtelLogs", "Syslog", "trust_of"]
 
 _PATIENCE: Final = 4.0  # seconds for one page of events
+_AGAIN: Final = 1000
 _LARGEST: Final = 65_000  # bytes of a datagram
 _SEVERITIES: Final[Mapping[str, tuple[str, int]]] = {
     "accepted": ("INFO", 9),
@@ -35,8 +37,8 @@ def trust_of(place: Place, ca: Path | None) -> ssl.SSLContext | None:
 class Syslog:
     """Send events as RFC 5424 messages; a stream is kept open and made anew when it broke.
 
-    UDP and unix datagrams are taken when they are sent: nobody can tell whether they arrived. Over TCP and TLS what was
-    written before a connection broke comes again.
+    UDP and unix datagrams are taken when they are sent: nobody can tell whether they arrived. Nor is there an answer
+    over TCP and TLS, so after a connection broke the last thousand messages come again: some may have been lost.
     """
 
     def __init__(self, place: Place, trust: ssl.SSLContext | None = None, facility: int = 13) -> None:
@@ -46,6 +48,7 @@ class Syslog:
         self._host = socket.gethostname()
         self._writer: asyncio.StreamWriter | None = None
         self._datagrams: socket.socket | None = None
+        self._sent: deque[bytes] = deque(maxlen=_AGAIN)
 
     async def deliver(self, values: Sequence[dict[str, Any]]) -> None:
         """Send all. Raise Unavailable when that failed: then some may have arrived."""
@@ -69,8 +72,11 @@ class Syslog:
                 self._place.host, self._place.port, ssl=self._trust, server_hostname=name
             )
             self._reader = reader
-        self._writer.write(b"".join(map(framed, texts)))
+            self._writer.write(b"".join(self._sent))
+        frames = [framed(text) for text in texts]
+        self._writer.write(b"".join(frames))
         await self._writer.drain()
+        self._sent += frames
 
     def _ended(self, writer: asyncio.StreamWriter) -> bool:
         """Tell whether the other end has closed: what would be written then is lost without an error."""
@@ -120,22 +126,25 @@ class OtelLogs:
         from opentelemetry import _logs
 
         self._logs = _logs
-        self._logger = _logs.get_logger("watchword.audit")
 
     async def deliver(self, values: Sequence[dict[str, Any]]) -> None:
-        """Hand all of them to the provider, which sends them in its own time."""
+        """Hand all of them to the provider and have it send them. Raise Unavailable where it could not in time."""
+        provider = self._logs.get_logger_provider()
+        logger = provider.get_logger("watchword.audit")
         for value in values:
             name, number = _SEVERITIES.get(str(value.get("outcome", "")), _SEVERITIES["done"])
             attributes = {f"watchword.{key}": each for key, each in value.items() if each not in ("", None)}
-            self._logger.emit(
-                self._logs.LogRecord(
-                    timestamp=int(float(value["at"]) * 1e9),
-                    severity_text=name,
-                    severity_number=self._logs.SeverityNumber(number),
-                    body=json.dumps(value, separators=(",", ":")),
-                    attributes=attributes,
-                )
+            record = self._logs.LogRecord(
+                timestamp=int(float(value["at"]) * 1e9),
+                severity_text=name,
+                severity_number=self._logs.SeverityNumber(number),
+                body=json.dumps(value, separators=(",", ":")),
+                attributes=attributes,
             )
+            logger.emit(record)
+        flush = getattr(provider, "force_flush", None)  # a provider that does nothing has none
+        if flush is not None and not await asyncio.to_thread(flush, int(_PATIENCE * 1000)):
+            raise Unavailable("OpenTelemetry: not sent in time")
 
     async def close(self) -> None:
         """Do nothing: the provider is not ours."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from itertools import pairwise
 
 from tests.house import House, played
 from watchword.lifecycle.operations.alerts import AlertRules
@@ -56,7 +57,7 @@ async def test_who_failed_is_told_again_and_who_did_not_is_not(made: House) -> N
             pauses.append(made.clock())
         made.clock.now += 5
     assert (len(hook.got), len(mail.got)) == (1, 1)
-    assert [round(b - a) for a, b in zip(pauses, pauses[1:], strict=False)] == [15, 30]
+    assert [round(b - a) for a, b in pairwise(pauses)] == [15, 30]
     (alert,) = await made.watchword.store.alerts.page()
     assert (alert.tries, alert.detail["told_to"]) == (4, ["email", "webhook"])
 

@@ -72,8 +72,8 @@ class Inquiry:
         first = min(each.first_at for each in origins)
         if here.first_at - first < rule.within:
             return None  # it is only becoming known where it is used from
-        if any(each.first_at < here.first_at - 60 for each in origins if each.network == asked.network):
-            return None
+        if here.first_at < asked.at - Grain.HOUR:
+            return None  # it is new to this worker alone
         record = await self._records.credential(asked.credential)
         known = [each.network for each in origins if each is not here]
         seen = {"network": asked.network, "known": known[:10], "since": here.first_at}

@@ -89,9 +89,11 @@ def _read(claims: Mapping[str, Any], kid: str) -> Statement:
         bytes.fromhex(claims["digest"]),
         _ends(claims["ends"]),
     )
-    cut = claims.get("cut")
+    cut, previous = claims.get("cut"), claims["previous"]
+    if not isinstance(previous, str):
+        raise TypeError("previous")
     where = None if cut is None else Cut(int(cut["to"]), int(cut["base"]), _ends(cut["ends"]))
-    return Statement(span, str(claims["previous"]), int(claims["cut_by"]), where, kid)
+    return Statement(span, previous, int(claims["cut_by"]), where, kid)
 
 
 def _written(ends: Mapping[str, tuple[int, bytes]]) -> dict[str, list[Any]]:
