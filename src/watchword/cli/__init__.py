@@ -71,7 +71,6 @@ def _root(
         raise typer.Exit(WRONG_USAGE)
 
 
-advise.register(app)
 init.register(app)
 serve.register(app)
 if find_spec("watchword.cli.demo") is not None:
@@ -81,6 +80,7 @@ clients.register(app)
 issue.register(app)
 credentials.register(app)
 verb.register(app)
+advise.register(app)
 explain.register(app)
 lint.register(app)
 usage.register(app)

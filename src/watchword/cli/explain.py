@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
     $ watchword explain GET http://127.0.0.1:8000/orders/7 -H "$HEADER"
     $ watchword explain POST https://api.example/orders -d @o.json -H "$KEY_ID"
     $ watchword explain GET https://api.example/orders/7 --cert tls/cert.pem
-    $ watchword explain GET https://api.example/o --server https://a.example --as me
+    $ watchword explain GET https://a.test/o --server https://b.test --as me
     """)(explain)  # fmt: skip
 
 
