@@ -17,7 +17,7 @@ from typing import IO, Any, Final, TypeAlias
 __all__ = ["BROKEN", "Budget", "Member", "NotHere", "TooMuch", "members", "packed"]
 
 BROKEN: Final = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError, ValueError,
-                 NotImplementedError, RuntimeError, MemoryError, OverflowError)  # fmt: skip
+                 RuntimeError, MemoryError, OverflowError)  # fmt: skip
 """What the standard library raises for archives that are damaged, locked or none at all."""
 
 _KEPT: Final = 4096  # bytes behind the place that is read, which may be asked for again
@@ -62,7 +62,8 @@ class _Forward(RawIOBase):
     """Read on and count, with the last few bytes kept: tar steps back by one, which would unpack everything again."""
 
     def __init__(self, source: IO[bytes], budget: Budget | None) -> None:
-        self._source = source
+        # One step at a time: where a later one breaks, what the earlier ones gave is not lost.
+        self._source: Callable[[int], bytes] = getattr(source, "read1", source.read)
         self._budget = budget
         self._kept = b""
         self._end = 0  # of what was read
@@ -94,14 +95,18 @@ class _Forward(RawIOBase):
         if size >= 0 and len(behind) == size:
             return behind
         parts, left = [behind], _MOST_AT_ONCE if size < 0 else size - len(behind)
-        while left > 0 and (data := self._more(min(left, 1 << 20))):
-            parts.append(data)
-            left -= len(data)
+        try:
+            while left > 0 and (data := self._more(min(left, 1 << 20))):
+                parts.append(data)
+                left -= len(data)
+        except BROKEN:
+            if not any(parts):  # what came before the damage is read first; then it breaks again
+                raise
         self._at = self._end
         return b"".join(parts)
 
     def _more(self, size: int) -> bytes:
-        data = self._source.read(size)
+        data = self._source(size)
         if self._budget is not None:
             self._budget.spend(len(data))
         self._end += len(data)

@@ -1,0 +1,38 @@
+"""``python -m watchword.scan``: with the plain library alone, and fast."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from watchword.codec.secrets import new_secret
+from watchword.scan.__main__ import main
+
+
+def test_exit_codes_and_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = new_secret("ak_live_")
+    assert main([str(tmp_path)]) == 0
+    (tmp_path / "a\x1b[31m").write_text(text)
+    assert main([str(tmp_path), "--sarif", str(tmp_path / "out")]) == 1
+    said = capsys.readouterr()
+    assert "\x1b" not in said.out
+    assert "API key ak_live_\u2026" in said.out
+    assert text not in said.out + said.err + (tmp_path / "out").read_text()
+    assert main([str(tmp_path), "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["kind"] == "api-key"
+    assert main([str(tmp_path / "nowhere")]) == 2
+    assert main(["--staged", "/"]) == 2
+
+
+def test_it_needs_neither_server_nor_command_line(tmp_path: Path) -> None:
+    """What the extras bring is not imported, nor anything that takes long."""
+    code = (
+        "import sys, watchword.scan.__main__ as scan; scan.main([sys.argv[1]]); "
+        "print(sorted({'typer','pydantic','sqlalchemy','joserfc','starlette','asyncio','httpx2'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,81 @@
+"""A whole scan: what it counts, allows, reports."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.codec.sarif.test_log import published
+from watchword.codec.secrets import new_secret
+from watchword.codec.shapes import SHAPES, fingerprint
+from watchword.scan.archives import Budget
+from watchword.scan.run import Report, Wish, scan
+
+
+def test_what_is_found_is_counted_and_written(tmp_path: Path) -> None:
+    planted = [new_secret(shape.prefix) for shape in SHAPES if shape.name != "refresh"]
+    (tmp_path / "a").write_text("\n".join(planted))
+    report = scan(Wish([str(tmp_path)]))
+    assert [each.text for each in report.findings] == planted
+    assert not report.clean
+    assert f"{len(planted)} found" in report.summary()
+    log = report.sarif()
+    published().validate(log)
+    assert len(log["runs"][0]["results"]) == len(planted)
+    assert all(text not in str(log) for text in planted)
+
+
+def test_nothing_is_clean_and_a_refusal_is_not(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("nothing")
+    assert scan(Wish([str(tmp_path)])).clean
+    report = scan(Wish([str(tmp_path / "a"), str(tmp_path)], exclude=["a"]))
+    assert (report.clean, report.size) == (True, 7)
+    from tests.scan.packing import zipped
+
+    (tmp_path / "b.zip").write_bytes(zipped({"c": bytes(5 << 20)}))
+    report = scan(Wish([str(tmp_path)], budget=lambda: Budget(size=1 << 20)))
+    assert (report.clean, report.findings, len(report.unread)) == (False, [], 1)
+
+
+def test_each_folder_has_its_own_exceptions(tmp_path: Path) -> None:
+    text = new_secret("ak_live_")
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x").write_text(text)
+    (tmp_path / "a" / ".watchwordignore").write_text(fingerprint(text))
+    report = scan(Wish([str(tmp_path / "a"), str(tmp_path / "b")]))
+    assert ([each.path for each in report.findings], report.allowed) == ([f"{tmp_path}/b/x"], 1)
+    assert len(scan(Wish([str(tmp_path / "a")], ignore=False)).findings) == 1
+
+
+def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    import gzip
+
+    text = new_secret("ak_live_")
+    stream = io.TextIOWrapper(io.BytesIO(gzip.compress(text.encode())))
+    monkeypatch.setattr(sys, "stdin", stream)
+    (finding,) = scan(Wish(["-"])).findings
+    assert (finding.text, finding.path) == (text, "-!content")
+
+
+def test_progress_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from watchword.scan import run
+
+    monkeypatch.setattr(run, "_EVERY", 0.0)
+    for number in range(5):
+        (tmp_path / str(number)).write_bytes(bytes(1000))
+    told: list[int] = []
+    scan(Wish([str(tmp_path)]), lambda report: told.append(report.size))
+    assert told == [1000, 2000, 3000, 4000, 5000]
+
+
+def test_a_path_that_is_none_is_said(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        scan(Wish([str(tmp_path / "nowhere")]))
+
+
+def test_a_report_says_how_fast() -> None:
+    assert Report(size=100_000_000, seconds=2.0).summary() == "nothing found in 100.0 MB (2.0 s, 50 MB/s)"
