@@ -6,7 +6,17 @@ import asyncio
 
 import pytest
 
-from watchword.lifecycle.operations.rights import ADMIN, ALL_RIGHTS, AREAS, area_of, lacking, may, rights_of
+from watchword.lifecycle.operations.rights import (
+    ADMIN,
+    ALL_RIGHTS,
+    AREAS,
+    area_of,
+    lacking,
+    may,
+    rights_behind,
+    rights_of,
+    rights_to_touch,
+)
 from watchword.model.credential import Credential, Kind
 from watchword.model.records import Add
 from watchword.stores.memory import MemoryStore
@@ -45,5 +55,19 @@ def test_what_has_ended_gives_no_right_and_what_is_to_come_does() -> None:
         await store.write(Add(Credential("key_b", Kind.API_KEY, "service:b", 1, frozenset({"admin:b:read"}))))
         found = await rights_of(store, "service:a", lambda: 100.0)
         assert found == {"admin:active:read", "admin:pending:read", "admin:retiring:read"}
+
+    asyncio.run(test())
+
+
+def test_who_touches_what_somebody_logs_in_by_touches_what_they_may() -> None:
+    async def test() -> None:
+        store = MemoryStore()
+        await store.write(Add(Credential("key_a", Kind.API_KEY, "user:a", 1, frozenset({"admin:keys:write", "x"}))))
+        key = Credential("key_b", Kind.API_KEY, "user:a", 1, frozenset({"admin:usage:read"}))
+        assert await rights_to_touch(store, key, lambda: 1.0) == {"admin:credentials:write", "admin:usage:read"}
+        code = Credential("otp_a", Kind.TOTP, "user:a", 1)
+        assert await rights_to_touch(store, code, lambda: 1.0) == {"admin:subjects:write", "admin:keys:write"}
+        assert await rights_behind(store, Kind.PASSWORD, "user:a", lambda: 1.0) == {"admin:keys:write"}
+        assert await rights_behind(store, Kind.SESSION, "user:a", lambda: 1.0) == frozenset()
 
     asyncio.run(test())

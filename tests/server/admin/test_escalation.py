@@ -118,3 +118,34 @@ def test_who_holds_the_right_may(server: Live, names: dict[str, str]) -> None:
     with asking(server, *ALL_RIGHTS) as http:
         for place in ("/admin/v1/credentials/{id}/rotate", "/admin/v1/subjects/{subject}/factors/reset"):
             assert http.post(filled(place, names), json=HELD[place]).status_code == 200
+
+
+@pytest.mark.parametrize("text", [f"orders:read {RIGHT}", f"a\t{RIGHT}", f" {RIGHT}", f"a\u00a0{RIGHT}"])
+def test_a_right_does_not_hide_behind_another_scope(server: Live, names: dict[str, str], text: str) -> None:
+    """A text may hold several scopes: each is judged."""
+    with asking(server, *(ALL_RIGHTS - {RIGHT})) as http:
+        mine = server.issue(Kind.API_KEY, "service:billing").credential.id
+        client = server.issue(Kind.OAUTH_CLIENT, "service:billing").material["client_id"]
+        for method, place, body in (
+            ("POST", "/admin/v1/credentials", {"kind": "api-key", "subject": "service:billing"}),
+            ("PATCH", f"/admin/v1/credentials/{mine}", {}),
+            ("POST", "/admin/v1/clients", {"subject": "service:shop"}),
+            ("PATCH", f"/admin/v1/clients/{client}", {}),
+            ("POST", "/admin/v1/invitations", {"address": "new@example.com"}),
+        ):
+            answer = http.request(method, place, json={**body, "scopes": [text]})
+            assert problem(answer)[0] in (403, 422), (method, place)
+    held = server.do(server.watchword.lifecycle.page(subject="service:billing", limit=500))
+    gained = {each.id for each in held if RIGHT in each.scopes}
+    assert gained <= {names["credentials"], names["client_id"]} | {each.id for each in held if each.replaces}
+
+
+@pytest.mark.parametrize("kind", [Kind.PASSWORD, Kind.TOTP, Kind.PASSKEY, Kind.RECOVERY, Kind.EMAIL, Kind.IDENTITY])
+def test_what_somebody_logs_in_by_has_their_rights(server: Live, kind: Kind) -> None:
+    """Who could take it away, or give another, would have power over an account that may do what they may not."""
+    record = Credential(f"x_{kind}", kind, "user:root", 1, detail={"name": "x", "address": "x@example.com"})
+    assert server.do(server.watchword.store.write(Add(record)))
+    with asking(server, *(ALL_RIGHTS - {RIGHT})) as http:
+        for act, body in (("rotate", {}), ("revoke", WHY)):
+            answer = http.post(f"/admin/v1/credentials/{record.id}/{act}", json=body)
+            assert problem(answer) == (403, "insufficient_scope"), act

@@ -5,10 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from watchword.model.credential import Kind
+from watchword.model.credential import Credential, Kind
 from watchword.model.ports import Clock, Records
 
-__all__ = ["ADMIN", "ALL_RIGHTS", "AREAS", "area_of", "lacking", "may", "rights_of", "to_read", "to_write"]
+__all__ = [
+    "ADMIN",
+    "ALL_RIGHTS",
+    "AREAS",
+    "area_of",
+    "lacking",
+    "may",
+    "rights_behind",
+    "rights_of",
+    "rights_to_touch",
+    "to_read",
+    "to_write",
+]
 
 ADMIN: Final = "admin:"
 """How scopes begin that let administer: only who holds one gives it to others."""
@@ -35,6 +47,7 @@ _AREA_OF_KIND: Final = {
     Kind.SIGNING_KEY: "keys",
     Kind.CA: "keys",
 }
+_LOGS_IN_BY: Final = frozenset({Kind.PASSWORD, Kind.TOTP, Kind.PASSKEY, Kind.RECOVERY, Kind.EMAIL, Kind.IDENTITY})
 _PAGE: Final = 500
 
 
@@ -83,3 +96,17 @@ async def rights_of(records: Records, subject: str, clock: Clock) -> frozenset[s
             break
         after = page[-1].id
     return frozenset(found)
+
+
+async def rights_behind(records: Records, kind: Kind, subject: str, clock: Clock) -> frozenset[str]:
+    """Return the rights of a subject where it logs in by credentials of this kind, none for other kinds.
+
+    Who has power over what somebody logs in by has it over their account, and over what that may do.
+    """
+    return await rights_of(records, subject, clock) if kind in _LOGS_IN_BY else frozenset()
+
+
+async def rights_to_touch(records: Records, record: Credential, clock: Clock) -> frozenset[str]:
+    """Return what who rotates, changes or revokes a credential has to hold: its area's, its own, those behind it."""
+    behind = await rights_behind(records, record.kind, record.subject, clock)
+    return behind | may(record.scopes) | {to_write(area_of(record.kind))}

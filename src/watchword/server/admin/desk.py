@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+import re
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
@@ -38,11 +40,15 @@ from watchword.server.config.settings import Settings
 from watchword.server.forms import JSON, media_type
 from watchword.server.login.entrance import read_request
 from watchword.server.responses import json_response, problem_response
+from watchword.sync import run_sync
 
 __all__ = ["AdminDesk", "Missing"]
 
 _PLACE: Final = "/admin/v1"
+_NAME: Final = re.compile(r"[A-Za-z_.-]{1,40}")
 _MERGE: Final = "application/merge-patch+json"
+
+T = TypeVar("T")
 
 
 class Missing(LifecycleError):
@@ -101,13 +107,18 @@ class AdminDesk:
             return await (self._repeats.answer(asked.request, asked.who, act) if operation.repeats else act())
         except FieldError as error:
             fault = {"field": error.field, "text": str(error), "hint": error.hint}
-            return self.refused(asked.request, INVALID_FIELDS, error.field, {"errors": [fault]})
+            named = error.field if _NAME.fullmatch(error.field) else ""  # what callers call a field may be anything
+            return self.refused(asked.request, INVALID_FIELDS, named, {"errors": [fault]})
         except (ClientUnknown, Missing):
             return self.refused(asked.request, NOT_FOUND)
         except (ClientChanged, CredentialChanged):
             return self.refused(asked.request, PRECONDITION_FAILED)
         except LifecycleError as error:
             return self.refused(asked.request, CONFLICT, "", {"detail": str(error), "hint": error.hint})
+
+    async def aside(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do what reads very much where nobody waits for it: in a thread, where the store answers inline."""
+        return await (run_in_threadpool(run_sync, work) if self._watchword.store.inline else work)
 
     def held(self, asked: Asked, scopes: Iterable[str]) -> Response | None:
         """Return the refusal of who would give away, or take over, a right to administer that they do not hold."""

@@ -93,10 +93,10 @@ class Fields:
 def bounds_of(fields: Fields, now: float) -> Bounds:
     """Take out what every credential has. null takes a limit or an end away."""
     given: dict[str, Any] = {}
-    for name, reader in (("scopes", scopes_of), ("networks", networks_of)):
-        if name in fields:
-            given[name] = fields.texts(name)
-            read(name, given[name], reader)
+    if "scopes" in fields:  # one text may hold several: whoever judges them has to see each
+        given["scopes"] = read("scopes", fields.texts("scopes"), scopes_of)
+    if "networks" in fields:
+        given["networks"] = read("networks", fields.texts("networks"), networks_of)
     for name, none in (("limit", "no_limit"), ("expires_at", "no_end")):
         if name in fields:
             value = fields.any(name)

@@ -6,7 +6,6 @@ import json
 from dataclasses import asdict
 from typing import Any, Final
 
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from watchword.app import Watchword
@@ -20,7 +19,6 @@ from watchword.server.admin.desk import AdminDesk
 from watchword.server.admin.operation import Asked, Operation, Schema, nullable, one_of, reference, several
 from watchword.server.admin.paging import PAGE_QUERY, listed, page_of
 from watchword.stores.observed.backwards import backwards_of
-from watchword.sync import run_sync
 
 __all__ = ["AdminAudit"]
 
@@ -120,10 +118,7 @@ class AdminAudit:
 
     async def verify(self, asked: Asked) -> Response:
         """Prove the log by its chain and by what was signed of it."""
-        prove = self._watchword.operations.checkpoints.prove
-        # Reading it all takes as long as the log is: nobody else waits for that.
-        inline = self._watchword.store.inline
-        proof = await (run_in_threadpool(run_sync, prove()) if inline else prove())
+        proof = await self._desk.aside(self._watchword.operations.checkpoints.prove())
         return self._desk.answer(
             {
                 "intact": not proof.flaws,

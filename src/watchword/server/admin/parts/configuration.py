@@ -119,7 +119,7 @@ class AdminConfiguration:
         given: dict[str, Any] = {"file": file.name if file is not None and text else "", "now": now}
         report = examine(self._settings, text, **given)
         if _FLAGS[flag]:
-            report = await examine_store(self._settings, text, self._watchword.store, **given)
+            report = await self._desk.aside(examine_store(self._settings, text, self._watchword.store, **given))
         return self._desk.answer(_reported(report))
 
     async def explain(self, asked: Asked) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -13,7 +13,7 @@ from watchword.lifecycle.clients.fields import FieldError
 from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.mint import CA_SUBJECT, PROFILES
 from watchword.lifecycle.operations.bounding import BOUNDED, Bounding
-from watchword.lifecycle.operations.rights import area_of, rights_of, to_read, to_write
+from watchword.lifecycle.operations.rights import area_of, rights_behind, rights_to_touch, to_read, to_write
 from watchword.lifecycle.operations.shown import credential_value
 from watchword.lifecycle.people.demands import demand_password
 from watchword.lifecycle.values import subject_of
@@ -182,19 +182,14 @@ class AdminCredentials:
         bounds = bounds_of(fields, self._clock())
         options = self._options(kind, fields)
         fields.done()
-        refused = self._desk.held(asked, [*(bounds.scopes or ()), *await self._taken_over(kind, subject)])
+        behind = await rights_behind(self._watchword.store, kind, subject, self._clock)
+        refused = self._desk.held(asked, {*(bounds.scopes or ()), *behind})
         if refused is not None:
             return refused
         await self._demand(subject, options.get("password"))
         given = bounds.changes()
         issued = await self._issued(kind, subject, options, given, by=asked.who.subject)
         return self._made(issued, 201)
-
-    async def _taken_over(self, kind: Kind, subject: str) -> frozenset[str]:
-        """Return the rights of who could be logged in as with the new credential: their account can end their keys."""
-        if kind is not Kind.PASSWORD:
-            return frozenset()
-        return await rights_of(self._watchword.store, subject, self._clock)
 
     async def _issued(
         self, kind: Kind, subject: str, options: dict[str, Any], given: dict[str, Any], *, by: str
@@ -222,7 +217,7 @@ class AdminCredentials:
         fields, record = Fields(asked.body), await self._named(asked)
         bounds = bounds_of(fields, self._clock())
         fields.done()
-        refused = self._refused(asked, record, bounds.scopes or ())
+        refused = await self._refused(asked, record, bounds.scopes or ())
         if refused is not None:
             return refused
         by, version = asked.who.subject, record.version  # of the version that was judged
@@ -234,7 +229,7 @@ class AdminCredentials:
         overlap = fields.duration("overlap", "24h", zero=True)
         options = {"password": fields.text("password")} if "password" in fields else {}
         fields.done()
-        refused = self._refused(asked, record)
+        refused = await self._refused(asked, record)
         if refused is not None:
             return refused
         if options and record.kind is not Kind.PASSWORD:
@@ -251,7 +246,7 @@ class AdminCredentials:
         fields, record = Fields(asked.body), await self._named(asked)
         reason = fields.text("reason", most=500)
         fields.done()
-        refused = self._refused(asked, record)
+        refused = await self._refused(asked, record)
         if refused is not None:
             return refused
         by = asked.who.subject
@@ -268,10 +263,10 @@ class AdminCredentials:
             raise Missing("there is no such credential")
         return record
 
-    def _refused(self, asked: Asked, record: Credential, more: Any = ()) -> Response | None:
+    async def _refused(self, asked: Asked, record: Credential, more: Iterable[str] = ()) -> Response | None:
         """Return the refusal of who may not touch the credential, or knows an older version of it."""
-        own = to_write(area_of(record.kind))
-        refused = self._desk.held(asked, {own, *record.scopes, *more})
+        needed = await rights_to_touch(self._watchword.store, record, self._clock)
+        refused = self._desk.held(asked, {*needed, *more})
         return refused or self._desk.stale(asked, version_of(record))
 
     async def _demand(self, subject: str, password: object) -> None:

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from watchword.app import Watchword
 from watchword.lifecycle.operations.leaks import LeakReport
-from watchword.lifecycle.operations.rights import area_of, to_read, to_write
+from watchword.lifecycle.operations.rights import rights_to_touch, to_read, to_write
 from watchword.lifecycle.operations.shown import credential_value
 from watchword.model.credential import Credential, State
 from watchword.server.admin.desk import AdminDesk, Missing
@@ -126,7 +126,9 @@ class AdminLeaks:
             raise Missing("it is nobody's")
         record = traced.credential
         if record is not None and (reissue or text.strip() == record.id):
-            refused = self._desk.held(asked, {to_write(area_of(record.kind)), *record.scopes})
+            refused = self._desk.held(
+                asked, await rights_to_touch(self._watchword.store, record, self._watchword.clock)
+            )
             if refused is not None:
                 return refused
         found = await self._leaks.report(text, by=asked.who.subject, where=where, reissue=reissue)

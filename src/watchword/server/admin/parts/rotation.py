@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from watchword.app import Watchword
 from watchword.lifecycle.errors import LifecycleError
-from watchword.lifecycle.operations.rights import area_of, lacking, to_read, to_write
+from watchword.lifecycle.operations.rights import lacking, rights_to_touch, to_read, to_write
 from watchword.lifecycle.operations.rotation import Due, Rotated
 from watchword.lifecycle.operations.shown import credential_value
 from watchword.lifecycle.values import duration_of
@@ -130,7 +130,8 @@ class AdminRotation:
     async def due(self, asked: Asked) -> Response:
         """Return what should be replaced, the longest overdue first."""
         within = asked.query("within")
-        found = await self._rotation.due(horizon=read("within", within, duration_of) if within else 0)
+        horizon = read("within", within, duration_of) if within else 0
+        found = await self._desk.aside(self._rotation.due(horizon=horizon))
         return self._desk.answer({"due": [asdict(each) for each in found]})
 
     async def rotate_due(self, asked: Asked) -> Response:
@@ -140,7 +141,8 @@ class AdminRotation:
         horizon = fields.duration("within", "0s", zero=True)
         ids = set(fields.texts("ids"))
         fields.done()
-        found = [each for each in await self._rotation.due(horizon=horizon) if not ids or each.id in ids]
+        due = await self._desk.aside(self._rotation.due(horizon=horizon))
+        found = [each for each in due if not ids or each.id in ids]
         outcomes = [await self._replaced(asked, each, overlap) for each in found[:_AT_ONCE]]
         return self._desk.answer({"outcomes": outcomes, "left": max(0, len(found) - _AT_ONCE)})
 
@@ -149,7 +151,8 @@ class AdminRotation:
         record = await self._watchword.store.credential(due.id)
         if not due.automatic or record is None:
             return {**value, "problem": "a person has to do it"}
-        missing = lacking(asked.who.scopes, {to_write(area_of(record.kind)), *record.scopes})
+        needed = await rights_to_touch(self._watchword.store, record, self._watchword.clock)
+        missing = lacking(asked.who.scopes, needed)
         if missing:
             return {**value, "problem": f"you lack {' '.join(sorted(missing))}"}
         try:
