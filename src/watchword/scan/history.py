@@ -46,7 +46,18 @@ _MEANT: Final = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIREC
 _RAW: Final = ("--raw", "-z", "--no-abbrev", "--no-renames", "--no-ext-diff", "--ignore-submodules")
 _STAGED: Final = ("diff", "--cached", *_RAW, "--diff-filter=d")
 _LISTED: Final = ("cat-file", "--batch-all-objects", "--unordered", "--batch-check=%(objectname) %(objecttype)")
-_LOGGED: Final = ("log", "--all", "--reflog", "--reverse", "--format=%x00%H", *_RAW, "-m", "-r", "--no-textconv")
+_LOGGED: Final = (
+    "log",
+    "--all",
+    "--reflog",
+    "--topo-order",
+    "--reverse",
+    "--format=%x00%H",
+    *_RAW,
+    "-m",
+    "-r",
+    "--no-textconv",
+)
 _READ: Final = ("blob", "commit", "tag")
 _IN_MEMORY: Final = 32 << 20
 _CHUNK: Final = 1 << 20
