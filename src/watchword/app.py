@@ -196,6 +196,9 @@ class Watchword:
         self._guards = Guards(self._urls, self.meter, self.csrf, clock, self._address, per_subject)
         self.gate = Gate(self.watch, self.audit, failures=self._address, burn=self._burn if burn else None, clock=clock)
         self._table = RouteTable((rule, self.compile(rule)) for rule in rules)
+        self._keep_up()
+
+    def _keep_up(self) -> None:
         self.audit.name_routes(self._table.template)
         self._upkeep = Upkeep(self._chores(), inline=self.store.inline)
         self.audit.hurry = self._upkeep.hurry or self.audit.hurry

@@ -93,10 +93,12 @@ def every_scheme(watchword: Watchword) -> str:
 class ServerApp:
     """Hold the endpoints. ``/whoami``, ``/check`` and the two that services ask most go past Starlette's router."""
 
+    at_once: AtOnce
+    reloading: Reloading | None = None
+
     def __init__(self, watchword: Watchword, settings: Settings, send_mail: SendMail | None = None) -> None:
         self._watchword = watchword
         self._telemetry = begin_telemetry(watchword, settings)  # before anything keeps the gate
-        self.reloading: Reloading | None = None
         self.post: Post = Post(watchword, settings, send_mail)
         self._telling = Telling(watchword.oauth.logouts)
         self._watching = Watching(watchword, settings, self.post.deliver)
@@ -105,8 +107,7 @@ class ServerApp:
         watchword.metadata = own_metadata(watchword)
         self._anyone: Route = watchword.route(every_scheme(watchword))
         check = Check(watchword, settings, self._anyone)
-        self._check = check.answer
-        self.at_once: AtOnce = check.at_once
+        self._check, self.at_once = check.answer, check.at_once
         pages, attempts = pages_of(settings), Attempts(watchword, settings)
         entrance = Entrance(watchword, attempts, pages)
         login = Login(entrance, pages)
@@ -138,9 +139,7 @@ class ServerApp:
             *self.metrics.routes(),
             *pages.routes(),
         ]
-        # Not the Starlette class: its error middleware would answer what breaks with a 500 of its own.
-        router = Spoken(Router(self.routes, redirect_slashes=False))
-        self._rest = CrossOrigin(ExceptionMiddleware(router, {HTTPException: _http_error}))
+        self._rest = _front_of(self.routes)
         self._hot: dict[str, Callable[[Scope, Receive], Awaitable[Answer]]] = {"/whoami": self._whoami}
         self._posted: dict[str, _Endpoint] = {"/oauth/token": token.token, "/oauth/introspect": introspect.introspect}
 
@@ -228,6 +227,12 @@ class ServerApp:
                 await self._telemetry.stop()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+
+
+def _front_of(routes: list[HttpRoute]) -> CrossOrigin:
+    # Not the Starlette class: its error middleware would answer what breaks with a 500 of its own.
+    router = Spoken(Router(routes, redirect_slashes=False))
+    return CrossOrigin(ExceptionMiddleware(router, {HTTPException: _http_error}))
 
 
 def described(who: Principal) -> dict[str, Any]:
