@@ -6,6 +6,8 @@ import base64
 import json
 from typing import Any
 
+import pytest
+
 from tests.explanation.house import BILLING, PASSWORD, URL, issued, playing, signed
 from watchword.adapters.asgi import request_of
 from watchword.app import Watchword
@@ -224,8 +226,9 @@ def test_the_way_that_decided_is_marked() -> None:
 def test_what_breaks_is_told_as_broken_without_its_text() -> None:
     async def work(house: Watchword) -> None:
         key = await issued(house, Kind.API_KEY)
-        house.store.credential_by = _broken  # type: ignore[method-assign]
-        found = await explain(house, "GET", URL, _bearer(key.material["secret"]))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(house.store, "credential_by", _broken)
+            found = await explain(house, "GET", URL, _bearer(key.material["secret"]))
         assert (found.outcome.decision, found.outcome.status) == ("broken", 503)
         assert [step.outcome for step in found.steps if step.stage == "policy"] == ["broken"]
         assert found.policy is not None
@@ -278,5 +281,38 @@ def test_a_question_may_come_as_json() -> None:
         key = await issued(house, Kind.API_KEY, scopes=("orders:read",))
         asked = {"method": "GET", "url": URL, "headers": [["Authorization", f"Bearer {key.material['secret']}"]]}
         assert (await explained(house, Question.of(asked))).accepted
+
+    playing(ORDERS, work)
+
+
+@pytest.mark.parametrize(
+    ("query", "secret"),
+    [
+        ("password=hunter2", "hunter2"),
+        ("x=%61%6b_live_7HqB0000000000000000000000000000001", "7HqB"),
+        ("api_key=s3cret", "s3cret"),
+        ("x=%2561k_live_7HqB0000000000000000000000000000001", "7HqB"),
+    ],
+)
+def test_a_credential_in_the_url_is_not_said_again_however_it_is_written(query: str, secret: str) -> None:
+    async def work(house: Watchword) -> None:
+        key = await issued(house, Kind.HMAC)
+        found = await explain(house, "GET", f"{URL}?{query}", signed(house, key, path=f"/orders/7?{query}"))
+        assert found.outcome.reason == "credential_in_url"
+        assert secret not in str(found.value())
+        assert found.value()["url"] == f"{URL}?[redacted]"
+
+    playing(ORDERS, work)
+
+
+def test_a_broken_key_store_is_told_beside_the_rest() -> None:
+    async def work(house: Watchword) -> None:
+        key = await issued(house, Kind.HMAC)
+        fields = signed(house, key)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(house.store, "credential", _broken)
+            found = await explain(house, "GET", URL, fields)
+        assert (found.outcome.decision, found.signature) == ("broken", None)
+        assert found.notes == ("what must be signed cannot be told: RuntimeError",)
 
     playing(ORDERS, work)

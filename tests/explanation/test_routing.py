@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from watchword.app import Watchword
+from watchword.explanation import routing
 from watchword.explanation.routing import candidates, rule_of
 from watchword.routes import Rule
 
@@ -57,3 +58,12 @@ def test_what_fits_but_for_the_method_comes_first() -> None:
 
 def test_head_is_said_to_be_judged_as_get() -> None:
     assert candidates([Rule("/a", "basic", ("GET",))], "HEAD", "/a")[0].why == "HEAD is judged as GET"
+
+
+def test_a_long_list_of_routes_is_told_without_compiling_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    rules = [Rule(f"/place-{number}/{{id}}", "basic") for number in range(300)]
+    built: list[int] = []
+    real = routing.RouteTable
+    monkeypatch.setattr(routing, "RouteTable", lambda found: built.append(1) or real(found))
+    assert candidates(rules, "GET", "/place-7/x")[0].matched
+    assert len(built) < 10

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
+from urllib.parse import unquote
 
 from watchword.adapters.asgi import request_of, wants_body
 from watchword.adapters.problem import problem
 from watchword.app import Watchword
 from watchword.audit import redact
-from watchword.explanation.asking import Question
+from watchword.explanation.asking import Question, Unclear
 from watchword.explanation.result import Explanation, Outcome, Response
 from watchword.explanation.routing import Candidate, candidates, rule_of
-from watchword.explanation.signing import signing_of
+from watchword.explanation.signing import Signing, signing_of
 from watchword.explanation.tree import tree_of
 from watchword.explanation.walk import Walked, walk
 from watchword.gate import Route
+from watchword.guards.url_credentials import UrlCredentials
 from watchword.model.reason import NO_ROUTE
 from watchword.model.request import Request
 from watchword.model.verdict import Allow, Decision, Deny, Rejection
@@ -47,7 +49,7 @@ async def explain(
     request must sign. ``places`` are what the server itself demands where the configuration names no route. Nothing is
     kept: no event, no count, no first use, no verdict; nothing is burnt.
     """
-    fields = tuple((_bytes(name), _bytes(value)) for name, value in headers)
+    fields = tuple((_bytes(name), _bytes(value)) for name, value in headers)  # of what a server received, or would
     return await explained(
         watchword, Question(method, url, fields, body, address, certificate, string_signed).checked(), places
     )
@@ -73,8 +75,7 @@ async def explained(watchword: Watchword, question: Question, places: Sequence[R
         walked.cost < _QUICK and not walked.guessed
     ):  # once more: the first time tells what it costs to begin, not what a decision costs
         walked = await walk(watchword, rule, live, request)
-    signed = "hmac" in live.policy.schemes
-    signature = await signing_of(watchword, request, question.signed, question.body) if signed else None
+    signature, note = await _signing(watchword, live, request, question)
     return Explanation(
         **_asked(request, question),
         routes=routes,
@@ -85,19 +86,47 @@ async def explained(watchword: Watchword, question: Question, places: Sequence[R
         presence={name: leaf.presence for name, leaf in walked.leaves.items()},
         signature=signature,
         cost=walked.cost,
-        notes=walked.notes,
+        notes=(*walked.notes, *note),
     )
 
 
 def _bytes(text: str | bytes) -> bytes:
-    return text if isinstance(text, bytes) else text.encode("latin-1")
+    try:
+        return text if isinstance(text, bytes) else text.encode("latin-1")
+    except UnicodeEncodeError:
+        raise Unclear("headers", "a field has characters that no header can carry") from None
+
+
+async def _signing(
+    watchword: Watchword, live: Route, request: Request, question: Question
+) -> tuple[Signing | None, tuple[str, ...]]:
+    """Return what must be signed, and a note where that cannot be told; nothing where a secret would be quoted."""
+    if "hmac" not in live.policy.schemes or _spilled(request):
+        return None, ()
+    try:
+        return await signing_of(watchword, request, question.signed, question.body), ()
+    except Exception as error:  # a store or a key that is broken broke the decision, too: the rest is told all the same
+        return None, (f"what must be signed cannot be told: {type(error).__name__}",)
+
+
+def _spilled(request: Request) -> bool:
+    """Tell whether the URL holds a credential."""
+    return isinstance(UrlCredentials().check(request, None), Rejection)
+
+
+def _shown_url(request: Request, url: str) -> str:
+    """Return the URL without what it must not hold: by its look, or by the name of its parameter."""
+    if not _spilled(request):
+        return redact(url)
+    path = url.partition("?")[0]
+    return f"{path if redact(unquote(path)) == unquote(path) else redact(unquote(path))}?[redacted]"
 
 
 def _asked(request: Request, question: Question) -> dict[str, Any]:
     peer = request.peer
     return {
         "method": question.method,
-        "url": redact(question.url),
+        "url": _shown_url(request, question.url),
         "address": peer.address,
         "tls": peer.tls,
         "certificate": peer.certificate is not None,

@@ -42,6 +42,8 @@ def candidates(rules: Sequence[Rule], method: str, path: str) -> tuple[Candidate
 def _candidate(rule: Rule, found: Rule | None, method: str, path: str) -> Candidate:
     if rule is found:
         return Candidate(rule, True, "HEAD is judged as GET" if _as_get(rule, method) else "", near=True)
+    if not path.startswith(rule.path.partition("{")[0]):  # most rules of a long list: nothing is compiled for them
+        return Candidate(rule, False, _wrong_path(rule.path, path))
     if rule_of([rule], method, path) is not None:
         exact = found is not None and not _TEMPLATE.search(found.path)
         why = "an exact path goes before it" if exact else f"{found.path if found else '?'} stands before it"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,7 +43,10 @@ def _replace(path: Path, text: str) -> None:
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
-        os.chmod(name, whole.stat().st_mode & 0o7777)
+        before = whole.stat()
+        with suppress(OSError):  # who may not give files away keeps it as their own
+            os.chown(name, before.st_uid, before.st_gid)
+        os.chmod(name, before.st_mode & 0o7777)
         with refusing():
             load(Path(name))
         os.replace(name, whole)
