@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.figures.callers import CALLERS, Caller, engaged, keep_calling
 from tests.figures.house import House
+from tests.figures.traffic import CALLERS, Caller, engaged, keep_calling
 from watchword import Watchword
 from watchword.model.credential import Kind
 from watchword.server.config.sources import Source

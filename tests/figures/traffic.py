@@ -98,12 +98,18 @@ class ByPassword(Caller):
 class ByCertificate(Caller):
     def __init__(self, house: House, issued: Issued, tls: ssl.SSLContext) -> None:
         super().__init__(house, issued, _with_certificate(house, issued))
+        self.before: list[Line] = []
 
     def take(self, successor: Issued) -> None:
         self.issued = successor
-        self.close()
         tls = _with_certificate(self.house, successor)
+        self.before = self.lines  # what is under way on them comes to its end
         self.lines = [Line(self.house.port, tls) for _ in self.lines]
+
+    def close(self) -> None:
+        super().close()
+        for line in self.before:
+            line.close()
 
 
 class ByClient(Caller):
