@@ -168,3 +168,15 @@ def test_nobody_touches_who_may_more(town: Town, ids: dict[str, str]) -> None:
     for what in ("rotate", "revoke", "leaked"):
         assert act(browser, what, id, reason="x", overlap="1h").status_code == 403
     assert whoami(town, secret) == 200
+
+
+def test_nobody_takes_what_somebody_above_them_logs_in_by(town: Town) -> None:
+    """Who could replace the password of an operator would be that operator."""
+    town.user("deputy", scopes=("admin:credentials:read", "admin:credentials:write", "admin:subjects:write"))
+    town.user("chief")
+    town.issue(Kind.API_KEY, "user:chief", scopes=ALL)
+    (password,) = town.do(town.watchword.store.credentials(kind=Kind.PASSWORD, subject="user:chief"))
+    browser = operator(town, "deputy")
+    for what in ("rotate", "revoke"):
+        assert act(browser, what, password.id, reason="x", overlap="1h").status_code == 403
+    assert stored(town, password.id).replaced_by is None

@@ -58,7 +58,7 @@ class AuditPages:
         """Walk the chains, hold them to what was signed, and say what is wrong with them."""
         if visit.request.method != "POST":
             return self._desk.page(visit, flaws=None, live=False)
-        proof = await self._watchword.operations.checkpoints.prove()
+        proof = await self._desk.aside(self._watchword.operations.checkpoints.prove())
         flaws = [str(each) for each in proof.flaws[:_FLAWS]]
         return self._desk.page(visit, flaws=flaws, count=len(proof.flaws), proof=proof, live=False)
 

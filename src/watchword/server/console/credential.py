@@ -9,7 +9,7 @@ from starlette.routing import Route as Endpoint
 
 from watchword.lifecycle.clients.book import ClientBook
 from watchword.lifecycle.errors import LifecycleError
-from watchword.lifecycle.operations.rights import area_of, to_read, to_write
+from watchword.lifecycle.operations.rights import area_of, rights_to_touch, to_read
 from watchword.lifecycle.values import duration_of
 from watchword.lifecycle.verbs import Issued
 from watchword.model.credential import Credential, Kind, State
@@ -108,7 +108,7 @@ class CredentialPage:
     async def rotate(self, visit: Visit) -> Response:
         """Issue a successor: both are valid for ``overlap`` more."""
         record = await self._lifecycle.show(visit.text("id"))
-        return self._unfit(visit, record) or await self._rotate(visit, record)
+        return await self._unfit(visit, record) or await self._rotate(visit, record)
 
     async def _rotate(self, visit: Visit, record: Credential) -> Response:
         values: dict[str, Any] = {
@@ -134,7 +134,7 @@ class CredentialPage:
     async def revoke(self, visit: Visit) -> Response:
         """End it now and for good; ``reason`` is kept in the audit."""
         record = await self._lifecycle.show(visit.text("id"))
-        refused = self._unfit(visit, record)
+        refused = await self._unfit(visit, record)
         if refused is not None:
             return refused
         values: dict[str, Any] = {"act": "revoke", "each": seen(record, self._watchword.clock()), "live": False}
@@ -152,7 +152,7 @@ class CredentialPage:
     async def leaked(self, visit: Visit) -> Response:
         """Revoke it because somebody found it where it should not be (``where``)."""
         record = await self._lifecycle.show(visit.text("id"))
-        refused = self._unfit(visit, record)
+        refused = await self._unfit(visit, record)
         if refused is not None:
             return refused
         values: dict[str, Any] = {"act": "leaked", "each": seen(record, self._watchword.clock()), "live": False}
@@ -170,6 +170,7 @@ class CredentialPage:
             visit, page="leaked", each=values["each"], report=report, proof=proof, new=new, live=False
         )
 
-    def _unfit(self, visit: Visit, record: Credential) -> Response | None:
+    async def _unfit(self, visit: Visit, record: Credential) -> Response | None:
         """Refuse who may not act on this one."""
-        return self._desk.given(visit, {to_write(area_of(record.kind)), *record.scopes})
+        watchword = self._watchword
+        return self._desk.given(visit, await rights_to_touch(watchword.store, record, watchword.clock))

@@ -5,11 +5,12 @@ What an operator lacks, they are told on a page; the menu shows what they may se
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import replace
 from inspect import isawaitable
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route as Endpoint
@@ -27,10 +28,13 @@ from watchword.server.admin.anew import Anew
 from watchword.server.config.settings import AdminTable, Settings
 from watchword.server.pages.rendering import Pages
 from watchword.server.responses import problem_response
+from watchword.sync import run_sync
 
 __all__ = ["Act", "ConsoleDesk", "sentence", "who_of"]
 
 _PLACE: Final = "/console"
+
+T = TypeVar("T")
 
 Act: TypeAlias = Callable[[Visit], Awaitable[Response]]
 
@@ -126,6 +130,10 @@ class ConsoleDesk:
     async def touched(self, visit: Visit, subject: str) -> Response | None:
         """Refuse who would act on somebody with a right to administer that they do not hold."""
         return self.given(visit, await rights_of(self.watchword.store, subject, self.watchword.clock))
+
+    async def aside(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do what reads very much where nobody waits for it: in a thread, where the store answers inline."""
+        return await (run_in_threadpool(run_sync, work) if self.watchword.store.inline else work)
 
     # --- answering ----------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from starlette.routing import Route as Endpoint
 from watchword.lifecycle.clients.fields import FieldError, settled
 from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.mint import CA_SUBJECT
-from watchword.lifecycle.operations.rights import area_of, to_write
+from watchword.lifecycle.operations.rights import area_of, rights_behind, to_write
 from watchword.lifecycle.values import duration_of, networks_of, rate_of, scopes_of, subject_of
 from watchword.model.credential import Credential, Kind
 from watchword.server.account.visit import Visit
@@ -84,9 +84,9 @@ class IssuePages:
         options = _options(visit, kind)
         if subject == CA_SUBJECT:
             raise Misread("subject", LifecycleError(f"{subject} is this server's own", "name a service of yours"))
-        refused = self._desk.given(visit, scopes)
-        if kind is Kind.PASSWORD:  # who knows it can log in as them, and end what they hold
-            refused = refused or await self._desk.touched(visit, subject)
+        watchword = self._desk.watchword
+        behind = await rights_behind(watchword.store, kind, subject, watchword.clock)  # who knows it can log in as them
+        refused = self._desk.given(visit, scopes | behind)
         if refused is not None:
             return refused
         bounds: dict[str, Any] = {"scopes": scopes, "expires_at": ends, "networks": networks, "limit": rate}

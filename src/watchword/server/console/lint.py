@@ -35,7 +35,7 @@ class LintPage:
             "now": self._desk.watchword.clock(),
         }
         if visit.request.method == "POST":
-            report: Report = await examine_store(settings, text, self._desk.watchword.store, **given)
+            report: Report = await self._desk.aside(examine_store(settings, text, self._desk.watchword.store, **given))
         else:
             report = examine(settings, text, **given)
         count = Counter(each.severity.value for each in report.findings)
