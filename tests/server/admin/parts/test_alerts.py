@@ -25,7 +25,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         yield running
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def admin(server: Live) -> Iterator[httpx2.Client]:
     with asking(server, READ, WRITE) as http:
         yield http

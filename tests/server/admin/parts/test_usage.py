@@ -39,7 +39,7 @@ def used(server: Live) -> str:
     return key.credential.id
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def admin(server: Live) -> Iterator[httpx2.Client]:
     with asking(server, "admin:usage:read") as http:
         yield http
