@@ -30,10 +30,20 @@ async def fill(store: Any) -> None:
         await store.write(Add(Credential(id, Kind.API_KEY, subject, 1, detail={"name": name} if name else {})))
 
 
-@pytest.mark.parametrize("kind", ["memory", "sqlite"])
-def test_what_begins_so(kind: str, tmp_path: Path) -> None:
+def opened(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Any:
+    if kind == "memory":
+        return MemoryStore()
+    if kind == "sqlite":
+        return SqliteStore(tmp_path / "a.db")
+    from watchword.stores.postgres import PostgresStore
+
+    return PostgresStore(request.getfixturevalue("postgres_url"))
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def test_what_begins_so(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     async def work() -> None:
-        async with MemoryStore() if kind == "memory" else SqliteStore(tmp_path / "a.db") as store:
+        async with opened(kind, tmp_path, request) as store:
             await fill(store)
             search = search_of(store)
             assert isinstance(search, WalkedSearch if kind == "memory" else SqlSearch)
