@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import subprocess
-import sys
+import socket
 from collections.abc import Iterable
 from pathlib import Path
+from threading import Thread
 from urllib.parse import quote
 
 import pytest
 
+from tests.cli.desk import run_in
 from tests.figures.house import House, Line, api_key, caller, lines, signed
 from watchword import Watchword
+from watchword.codec.secrets import new_secret
 from watchword.model.credential import Kind
 
+PREFIXES = ("ak_live_", "ak_test_", "hs_live_", "ws_", "cs_live_", "lk_", "ac_")
 PASSWORD = "correct horse battery staple"
 
 
@@ -109,6 +112,33 @@ class Run:
             await self.send(line, f"/whoami?access_token={quote(secret, safe='')}", [])
             await self.send(line, f"/whoami?x={quote(quote(secret, safe=''), safe='')}", [])
 
+    async def canaries(self, line: Line) -> None:
+        """Send two hundred more, each of a form of ours that nobody holds, in one place after another."""
+        for number in range(200):
+            prefix = PREFIXES[number % len(PREFIXES)]
+            self.secrets[f"canary {number}"] = secret = new_secret(prefix)
+            place = number % 7
+            if place == 0:
+                await self.send(line, f"/orders/{secret}", [])
+            elif place == 1:
+                await self.send(line, f"/whoami?key={secret}", [])
+            elif place == 2:
+                await self.send(
+                    line, f"/%61/{'%'}{ord(secret[0]):02X}{secret[1:]}", [("authorization", f"Bearer {secret}")]
+                )
+            elif place == 3:
+                basic = base64.b64encode(f"{secret}:{secret}".encode()).decode()
+                await self.send(line, "/whoami", [("authorization", f"Basic {basic}")])
+            elif place == 4:
+                body = json.dumps({"username": secret, "password": secret}).encode()
+                await self.send(line, "/login", [("content-type", "application/json")], method="POST", body=body)
+            elif place == 5:
+                await self.send(line, "/whoami", [("cookie", f"session={secret}"), ("user-agent", secret)])
+            else:
+                form = [("content-type", "application/x-www-form-urlencoded")]
+                body = f"grant_type=refresh_token&refresh_token={secret}&client_id={secret}".encode()
+                await self.send(line, "/oauth/token", form, method="POST", body=body)
+
 
 async def _run(run: Run) -> None:
     async with run.house.operator() as watchword:
@@ -116,26 +146,45 @@ async def _run(run: Run) -> None:
         with lines(1, run.house.port) as (line,):
             await run.log_in(line)
             await run.traffic(line)
+            await run.canaries(line)
         run.answers.append(repr(vars(watchword)).encode())
         run.answers += [repr(each).encode() for each in await watchword.lifecycle.page(limit=1000)]
 
 
+def _take(collector: socket.socket, file: Path) -> None:
+    """Write down what comes, until the socket is shut down."""
+    with file.open("wb") as written:
+        while text := collector.recv(65536):
+            written.write(text + b"\n")
+
+
 def _printed(house: House, *verb: str) -> bytes:
-    command = [sys.executable, "-m", "watchword", "--config", str(house.folder / "watchword.toml"), "--json", *verb]
-    return subprocess.run(command, capture_output=True, check=False).stdout
+    return run_in(house.folder, "--json", *verb).out.encode()
 
 
 @pytest.mark.processes
 def test_no_secret_is_found_anywhere_after_the_run(tmp_path: Path) -> None:
-    """Figure: 0 hits."""
-    with House(tmp_path, workers=1, more="[passwords]\nplaintext = true") as house:
+    """Figure: 0 hits, in what is sent to syslog and what raises alerts, too."""
+    collector = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    collector.bind(str(tmp_path / "log"))
+    taking = Thread(target=_take, args=(collector, tmp_path / "syslog.txt"))
+    taking.start()
+    more = f'[passwords]\nplaintext = true\n[audit.syslog]\naddress = "unix://{tmp_path}/log"\n'
+    with House(tmp_path, workers=1, more=more + '[[alert]]\nrule = "refusals"\ncount = 2') as house:
         run = Run(house)
         asyncio.run(_run(run))
+    collector.shutdown(socket.SHUT_RDWR)
+    taking.join()
+    collector.close()
     dump = _printed(house, "audit", "--limit", "100000")
+    told = _printed(house, "alerts", "list", "--all")
+    assert b"leaked" in told
+    assert b"refused" in (tmp_path / "syslog.txt").read_bytes()
     assert dump.count(b"\n") > 100, "the audit is empty"
     haystacks = {"answers and representations": b"\n".join(run.answers), "audit": dump, "list": _printed(house, "list")}
+    haystacks |= {"alerts": told, "usage": _printed(house, "usage"), "signed": _printed(house, "audit", "--checkpoint")}
     for file in sorted(tmp_path.rglob("*")):
-        if file.is_file() and file.name != ".env":
+        if file.is_file() and not file.is_socket() and file.name != ".env":
             haystacks[file.name] = file.read_bytes()
     root_key = (tmp_path / ".env").read_text().partition("=")[2].strip()
     run.secrets["root key"] = root_key

@@ -1,0 +1,86 @@
+"""Beside servers that write, sign and die, the audit is proved and nothing is invented; syslog gets all of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.figures.house import House, api_key, caller, lines
+from watchword import Watchword
+
+
+def workers(house: House) -> list[psutil.Process]:
+    """Return the processes that answer requests."""
+    children = psutil.Process(house.pid).children(recursive=True)
+    return [
+        each for each in children if any("spawn_main" in part or "multiprocessing" in part for part in each.cmdline())
+    ]
+
+
+async def _life(house: House, watchword: Watchword, bearer: list[tuple[str, str]]) -> None:
+    """Send requests, prove and sign meanwhile, and kill a worker."""
+    checkpoints = watchword.operations.checkpoints
+    with lines(4, house.port) as several:
+
+        async def send(number: int) -> None:
+            for _ in range(60):
+                try:
+                    await several[number].send("/whoami", bearer)
+                except (OSError, asyncio.IncompleteReadError, ConnectionError):
+                    return  # its worker was killed
+
+        async def look() -> None:
+            for turn in range(12):
+                assert (await checkpoints.prove()).flaws == ()
+                if turn % 4 == 0:
+                    await checkpoints.sign()
+                if turn == 6:
+                    os.kill(workers(house)[0].pid, signal.SIGKILL)
+                await asyncio.sleep(0.02)
+
+        await asyncio.gather(look(), *(send(number) for number in range(4)))
+    assert (await checkpoints.prove()).flaws == ()
+
+
+@pytest.mark.processes
+def test_nothing_is_invented_while_servers_write_and_die_and_syslog_gets_everything(tmp_path: Path) -> None:
+    """Figure: none invented beside two workers of which one is killed; every position comes at least once."""
+    receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    receiver.bind(str(tmp_path / "log"))
+    receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 * 1024 * 1024)
+    receiver.setblocking(False)
+    got: dict[int, int] = {}
+
+    def drain() -> None:
+        while True:
+            try:
+                value = json.loads(receiver.recv(65536).partition(b" - ")[2])
+            except BlockingIOError:
+                return
+            if "position" in value:
+                got[value["position"]] = got.get(value["position"], 0) + 1
+
+    async def play(house: House) -> list[int]:
+        async with house.operator() as watchword:
+            await caller(watchword)
+            _, secret = await api_key(watchword)
+            await _life(house, watchword, [("authorization", f"Bearer {secret}")])
+            end, every = time.monotonic() + 20, [position for position, _ in await watchword.store.events(limit=10**6)]
+            while not set(every) <= got.keys() and time.monotonic() < end:
+                drain()
+                await asyncio.sleep(0.05)
+            return every
+
+    with receiver, House(tmp_path, workers=2, more=f'[audit.syslog]\naddress = "unix://{tmp_path}/log"') as house:
+        every = asyncio.run(play(house))
+    assert len(every) > 100
+    assert set(every) <= got.keys(), "some events never came"
+    assert sum(got.values()) <= 2 * len(got), "events came again and again"
