@@ -110,7 +110,7 @@ def _answers(draw: Any) -> Answers:
     return Answers(**chosen)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(_answers())
 def test_more_at_stake_never_lets_a_weaker_scheme_rise_above_a_stronger_one(answers: Answers) -> None:
     orders = [[scheme for scheme, _ in ranking(replace(answers, sensitivity=level))] for level in LEVELS]
@@ -120,7 +120,7 @@ def test_more_at_stake_never_lets_a_weaker_scheme_rise_above_a_stronger_one(answ
                 assert after.index(strong) < after.index(weak), (weak, strong)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(_answers(), st.sampled_from(SCHEMES))
 def test_a_network_that_is_not_trusted_never_helps_what_travels_as_it_is(answers: Answers, scheme: str) -> None:
     trusted, untrusted = (dict(ranking(replace(answers, network=each))) for each in ("trusted", "untrusted"))
@@ -140,7 +140,7 @@ def test_certificates_that_can_be_handled_only_help_mutual_tls(answers: Answers)
     }
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(_answers())
 def test_a_password_is_advised_to_nothing_but_what_knows_no_more(answers: Answers) -> None:
     best = ranking(answers)[0][0]

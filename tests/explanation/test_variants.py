@@ -82,7 +82,7 @@ def test_another_way_to_write_it_is_found(write: Any, words: str) -> None:
     assert [fit.words for fit in fitting("v1", _parts(), SECRET, write(right))] == [words]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.binary(max_size=80))
 def test_nothing_is_found_for_what_nobody_signed(signature: bytes) -> None:
     assert fitting("v1", _parts(), SECRET, signature) == ()
