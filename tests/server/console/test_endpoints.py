@@ -32,3 +32,32 @@ def test_every_form_carries_its_token_and_every_page_its_language(town: Town, ro
             forms = re.findall(r'<form method="post".*?</form>', page.text, re.S)
             assert all("csrf_token" in form for form in forms), route.path
             assert page.text.count("<h1") == 1, route.path
+
+
+ODD = (
+    *("%00", "%ED%A0%80", "%FF", "'", "%F4%8F%BF%BF", "9" * 40, "-1", "x" * 3000),
+    *("0|%00|x", "3|a|b", "<script>", "${7*7}", "../.."),
+)
+FIELDS = (
+    *("id", "q", "after", "before", "kind", "state", "subject", "span"),
+    *("credential", "reason", "callers", "path", "all"),
+)
+PLACES = (
+    *("", "/credentials", "/sessions", "/credentials/issue", "/credential", "/credential/revoke", "/subjects"),
+    *("/subject", "/subject/disable", "/clients", "/client", "/audit", "/alerts", "/advise", "/explain"),
+)
+
+
+def test_odd_values_are_no_reason_to_break(root: Browser) -> None:
+    """Each page with each odd value in every field that some page reads: answered, and never shown as markup."""
+    for odd in ODD:
+        query = "&".join(f"{field}={odd}" for field in FIELDS)
+        for page in PLACES:
+            answer = root.http.get(f"/console{page}?{query}")
+            assert answer.status_code < 500, (page, odd, answer.text)
+            assert "<script>" not in answer.text
+
+
+def test_head_is_answered_like_get(root: Browser) -> None:
+    head = root.http.head("/console/credentials")
+    assert (head.status_code, head.content) == (200, b"")

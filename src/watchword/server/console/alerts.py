@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from starlette.responses import Response
@@ -16,6 +17,7 @@ __all__ = ["AlertPages"]
 
 _PLACE: Final = "/console/alerts"
 _PAGE: Final = 50
+_ID: Final = re.compile(r"alr_[0-9A-Za-z_]{1,60}")
 
 
 class AlertPages:
@@ -35,12 +37,17 @@ class AlertPages:
     async def listed(self, visit: Visit) -> Response:
         """Show a page: open ones, or all with ``all``; ``after`` goes on."""
         whole = bool(visit.text("all"))
-        rows = await self._alerts.page(after=visit.text("after")[:64], limit=_PAGE + 1, open_only=not whole)
+        rows = await self._alerts.page(after=_named(visit.text("after")), limit=_PAGE + 1, open_only=not whole)
         onward = words_of(all="1" if whole else "", after=rows[_PAGE - 1].id) if len(rows) > _PAGE else ""
         return self._desk.page(visit, rows=rows[:_PAGE], whole=whole, next=onward)
 
     async def acknowledge(self, visit: Visit) -> Response:
         """Say that one was looked at."""
         if visit.request.method == "POST":
-            await self._alerts.acknowledge(visit.text("id"), by=who_of(visit).subject)
+            await self._alerts.acknowledge(_named(visit.text("id")), by=who_of(visit).subject)
         return redirect(_PLACE)
+
+
+def _named(text: str) -> str:
+    """Return the id of an alert, "" for what is none: not every store can look for any text."""
+    return text if _ID.fullmatch(text) else ""

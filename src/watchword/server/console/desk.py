@@ -88,7 +88,7 @@ class ConsoleDesk:
             refused = self._unfit(http, visit, scope) or (await self._own.unproven(http, visit) if proof else None)
             if refused is not None:
                 return refused
-            if http.method == "GET":
+            if http.method != "POST":
                 visit = replace(visit, fields=dict(http.query_params))
             elif http.query_params.get("id"):  # what a form is about stands in its address: one comes back to it
                 visit = replace(visit, fields={**visit.fields, "id": http.query_params["id"]})
@@ -102,7 +102,7 @@ class ConsoleDesk:
     # --- who may what -------------------------------------------------------------------------------------------------
 
     def _unfit(self, http: HttpRequest, visit: Visit, scope: str | None) -> Response | None:
-        if visit.json and http.method != "GET":  # the API is the place for programs
+        if visit.json and http.method == "POST":  # the API is the place for programs
             return problem_response(self.watchword.gate.refuse(visit.request, Rejection(UNSUPPORTED_MEDIA, "console")))
         if scope is None or self.may(visit, scope):
             return None
