@@ -16,7 +16,7 @@ from watchword.lifecycle.operations.rights import to_read, to_write
 from watchword.model.reason import REASONS
 from watchword.model.records import Event
 from watchword.server.admin.desk import AdminDesk
-from watchword.server.admin.operation import Asked, Operation, Schema, nullable, one_of, reference, several
+from watchword.server.admin.operation import Asked, Operation, Schema, nullable, one_of, reference, several, under
 from watchword.server.admin.paging import PAGE_QUERY, listed, page_of
 from watchword.stores.observed.backwards import backwards_of
 
@@ -55,18 +55,18 @@ class AdminAudit:
             Operation(
                 "GET", _PLACE, READ, "What happened", self.page, ("200", "Events"), query={**query, **PAGE_QUERY}
             ),
-            Operation("GET", f"{_PLACE}/verify", READ, "Whether it is whole", self.verify, ("200", "Proof")),
+            Operation("GET", under(_PLACE, "verify"), READ, "Whether it is whole", self.verify, ("200", "Proof")),
             Operation(
-                *("GET", f"{_PLACE}/export", READ, "The next thousand events", self.export, ("200", "Lines")),
+                *("GET", under(_PLACE, "export"), READ, "The next thousand events", self.export, ("200", "Lines")),
                 query={"after": after},
                 media=_LINES,
             ),
             Operation(
-                *("GET", f"{_PLACE}/checkpoint", READ, "What was signed last", self.last, ("200", "Checkpoint")),
+                *("GET", under(_PLACE, "checkpoint"), READ, "What was signed last", self.last, ("200", "Checkpoint")),
                 refuses=("409",),
             ),
             Operation(
-                *("POST", f"{_PLACE}/checkpoint", WRITE, "Sign the log now", self.sign, ("200", "Checkpoint")),
+                *("POST", under(_PLACE, "checkpoint"), WRITE, "Sign the log now", self.sign, ("200", "Checkpoint")),
                 refuses=("409",),
             ),
         ]

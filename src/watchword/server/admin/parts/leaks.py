@@ -13,7 +13,7 @@ from watchword.lifecycle.operations.shown import credential_value
 from watchword.model.credential import Credential, State
 from watchword.server.admin.desk import AdminDesk, Missing
 from watchword.server.admin.fields import Fields
-from watchword.server.admin.operation import Asked, Operation, Schema, nullable, one_of, reference
+from watchword.server.admin.operation import Asked, Operation, Schema, nullable, one_of, reference, under
 from watchword.server.admin.parts.credentials import version_of
 from watchword.server.admin.parts.usage import pictured
 
@@ -43,7 +43,7 @@ class AdminLeaks:
         found: Any = {"body": "Leaked", "refuses": ("404",)}
         acted: Any = {"body": "LeakFound", "anew": True, "repeats": True, "refuses": ("404", "409")}
         return [
-            Operation("POST", f"{_PLACE}/find", READ, "Say whose it is", self.find, ("200", "LeakOwner"), **found),
+            Operation("POST", under(_PLACE, "find"), READ, "Say whose it is", self.find, ("200", "LeakOwner"), **found),
             Operation("POST", _PLACE, WRITE, "Revoke it and tell", self.report, ("200", "LeakReport"), **acted),
         ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -29,7 +30,7 @@ WRITE_KEYS: Final = to_write("keys")
 
 _PLACE: Final = "/admin/v1/rotation"
 _KEYS: Final = "/admin/v1/keys"
-_KEY: Final = "/admin/v1/keys/{id}"
+_KEY: Final = under(_KEYS, "{id}")
 _OWN: Final = (Kind.SIGNING_KEY, Kind.CA)
 _AT_ONCE: Final = 50
 _TEXT: Final = {"type": "string"}
@@ -85,7 +86,7 @@ class AdminRotation:
             "automatic": _FLAG,
             "last_used_at": _MOMENT,
         }
-        outcome = {"due": reference("Due"), "problem": _TEXT}
+        outcome: dict[str, Schema] = {"due": reference("Due"), "problem": _TEXT}
         retirement = {
             "id": _TEXT,
             "state": _TEXT,
@@ -100,8 +101,8 @@ class AdminRotation:
         root = {"id": _TEXT, "since": _COUNT, "finished": _FLAG}
         keys = {"keys": several(reference("Credential")), "root_key": {"type": "object", "properties": root}}
         return {
-            "Due": {"type": "object", "required": list(due), "properties": due},
-            "AllDue": {"type": "object", "required": ["due"], "properties": {"due": several(reference("Due"))}},
+            "Due": _object(due),
+            "AllDue": _object({"due": several(reference("Due"))}),
             "RotateDue": {
                 "type": "object",
                 "additionalProperties": False,
@@ -111,18 +112,12 @@ class AdminRotation:
                 "type": "object",
                 "required": ["outcomes", "left"],
                 "properties": {
-                    "outcomes": several(
-                        {
-                            "type": "object",
-                            "required": list(outcome),
-                            "properties": {**outcome, "issued": reference("CredentialWithSecret")},
-                        }
-                    ),
+                    "outcomes": several(_object(outcome, issued=reference("CredentialWithSecret"))),
                     "left": {"type": "integer", "description": f"How many more are due: {_AT_ONCE} at once"},
                 },
             },
-            "Retirement": {"type": "object", "required": list(retirement), "properties": retirement},
-            "Keys": {"type": "object", "required": list(keys), "properties": keys},
+            "Retirement": _object(retirement),
+            "Keys": _object(keys),
         }
 
     # --- what is due --------------------------------------------------------------------------------------------------
@@ -209,3 +204,7 @@ class AdminRotation:
     def _issued(self, rotated: Rotated) -> dict[str, Any]:
         issued = rotated.issued
         return self._value(issued.credential) | {"overlap_ends_at": rotated.ends_at} | dict(issued.material)
+
+
+def _object(properties: Mapping[str, Any], **more: Schema) -> Schema:
+    return {"type": "object", "required": list(properties), "properties": {**properties, **more}}

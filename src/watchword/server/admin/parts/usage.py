@@ -15,7 +15,7 @@ from watchword.lifecycle.values import duration_of, subject_of
 from watchword.model.usage import Grain, Share
 from watchword.server.admin.desk import AdminDesk
 from watchword.server.admin.fields import read
-from watchword.server.admin.operation import Asked, Operation, Schema, one_of, reference, several
+from watchword.server.admin.operation import Asked, Operation, Schema, one_of, reference, several, under
 
 __all__ = ["AdminUsage", "pictured"]
 
@@ -47,9 +47,11 @@ class AdminUsage:
         origins: dict[str, Schema] = {"credential": {"type": "string", "minLength": 1}}
         return [
             Operation("GET", _PLACE, READ, "What went on", self.picture, ("200", "Usage"), query=whose),
-            Operation("GET", f"{_PLACE}/rows", READ, "Each count by itself", self.rows, ("200", "Tallies"), query=rows),
             Operation(
-                *("GET", f"{_PLACE}/origins", READ, "Where it was used from", self.origins, ("200", "Origins")),
+                "GET", under(_PLACE, "rows"), READ, "Each count by itself", self.rows, ("200", "Tallies"), query=rows
+            ),
+            Operation(
+                *("GET", under(_PLACE, "origins"), READ, "Where it was used from", self.origins, ("200", "Origins")),
                 query=origins,
                 needs=("credential",),
             ),
