@@ -10,9 +10,12 @@ from functools import lru_cache
 import httpcore2
 import pytest
 
+from tests.audited import watch
 from tests.postgres import postgres, postgres_url
 
 __all__ = ["postgres", "postgres_url"]
+
+watch()
 
 # Each client that names no authorities reads all of the web's anew, for longer than a test of ours takes. Once will do.
 _read = httpcore2.default_ssl_context
