@@ -52,11 +52,13 @@ def test_what_is_wrong_names_its_field(take: Callable[[Fields], Any], value: Any
 
 
 def test_texts_have_bounds() -> None:
-    for value in ("", " ", "x" * 11):
+    for value in ("", " ", "x" * 11, "a\0"):
         with pytest.raises(FieldError):
             Fields({"a": value}).text("a", most=10)
     with pytest.raises(FieldError):
         Fields({"a": ["x"] * 1001}).texts("a")
+    with pytest.raises(FieldError):
+        Fields({"a": ["x\0"]}).texts("a")
     with pytest.raises(FieldError):
         Fields({"a": "0s"}).duration("a", "1h")
 

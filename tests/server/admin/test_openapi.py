@@ -176,3 +176,44 @@ def test_schemathesis_finds_no_answer_that_is_broken_or_not_described(tmp_path: 
 def test_schemathesis_finds_nothing_in_many_examples_either(tmp_path: Path) -> None:
     found = probed(tmp_path, examples=100, timeout=1200)
     assert found.returncode == 0, found.stdout[-4_000:] + found.stderr[-1_000:]
+
+
+STRANGE = ("%00", "a%00b", "%ED%A0%80", "%FF", "\u00e4", "%F4%8F%BF%BF", "9" * 400)
+
+
+@pytest.mark.postgres
+def test_what_no_database_can_hold_breaks_nothing(tmp_path: Path, postgres_url: str, document: Any) -> None:
+    """PostgreSQL holds no NUL: each parameter and each field of each operation, on the store that minds."""
+    broken = []
+    settings = f'[store]\nurl = "{postgres_url}"\n[admin]\nlimit = ""\n[limits]\naddress = "1000000/min"\n'
+    with live(tmp_path, settings) as server, operator_of(server) as http:
+        for path, operations in document["paths"].items():
+            for method, operation in operations.items():
+                for place, more in strange_requests(document, path, operation):
+                    answer = http.request(method, place, **more)
+                    if answer.status_code >= 500:
+                        broken.append((method, place, more, answer.status_code))
+    assert broken == []
+
+
+def operator_of(server: Live) -> Any:
+    server.service("ops")
+    key = server.issue(Kind.API_KEY, "service:ops", scopes=ALL_RIGHTS)
+    untouchable(server, key.credential.id, "service:ops")
+    return server.client(headers={"authorization": f"Bearer {key.material['secret']}"}, verify=False)
+
+
+def strange_requests(document: Any, path: str, operation: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the places and contents of one operation that hold something strange, one thing at a time."""
+    plain = re.sub(r"\{\w+\}", "x", path)
+    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {}).get("$ref")
+    fields = document["components"]["schemas"][body.rpartition("/")[2]]["properties"] if body else {}
+    for text in STRANGE:
+        if plain != path:
+            yield re.sub(r"\{\w+\}", text, path), {"json": {}} if body else {}
+        for parameter in operation.get("parameters", ()):
+            if parameter["in"] == "query":
+                yield f"{plain}?{parameter['name']}={text}", {"json": {}} if body else {}
+    for name in fields:
+        for value in ("a\0b", ["a\0b"], {"a\0b": "a\0b"}, 2**70, -1):
+            yield plain, {"json": {name: value}}

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import Request
 
+from watchword.codec.strict import to_base64url
 from watchword.lifecycle.clients.fields import FieldError
 from watchword.server.admin.paging import listed, page_of
+from watchword.stores.rows import storable
 
 
 def asking(query: str) -> Request:
     return Request({"type": "http", "path": "/admin/v1/x", "query_string": query.encode(), "headers": []})
 
 
-@given(st.tuples(st.integers(-(2**53), 2**53), st.text(max_size=20).filter(lambda text: text.isprintable())))
+@given(st.tuples(st.integers(-(2**62), 2**62), st.text(max_size=20).filter(storable)))
 def test_a_page_goes_on_where_the_one_before_ended(after: tuple[int, str]) -> None:
     value, headers = listed(asking("limit=7&q=a%26b&cursor=old"), "things", [1], after)
     assert value["things"] == [1]
@@ -29,6 +33,13 @@ def test_a_page_goes_on_where_the_one_before_ended(after: tuple[int, str]) -> No
 def test_the_last_page_leads_nowhere() -> None:
     assert listed(asking(""), "things", [], ()) == ({"things": [], "next": None}, ())
     assert page_of(asking("")).after == ()
+
+
+@pytest.mark.parametrize("value", ["a\0b", 2**62 + 1, -(2**70), 1.5, None, ["a"]], ids=repr)
+def test_a_place_that_no_store_has_is_refused(value: object) -> None:
+    cursor = to_base64url(json.dumps({"after": [value]}).encode()).decode()
+    with pytest.raises(FieldError):
+        page_of(asking(f"cursor={cursor}"), type(value))
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from watchword.lifecycle.clients.book import Bounds
 from watchword.lifecycle.clients.fields import FieldError
 from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.values import duration_of, networks_of, rate_of, scopes_of
+from watchword.stores.rows import storable
 
 __all__ = ["DAY", "Fields", "bounds_of", "read"]
 
@@ -45,7 +46,7 @@ class Fields:
         value = self._left.pop(name, None)
         if value is None and default is not None:
             return default
-        if not isinstance(value, str) or (default is None and not value.strip()):
+        if not isinstance(value, str) or (default is None and not value.strip()) or not storable(value):
             raise FieldError(name, f"{name}: a text is needed")
         if len(value) > most:
             raise FieldError(name, f"{name}: {most:,} characters at most")
@@ -57,7 +58,7 @@ class Fields:
         value = [] if value is None else value
         if not isinstance(value, list | tuple) or len(value) > _MOST_TEXTS:
             raise FieldError(name, f"{name}: a list of texts")
-        if not all(isinstance(each, str) for each in value):
+        if not all(isinstance(each, str) and storable(each) for each in value):
             raise FieldError(name, f"{name}: a list of texts")
         return list(value)
 

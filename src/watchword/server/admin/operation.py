@@ -10,8 +10,10 @@ from typing import Any, Final, Protocol, TypeAlias
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
+from watchword.lifecycle.clients.fields import FieldError
 from watchword.model.request import Request
 from watchword.model.verdict import Principal
+from watchword.stores.rows import storable
 
 __all__ = ["Act", "Asked", "Operation", "Part", "Schema", "nullable", "one_of", "reference", "several", "under"]
 
@@ -34,12 +36,16 @@ class Asked:
         self.body: dict[str, Any] = body
 
     def part(self, name: str) -> str:
-        """Return a part of the path, decoded."""
-        return str(self.http.path_params[name])
+        """Return a part of the path, decoded; "" for what no store can hold, and so nothing is called."""
+        text = str(self.http.path_params[name])
+        return text if storable(text) else ""
 
     def query(self, name: str) -> str:
-        """Return a parameter of the query, "" where it is missing."""
-        return self.http.query_params.get(name, "")
+        """Return a parameter of the query, "" where it is missing. Raise FieldError for what no store can hold."""
+        text = self.http.query_params.get(name, "")
+        if not storable(text):
+            raise FieldError(name, f"{name}: not a text")
+        return text
 
     def means(self, version: str) -> bool:
         """Return whether ``If-Match`` names this version, or any (RFC 9110 section 13.1.1)."""

@@ -12,6 +12,7 @@ from starlette.requests import Request as HttpRequest
 from watchword.codec.strict import from_base64url, json_object, to_base64url
 from watchword.lifecycle.clients.fields import FieldError
 from watchword.model.verdict import Headers
+from watchword.stores.rows import storable
 
 __all__ = ["MOST", "PAGE_QUERY", "Page", "listed", "page_of"]
 
@@ -25,6 +26,7 @@ PAGE_QUERY: Final[Mapping[str, Any]] = {
 """The parameters of every list."""
 
 _LONGEST: Final = 4_096
+_LARGEST: Final = 1 << 62
 _WRONG: Final = FieldError("cursor", "cursor: not one of ours", "take the one that came as `next`, or none")
 
 
@@ -70,6 +72,11 @@ def _after(cursor: str) -> tuple[Any, ...]:
     except ValueError:
         raise _WRONG from None
     after = None if found is None else found.get("after")
-    if not isinstance(after, list) or not after:
+    if not isinstance(after, list) or not after or not all(map(_possible, after)):
         raise _WRONG
     return tuple(after)
+
+
+def _possible(value: Any) -> bool:
+    """Return whether a store can look for it."""
+    return storable(value) if isinstance(value, str) else isinstance(value, int) and abs(value) <= _LARGEST

@@ -47,9 +47,7 @@ class AdminUsage:
         origins: dict[str, Schema] = {"credential": {"type": "string", "minLength": 1}}
         return [
             Operation("GET", _PLACE, READ, "What went on", self.picture, ("200", "Usage"), query=whose),
-            Operation(
-                "GET", under(_PLACE, "rows"), READ, "Each count by itself", self.rows, ("200", "Tallies"), query=rows
-            ),
+            Operation("GET", under(_PLACE, "rows"), READ, "Count by count", self.rows, ("200", "Tallies"), query=rows),
             Operation(
                 *("GET", under(_PLACE, "origins"), READ, "Where it was used from", self.origins, ("200", "Origins")),
                 query=origins,
