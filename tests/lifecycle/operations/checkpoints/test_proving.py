@@ -62,6 +62,36 @@ async def test_a_cut_in_the_middle_of_a_walk_is_no_flaw(made: House) -> None:
 
 
 @played
+async def test_a_cut_between_two_pages_of_checkpoints_is_no_flaw(made: House) -> None:
+    checkpoints, records = made.watchword.operations.checkpoints, made.watchword.store.checkpoints
+    for _ in range(8):
+        await write(made)
+        await checkpoints.sign()
+        made.clock.now += DAY
+    checkpoints.rules = CheckpointRules(every=0, keep=4 * DAY)
+    page: Any = records.page
+    pages = 0
+
+    async def by_two(after: int = 0, limit: int = 200) -> Any:
+        nonlocal pages
+        found = await page(after, min(limit, 2))
+        pages += 1
+        if pages == 1:
+            records.page = page
+            for _ in range(3):
+                await checkpoints.run()
+                checkpoints._next = checkpoints._next_cut = float("-inf")
+            records.page = by_two
+        return found
+
+    records.page = by_two
+    proof = await checkpoints.prove()
+    assert proof.flaws == ()
+    assert proof.begins > 0
+    assert (await page(0))[0].number > 2, "what the first page had is gone"
+
+
+@played
 async def test_writers_and_signers_go_on_meanwhile(made: House) -> None:
     checkpoints = made.watchword.operations.checkpoints
 

@@ -24,6 +24,7 @@ _QUEUE: Final = 20_000  # candidates that wait
 _HOUR: Final = 3600
 _LOOKED: Final = 3600  # seconds until the record of a credential that is used is looked at again
 _SHARE: Final = 8  # a worker looks into what reached the eighth part of a threshold: the others may have seen the rest
+_GUESS_SHARE: Final = 4  # and of the rest it is not known whether they were guesses
 _MACHINES: Final = ("key_", "hk_", "crt_", "cli_")  # whose networks do not change as those of people do
 _ROTATED: Final = (*_MACHINES, "pwd_")
 _REPLAYS: Final = frozenset({REPLAYED.code, REPLAYED_PROOF.code})
@@ -90,7 +91,7 @@ class Suspicion:
             self._add(_of(alone, tally)._replace(network=""))
         if tally.reason in _REPLAYS and self._many("replays", tally.credential or tally.network, tally):
             self._add(_about("replays", tally))
-        if tally.reason in _GUESSES and self._many("guessing", tally.network, tally):
+        if tally.reason in _GUESSES and self._many("guessing", tally.network, tally, _GUESS_SHARE):
             self._add(_of("guessing", tally)._replace(credential=""))
         if tally.reason in _HARMLESS:
             return
@@ -99,7 +100,7 @@ class Suspicion:
         if self._many("refusals", tally.network, tally):
             self._add(_of("refusals", tally)._replace(credential=""))
 
-    def _many(self, rule: str, name: str, tally: Tally) -> bool:
+    def _many(self, rule: str, name: str, tally: Tally, share: int = _SHARE) -> bool:
         """Add to the window of a name; tell whether a worker's share of the threshold is reached."""
         found = self.rules.rule(rule)
         if found is None or not name:
@@ -114,7 +115,7 @@ class Suspicion:
         here = windows[rule, name, start] = windows.get((rule, name, start), 0) + tally.decisions
         for earlier in range(start - found.within + step, start, step):
             here += windows.get((rule, name, earlier), 0)
-        return here * _SHARE >= found.count
+        return here * share >= found.count
 
     def _add(self, candidate: Candidate) -> None:
         if self.rules.rule(candidate.rule) is not None and len(self._queue) < _QUEUE:

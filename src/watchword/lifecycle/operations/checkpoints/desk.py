@@ -24,8 +24,9 @@ logger: logging.Logger = logging.getLogger("watchword")
 _LOOK: Final = 10.0  # seconds between two looks
 _REST: Final = 3600.0  # seconds after a cut was refused
 _PAGE: Final = 1000
-_MOST_ROWS: Final = 10_000  # of one statement: as many are removed at once when it is old
-_MOST_EVENTS: Final = 1_000_000
+_MOST_ROWS: Final = 5_000  # of one statement
+_MOST_EVENTS: Final = 200_000
+_CUT_AT_ONCE: Final = 3  # statements: a cut must not keep writers waiting
 _MOST_WRITERS: Final = 60  # of one statement: a JWS of 16 KiB holds no more
 _AT_ONCE: Final = 10  # statements in a row
 
@@ -131,9 +132,11 @@ class Checkpoints:
             latest = await self._latest()
             number, previous = await self._place() if latest is None else latest[2:]
             end = latest[1].span.end if latest else 0
+            whole = await self._records.links(end + _MOST_ROWS - 1, 1)  # positions have few gaps
+            if not (anyway or whole or await self._due(latest, now)):
+                break
             links = await self._links(end)
-            whole = len(links) >= _MOST_ROWS or sum(link.events for link in links) >= _MOST_EVENTS
-            if not links or not (anyway or whole or await self._due(latest, now)):
+            if not links:
                 break
             span = _span(links, number + 1, int(now), end)
             cut_by = latest[1].cut_by if latest else 0
@@ -213,9 +216,9 @@ class Checkpoints:
         spans: list[Span] = []
         ends = dict(cut.ends) if cut is not None else {}
         rows, after = 0, cut.base if cut is not None else 0
-        for checkpoint in await self._records.page(after, _AT_ONCE):
+        for checkpoint in await self._records.page(after, _CUT_AT_ONCE):
             statement = await self._keys.opened(checkpoint)
-            if statement is None or checkpoint.at > before or checkpoint.number >= newest or rows >= _MOST_ROWS:
+            if statement is None or checkpoint.at > before or checkpoint.number >= newest:
                 break
             spans.append(statement.span)
             ends |= statement.span.ends

@@ -12,6 +12,7 @@ from watchword.model.evidence import Checkpoint, CheckpointRecords, Cut, Flaw, S
 __all__ = ["Proof", "Proving"]
 
 _PAGE = 500
+_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +53,16 @@ class Proving:
 
     async def prove(self, against: Checkpoint | None = None) -> Proof:
         """Return what is wrong; ``against`` is a statement that was kept elsewhere and must be among ours."""
-        while True:
+        for _ in range(_TRIES):
             reading = await self._read(against)
             cut = _cut(reading.statements)
             spans = _following(reading, cut)
             flaws = await self._checkpoints.flaws(spans, cut)
-            if not flaws or _cut((await self._read(None)).statements) == cut:
-                break  # else old batches were cut off meanwhile, and what is missing is not
+            if not flaws and not reading.flaws:
+                break
+            again = await self._read(against)  # old batches may have been cut off meanwhile: then nothing is missing
+            if again.flaws == reading.flaws and _cut(again.statements) == cut:
+                break
         last = spans[-1] if spans else None
         end = last.end if last else (cut.position if cut else 0)
         return Proof(
