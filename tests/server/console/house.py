@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
 from tests.server.account.town import OPEN, Browser, Town
@@ -15,7 +16,9 @@ from watchword.model.records import Event
 from watchword.model.verdict import Rate
 from watchword.stores.observed.backwards import backwards_of
 
-__all__ = ["ALL", "AREAS", "follow", "furnish", "house", "operator", "recent"]
+__all__ = ["ALL", "AREAS", "eventually", "follow", "furnish", "house", "operator", "recent"]
+
+T = TypeVar("T")
 
 AREAS = ("clients", "credentials", "subjects", "usage", "audit", "alerts", "keys", "leaks", "configuration")
 ALL = tuple(f"admin:{area}:{act}" for area in AREAS for act in ("read", "write"))
@@ -54,6 +57,15 @@ def follow(browser: Browser, done: httpx2.Response) -> httpx2.Response:
     """Go where an act led to."""
     assert done.status_code == 303, done.text
     return browser.get(done.headers["location"])
+
+
+def eventually(look: Callable[[], T]) -> T:
+    """Return what ``look`` returns, once that is something: what a flush writes comes a moment later."""
+    end = time.monotonic() + 20
+    while not (found := look()):
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.02)
+    return found
 
 
 def recent(server: Town) -> list[Event]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.server.account.town import Browser, Town
-from tests.server.console.house import ALL, follow, operator
+from tests.server.console.house import ALL, eventually, follow, operator
 
 from watchword.model.credential import Credential, Kind, State
 
@@ -44,7 +44,7 @@ def test_every_kind_is_shown_and_nothing_of_what_proves_it(town: Town, root: Bro
 def test_its_use_is_drawn_and_told(town: Town, root: Browser, ids: dict[str, str]) -> None:
     id, secret = made(town)
     assert whoami(town, secret) == 200
-    town.events()
+    eventually(lambda: stored(town, id).last_used_at)
     page = root.get(f"/console/credential?id={id}&span=1h").text
     assert "127.0.0.0/24" in page
     assert re.search(r'<rect class="bar-accepted"', page)
@@ -70,7 +70,7 @@ def test_a_rotation(town: Town, root: Browser, ids: dict[str, str]) -> None:
     page = root.get(f"/console/credential?id={old.replaced_by}").text
     assert "History" in page
     assert id in page
-    town.events()  # what waits is written: when the old one was used
+    eventually(lambda: stored(town, id).last_used_at)
     assert "Somebody still uses it" in root.get(f"/console/credential?id={id}").text
     assert act(root, "rotate", id, overlap="1h").status_code == 409
     assert act(root, "rotate", old.replaced_by, overlap="soon").status_code == 422
@@ -116,7 +116,7 @@ def test_revoked_for_a_reason(town: Town, root: Browser, ids: dict[str, str]) ->
 def test_leaked_is_marked_so(town: Town, root: Browser, ids: dict[str, str]) -> None:
     id, secret = made(town)
     assert whoami(town, secret) == 200
-    town.events()
+    eventually(lambda: stored(town, id).last_used_at)
     page = act(root, "leaked", id, where="a paste")
     assert "1 requests were accepted" in page.text
     assert "127.0.0.0/24" in page.text

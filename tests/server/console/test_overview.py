@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.server.account.town import Browser, Town
-from tests.server.console.house import house, operator
+from tests.server.console.house import eventually, house, operator
 
 from watchword.model.credential import Credential, Kind
 from watchword.model.records import Add
@@ -33,7 +33,7 @@ def test_traffic_by_verdict_and_scheme(town: Town, root: Browser, ids: dict[str,
     with town.client() as http:
         assert http.get("/whoami", headers={"x-api-key": secret}).status_code == 200
         assert http.get("/whoami").status_code == 401
-    town.events()
+    eventually(lambda: "bar-refused" in root.get("/console").text)
     page = root.get("/console").text
     assert '<rect class="bar-accepted"' in page
     assert '<rect class="bar-refused"' in page
@@ -51,7 +51,7 @@ def test_what_ends_soon_is_idle_or_fails(town: Town, root: Browser, ids: dict[st
     secret = town.issue(Kind.API_KEY, "service:billing", networks=["192.0.2.0/24"])
     with town.client(headers={"x-api-key": secret.material["secret"]}) as http:
         assert {http.get("/whoami").status_code for _ in range(9)} <= {401, 403}
-    town.events()
+    eventually(lambda: secret.credential.id in root.get("/console").text.split('id="failing"')[1])
     page = root.get("/console").text
     ending, idle_part = page.split('id="ending"')[1].split('id="idle"')
     assert "key_000soon" in ending
