@@ -175,7 +175,6 @@ class Watchword:
         self._serve_people(password_rules or PasswordRules(), site or Site.of(self.issuer), mfa)
         self._give_tokens(access_lifetime, refresh_lifetime, refresh_grace, bind_tokens)
         self.operations = Operations(self._ways())
-        self.watch.listen(self.operations.alerts.heard)
         self.operations.authorities.changed.append(self._trust)
         self.oauth = AuthorizationServer(self._oauth_house(), oauth or OAuthRules(), bind=bind_tokens, fetch=fetch)
         self.parts = self._parts(

@@ -21,7 +21,7 @@ from watchword.lifecycle.signing import KeySchedule
 from watchword.lifecycle.verbs import Lifecycle
 from watchword.model.alerts import AlertRecords
 from watchword.model.evidence import CheckpointRecords
-from watchword.model.ports import AuditLog, Clock, Ephemeral, Records, Unavailable
+from watchword.model.ports import AuditLog, Clock, Ephemeral, Feed, Records, Unavailable
 from watchword.model.usage import UsageRecords
 
 __all__ = ["Kept", "Operations", "Ways"]
@@ -29,7 +29,7 @@ __all__ = ["Kept", "Operations", "Ways"]
 logger: logging.Logger = logging.getLogger("watchword")
 
 
-class Kept(Records, AuditLog, Ephemeral, Protocol):
+class Kept(Records, AuditLog, Ephemeral, Feed, Protocol):
     """Keep records, the audit and what was counted."""
 
     @property

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
+from inspect import isawaitable
 from typing import Any, Final, Protocol
 
 from watchword.codec.secrets import new_id
@@ -14,8 +16,8 @@ from watchword.lifecycle.operations.alerts.inquiry import Inquiry
 from watchword.lifecycle.operations.alerts.rules import AlertRules
 from watchword.lifecycle.operations.alerts.suspicion import Suspicion
 from watchword.model.alerts import Alert, AlertRecords
-from watchword.model.ports import Clock, Records
-from watchword.model.records import Event, FeedEntry, Topic
+from watchword.model.ports import Clock, Feed, Records
+from watchword.model.records import Event, Topic
 from watchword.model.usage import Observed, UsageRecords
 
 __all__ = ["Alerts", "Watched"]
@@ -23,14 +25,17 @@ __all__ = ["Alerts", "Watched"]
 logger: logging.Logger = logging.getLogger("watchword")
 
 _AT_ONCE: Final = 20  # candidates that are looked into in a row
-_HEARD: Final = 10_000
+_REVOKED_AT_ONCE: Final = 200
+_HEARD: Final = 100_000
+_RECENT: Final = 600.0
+_LISTEN: Final = 0.5  # seconds between two looks into the feed
 _KEPT: Final = 90 * 86400  # seconds that an acknowledged alert is kept
 _TIDY: Final = 600.0
 _TRIES: Final = 8
 
 
-class Watched(Records, Protocol):
-    """Keep records, counts and alerts."""
+class Watched(Records, Feed, Protocol):
+    """Keep records, what was taken back, counts and alerts."""
 
     @property
     def usage(self) -> UsageRecords:
@@ -46,18 +51,21 @@ class Watched(Records, Protocol):
 class Alerts:
     """Watch what is decided and what is revoked; keep what looks like a leak until somebody has looked.
 
-    ``observe`` and ``heard`` only note; ``run``, a chore of every worker, asks the store and raises. Of alerts with one
-    key the first wins, whichever worker raises it.
+    ``observe`` only notes; ``run``, a chore of every worker, asks the store and raises. It reads the revocation feed by
+    itself, so that a leak is told of though nobody comes. Of alerts with one key the first wins, whichever worker
+    raises it.
     """
 
     def __init__(self, store: Watched, clock: Clock) -> None:
         self._records = store.alerts
-        self._credentials: Records = store
+        self._store = store
         self._clock = clock
         self._suspicion = Suspicion()
         self._inquiry = Inquiry(store, store.usage)
         self._revoked: deque[str] = deque(maxlen=_HEARD)
+        self._sequence, self._listening = 0, float("-inf")
         self._tidied = float("-inf")
+        self.listen_every: float = _LISTEN
 
     @property
     def rules(self) -> AlertRules:
@@ -72,14 +80,12 @@ class Alerts:
         """Note what is worth a second look in a batch of decisions."""
         self._suspicion.look(observed)
 
-    def heard(self, entry: FeedEntry) -> None:
-        """Note what was taken back."""
-        if entry.topic is Topic.CREDENTIAL:
-            self._revoked.append(entry.key)
-
     async def run(self) -> None:
         """Look into what was noted, and forget what was acknowledged long ago."""
         now = self._clock()
+        if time.monotonic() >= self._listening + self.listen_every:
+            self._listening = time.monotonic()
+            await self._listen()
         await self._look_at_revoked()
         for candidate in self._suspicion.taken(_AT_ONCE):
             rule = self.rules.rule(candidate.rule)
@@ -92,8 +98,17 @@ class Alerts:
             self._suspicion.forget(int(now) - 7200)
             await self._records.forget(int(now) - _KEPT, 1000)
 
+    async def _listen(self) -> None:
+        """Note what was taken back since; at the start, of the last minutes: who was there before told of the rest."""
+        recent = self._clock() - _RECENT
+        answer = self._store.entries(self._sequence)
+        for entry in await answer if isawaitable(answer) else answer:
+            self._sequence = max(self._sequence, entry.sequence)
+            if entry.topic is Topic.CREDENTIAL and entry.at >= recent:
+                self._revoked.append(entry.key)
+
     async def _look_at_revoked(self) -> None:
-        while self._revoked:
+        for _ in range(min(len(self._revoked), _REVOKED_AT_ONCE)):
             id = self._revoked.popleft()
             try:
                 await self._leaked(id)
@@ -102,7 +117,7 @@ class Alerts:
                 raise
 
     async def _leaked(self, id: str) -> None:
-        record = await self._credentials.credential(id)
+        record = await self._store.credential(id)
         if record is not None and record.leaked:
             detail = {"kind": record.kind.value, "by": record.revoked_by or "", "reason": record.revoke_reason or ""}
             await self.say("leaked", id, credential=id, subject=record.subject, detail=detail)
