@@ -86,6 +86,7 @@ NETWORK_NOT_ALLOWED: Final = _row("network_not_allowed", _FORBIDDEN)
 CSRF_MISSING: Final = _row("csrf_missing", _FORBIDDEN)
 CSRF_MISMATCH: Final = _row("csrf_mismatch", _FORBIDDEN)
 CROSS_SITE: Final = _row("cross_site", _FORBIDDEN)
+UNKNOWN_SENDER: Final = _row("unknown_sender", _FORBIDDEN)
 INSUFFICIENT_SCOPE: Final = Reason(
     "insufficient_scope", 403, "insufficient_scope", "The credential lacks a scope", "insufficient_scope"
 )

@@ -25,6 +25,7 @@ from watchword.server.admin.endpoints import admin_endpoints
 from watchword.server.check import CHECK, AtOnce, Check
 from watchword.server.config.settings import Settings
 from watchword.server.console.endpoints import console_endpoints
+from watchword.server.leaks.github import github_leaks
 from watchword.server.login.attempts import Attempts
 from watchword.server.login.enrol import Enrolment
 from watchword.server.login.entrance import Entrance
@@ -133,6 +134,7 @@ class ServerApp:
             *Logout(watchword, pages).routes(),
             *Discovery(watchword, certificates=bool(settings.server.tls.client_ca)).routes(),
             *ProtectedResources(watchword).routes(),
+            *github_leaks(watchword, settings),
             *admin_endpoints(watchword, settings),
             *account_endpoints(watchword, settings, attempts, pages, self.post),
             *console_endpoints(watchword, settings, pages),

@@ -18,6 +18,7 @@ LETTERS: Final = (
     "account-exists",
     "address-changed",
     "confirm",
+    "credential-leaked",
     "invitation",
     "name-taken",
     "new-address",

@@ -17,6 +17,7 @@ from watchword.routes import Rule
 from watchword.server.config.audit import AlertEntries, AlertsTable, AuditTable
 from watchword.server.config.file import NOT_A_TWIN
 from watchword.server.config.issuers import IssuerEntry
+from watchword.server.config.leaks import LeaksTable
 from watchword.server.config.oauth import OAuthTable, ResourceEntry
 from watchword.server.config.people import AccountsTable, MailTable, MfaTable, PagesTable, PasswordsTable
 from watchword.server.config.providers import Providers
@@ -254,6 +255,7 @@ class Settings(BaseSettings):
     alerts: AlertsTable = AlertsTable()
     alert: AlertEntries = ()
     rotation: RotationTable = RotationTable()
+    leaks: LeaksTable = LeaksTable()
     lint: LintTable = LintTable()
     metrics: MetricsTable = MetricsTable()
     otel: OtelTable = OtelTable()

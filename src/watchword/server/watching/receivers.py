@@ -19,6 +19,7 @@ from watchword.model.credential import Credential, Kind
 from watchword.model.ports import Unavailable
 from watchword.server.account.mail import Letter, Send, Undeliverable
 from watchword.server.config.settings import Settings
+from watchword.server.watching.owners import Owners
 
 __all__ = ["Mail", "Receivers", "Webhook", "payload"]
 
@@ -167,6 +168,7 @@ class Receivers:
             self._closing.append(webhook.close)
         if table.email:
             self.tells["email"] = Mail(send, table.email, watchword.issuer).tell
+        self.tells["owner"] = Owners(watchword, send).tell
 
     async def close(self) -> None:
         """Close what is open."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
@@ -121,17 +121,26 @@ class Leaks:
         named = text_or_id.strip() == traced.credential.id
         return await self._record(traced.credential, by, where, reissue=reissue, named=named)
 
-    async def report_all(self, texts: Sequence[str], *, by: str, where: str = "") -> list[LeakReport | None]:
-        """Do the same for many at once, without successors and without what they did."""
+    async def report_all(
+        self, texts: Sequence[str], *, by: str, where: str | Mapping[str, str] = ""
+    ) -> list[LeakReport | None]:
+        """Do the same for many at once, without successors and without what they did.
+
+        ``where`` is one place for all of them, or by the secret the place of each.
+        """
         found, now = await self.trace(texts), self._clock()
+        named = where if isinstance(where, Mapping) else dict.fromkeys(texts, where)
+        places = {
+            _place(each): named.get(text, "") for text, each in zip(texts, found, strict=True) if each is not None
+        }
         alone = {_place(each): each for each in found if each is not None and _acts_alone(each)}
         together = distinct(each for each in found if each is not None and not _acts_alone(each))
-        after = await self._revoke_together(list(together.values()), by, where)
+        after = await self._revoke_together(list(together.values()), by, places)
         reports: dict[str, LeakReport | None] = {
             id: LeakReport(record.kind, record.subject, record.state(now), after[id]) for id, record in together.items()
         }
         for place, each in alone.items():
-            reports[place] = await self._alone(each, by, where)
+            reports[place] = await self._alone(each, by, places[place])
         return [None if each is None else reports[_place(each)] for each in found]
 
     async def _alone(self, traced: Traced, by: str, where: str) -> LeakReport | None:
@@ -192,13 +201,15 @@ class Leaks:
         seconds = int(min(KEPT - 60, max(3600.0, now - record.created_at)))
         return await self._usage.picture(seconds, credential=record.id)
 
-    async def _revoke_together(self, records: Sequence[Credential], by: str, where: str) -> dict[str, Credential]:
+    async def _revoke_together(
+        self, records: Sequence[Credential], by: str, places: Mapping[str, str]
+    ) -> dict[str, Credential]:
         """Revoke in a few transactions; those of a batch in which one changed meanwhile, one by one."""
         after: dict[str, Credential] = {record.id: record for record in records}
         due = [record for record in records if not record.leaked]
         for start in range(0, len(due), _BATCH):
             batch, now = due[start : start + _BATCH], self._clock()
-            gone = [_gone(record, now, by, _reason(where)) for record in batch]
+            gone = [_gone(record, now, by, _reason(places[record.id])) for record in batch]
             changes = [change for record, new in zip(batch, gone, strict=True) for change in _changes(record, new, now)]
             written = await self._store.write(*changes)
             self._told()
@@ -206,7 +217,7 @@ class Leaks:
                 after |= {new.id: new for new in gone}
                 continue
             for record in batch:
-                reason = _reason(where)
+                reason = _reason(places[record.id])
                 after[record.id] = await self._lifecycle.revoke(record.id, reason=reason, by=by, leaked=True)
         return after
 
@@ -223,7 +234,8 @@ def _reason(where: str) -> str:
     """Return what is kept of where it was found: whoever pastes that pastes the secret at times."""
     for hit in hits(where.encode("utf-8", "replace")):
         where = where.replace(hit.text, "[redacted]")
-    return f"leaked: found in {redact(where)[:_LONGEST_WHERE]}" if where else "leaked"
+    text = "".join(char if char.isprintable() else "?" for char in redact(where)[:_LONGEST_WHERE])
+    return f"leaked: found in {text}" if text else "leaked"
 
 
 def _gone(record: Credential, now: float, by: str, reason: str) -> Credential:

@@ -55,16 +55,19 @@ class Tracing:
         """Return for each secret, public id, certificate or private key (PEM) whose it is; None for unknown ones."""
         wanted = [text.strip() if text.isascii() else "" for text in texts]  # everything of ours is ASCII
         clients = await self._clients({text for text in wanted if text.startswith((_SECRET, _REGISTRATION))})
+        signed = OwnKeys(self._records, self._sealer, "", self._clock)
+        if any(text.startswith("eyJ") for text in wanted):
+            await signed.load()
         keys = await self._keys({name for text in wanted if (name := key_of_private(text)) is not None})
-        return [clients.get(text) or await self._one(text, keys) for text in wanted]
+        return [clients.get(text) or await self._one(text, keys, signed) for text in wanted]
 
-    async def _one(self, text: str, keys: dict[str, Credential]) -> Traced | None:
+    async def _one(self, text: str, keys: dict[str, Credential], signed: OwnKeys) -> Traced | None:
         if not text or len(text) > _LONGEST:
             return None
         if "-----BEGIN " in text:
             return await self._pem(text, keys)
         if text.startswith("eyJ"):
-            return await self._jwt(text)
+            return await self._jwt(text, signed)
         if text.startswith(OPAQUE):
             return await self._opaque(text)
         record = (
@@ -82,10 +85,8 @@ class Tracing:
         record = record or keys.get(key_of_private(text) or "")
         return None if record is None else Traced(record, record.subject)
 
-    async def _jwt(self, text: str) -> Traced | None:
+    async def _jwt(self, text: str, keys: OwnKeys) -> Traced | None:
         """Trace an access token of ours, if its signature holds; who has but a part of one learns nothing."""
-        keys = OwnKeys(self._records, self._sealer, "", self._clock)
-        await keys.load()
         claims = keys.claims_of(text.encode("ascii", "replace"))
         return None if claims is None else await self._token(claims)
 

@@ -1,0 +1,1 @@
+"""Hear of leaks from those who look for them."""
