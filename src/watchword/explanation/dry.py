@@ -107,7 +107,7 @@ class _GuessMeter:
         self._live = house.meter
         self._own = _guesses.setdefault(house, MemoryMeter())
         self._notes = notes
-        self.guessed = False
+        self.guessed: bool = False
 
     async def hit(self, key: str, cost: int, rate: Rate) -> Allowance:
         self.guessed = True
@@ -127,7 +127,7 @@ class Remembered:
     def __init__(self, part: Verdicts, clock: Any) -> None:
         self._part = part
         self._clock = clock
-        self.hits = 0
+        self.hits: int = 0
 
     @property
     def mark(self) -> int:

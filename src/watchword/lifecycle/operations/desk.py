@@ -65,19 +65,19 @@ class Operations:
     """Hold the parts."""
 
     def __init__(self, ways: Ways) -> None:
-        self.usage = Usage(ways.store.usage, ways.clock)
-        self.checkpoints = Checkpoints(ways.store, ways.sealer, ways.clock)
-        self.alerts = Alerts(ways.store, ways.clock)
+        self.usage: Usage = Usage(ways.store.usage, ways.clock)
+        self.checkpoints: Checkpoints = Checkpoints(ways.store, ways.sealer, ways.clock)
+        self.alerts: Alerts = Alerts(ways.store, ways.clock)
         self.checkpoints.warn = partial(self.alerts.say, "audit")
         ways.audit.observers.append(self.alerts.observe)
-        self.root_key = RootKey(ways.store, ways.sealer, told=ways.told, clock=ways.clock)
-        self.authorities = Authorities(ways.lifecycle.workshop, told=ways.told, clock=ways.clock)
+        self.root_key: RootKey = RootKey(ways.store, ways.sealer, told=ways.told, clock=ways.clock)
+        self.authorities: Authorities = Authorities(ways.lifecycle.workshop, told=ways.told, clock=ways.clock)
         parts = (ways.signing, self.authorities, self.root_key)
-        self.rotation = Rotation(ways.store, ways.lifecycle, *parts, ways.store.usage, ways.clock)
+        self.rotation: Rotation = Rotation(ways.store, ways.lifecycle, *parts, ways.store.usage, ways.clock)
 
         tracing = Tracing(ways.store, ways.store, ways.sealer, ways.clock)
         answering = (tracing, ways.store, ways.lifecycle, self.usage, self.alerts)
-        self.leaks = Leaks(*answering, told=ways.told, clock=ways.clock)
+        self.leaks: Leaks = Leaks(*answering, told=ways.told, clock=ways.clock)
 
     def chores(self) -> dict[str, Callable[[], Awaitable[object]]]:
         """Return what has to be done now and then, by what is said when it breaks."""
