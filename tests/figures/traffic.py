@@ -27,7 +27,7 @@ class Caller:
     def __init__(self, house: House, issued: Issued, tls: ssl.SSLContext, count: int = 2) -> None:
         self.house, self.issued, self.tls = house, issued, tls
         self.lines = [Line(house.port, tls) for _ in range(count)]
-        self.sent, self.refused = 0, list[str]()
+        self.sent, self.answered, self.refused = 0, 0, list[str]()
         self._turn = itertools.cycle(range(count))
         self._nonces = itertools.count()
 
@@ -55,6 +55,7 @@ class Caller:
             except (OSError, asyncio.IncompleteReadError) as error:
                 line.close()
                 status, content = 0, repr(error).encode()
+            self.answered += bool(status)
             self.heard(status, content)
             if status != 200:
                 self.refused.append(f"{type(self).__name__} {self.issued.credential.id} {target}: {status} {content!r}")

@@ -233,14 +233,14 @@ def serve(settings: Settings, listen: str | None = None, workers: int | None = N
     """
     import uvicorn
 
+    if hasattr(signal, "SIGHUP") and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it is heard, it ends nobody
     host, port = address_of(listen or settings.server.listen)
     count = workers or settings.server.workers
     bound = _bound(host, port)
     with bound, _shared_folder(count) as shared:
         settings = _settled(settings, host, bound.getsockname()[1])
         live = _live(settings, asyncio.run(prepare(settings, count)))
-        if hasattr(signal, "SIGHUP") and threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it is heard, it ends nobody
         config = uvicorn.Config(
             partial(application, settings, count, live, shared),
             factory=True,
