@@ -101,10 +101,10 @@ class ServerApp:
         self._watchword = watchword
         self._telemetry = begin_telemetry(watchword, settings)  # before anything keeps the gate
         self.post: Post = Post(watchword, settings, send_mail)
-        self._telling, self._watching = Telling(watchword.oauth.logouts), Watching(watchword, settings, self.post.deliver)
+        self._telling = Telling(watchword.oauth.logouts)
+        self._watching = Watching(watchword, settings, self.post.deliver)
         self.metrics: Metrics = Metrics(watchword, settings)
-        self._max_body = settings.server.max_body
-        watchword.metadata = own_metadata(watchword)
+        self._max_body, watchword.metadata = settings.server.max_body, own_metadata(watchword)
         self._anyone: Route = watchword.route(every_scheme(watchword))
         check = Check(watchword, settings, self._anyone)
         self._check, self.at_once = check.answer, check.at_once
