@@ -12,7 +12,7 @@ from watchword.lifecycle.clients.book import Bounds
 from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.operations.bounding import Bounding, CredentialChanged
 from watchword.model.credential import Kind
-from watchword.model.reason import INSUFFICIENT_SCOPE, NETWORK_NOT_ALLOWED
+from watchword.model.reason import INSUFFICIENT_SCOPE, NETWORK_NOT_ALLOWED, REVOKED
 from watchword.model.verdict import Rate
 
 ALICE = "user:alice"
@@ -30,9 +30,9 @@ async def test_the_next_request_is_judged_by_the_new_bounds(opened: House) -> No
     accepted(await opened.decide("api-key", request, scopes=("orders:write",)))
     changed = await bounding(opened).change(issued.credential.id, Bounds(scopes=["orders:read"]), by="user:ops")
     assert changed.scopes == {"orders:read"}
-    assert reason(await opened.decide("api-key", request, scopes=("orders:write",))) is INSUFFICIENT_SCOPE
+    assert reason(await opened.decide("api-key", request, scopes=("orders:write",))) == INSUFFICIENT_SCOPE.code
     await bounding(opened).change(issued.credential.id, Bounds(networks=["10.0.0.0/8"]), by="user:ops")
-    assert reason(await opened.decide("api-key", request)) is NETWORK_NOT_ALLOWED
+    assert reason(await opened.decide("api-key", request)) == NETWORK_NOT_ALLOWED.code
     assert [each.detail for each in await opened.events() if each.action == "change"] == ["scopes", "networks"]
 
 
@@ -68,7 +68,7 @@ async def test_logins_end_with_what_their_password_allowed(opened: House) -> Non
     accepted(await opened.decide("jwt", token))
     await bounding(opened).change(password.credential.id, Bounds(scopes=[]), by="user:ops")
     for policy, request in (("session", browser), ("jwt", token)):
-        assert reason(await opened.decide(policy, request)).status == 401
+        assert reason(await opened.decide(policy, request)) == REVOKED.code
     for id in (begun, program):
         record = await opened.watchword.store.credential(id)
         assert record is not None
