@@ -104,20 +104,28 @@ def test_two_hundred_tamperings_of_sqlite_are_all_found_and_none_is_invented(tmp
     asyncio.run(play())
 
 
-@pytest.mark.postgres
-def test_two_hundred_tamperings_of_postgres_are_all_found_and_none_is_invented(postgres_url: str) -> None:
-    """Figure: all found, none invented."""
+async def _tampered_postgres(url: str, count: int) -> None:
     import asyncpg
 
-    async def play() -> None:
-        async with house(postgres_url, root_key=new_root_key()) as made:
-            connection = await asyncpg.connect(postgres_url)
-            try:
-                await _tampered(made, PostgresDatabase(connection), postgres_url, TAMPERINGS, random.randrange(10**6))
-            finally:
-                await connection.close()
+    async with house(url, root_key=new_root_key()) as made:
+        connection = await asyncpg.connect(url)
+        try:
+            await _tampered(made, PostgresDatabase(connection), url, count, random.randrange(10**6))
+        finally:
+            await connection.close()
 
-    asyncio.run(play())
+
+@pytest.mark.postgres
+def test_three_of_each_tampering_of_postgres_are_all_found_and_none_is_invented(postgres_url: str) -> None:
+    """The short form of ``make soak``'s."""
+    asyncio.run(_tampered_postgres(postgres_url, 3 * len(DEEDS)))
+
+
+@pytest.mark.soak
+@pytest.mark.postgres
+def test_five_hundred_tamperings_of_postgres_are_all_found_and_none_is_invented(postgres_url: str) -> None:
+    """Figure: all found, none invented."""
+    asyncio.run(_tampered_postgres(postgres_url, 500))
 
 
 def on_sqlite(test: Callable[[House, Database, str], Awaitable[None]]) -> Callable[[Path], None]:

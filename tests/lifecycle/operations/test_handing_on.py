@@ -52,7 +52,7 @@ async def test_everything_is_handed_on_once_and_then_what_comes(made: House) -> 
     every = await written(made, 3)
     await handing.turn()
     assert taker.positions == every
-    assert taker.values[-1].keys() >= {"position", "at", "action", "outcome", "credential", "reference"}
+    assert taker.values[0].keys() >= {"position", "at", "action", "outcome", "credential", "reference"}
 
 
 @played
