@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from pathlib import Path
-
-import pytest
+from typing import Final
 
 from tests.cli.desk import Desk, desk, fresh_desk
 
@@ -25,10 +23,8 @@ def test_it_says_when_the_old_one_was_last_used(desk: Desk) -> None:
     assert "Nobody has used it yet; `watchword show" in said.err
     second = desk.issued("api-key", "service:billing")
     used(desk, second["id"], 1_700_000_000)
-    assert "It was last used 2023-11-14T22:13:20Z" in desk.done("rotate", second["id"]).err
-    third = desk.issued("hmac", "service:billing")
-    used(desk, third["id"], 1_700_000_000)
-    assert desk.done("rotate", third["id"], "--json").json["replaced_last_used_at"] == 1_700_000_000
+    said = desk.done("rotate", second["id"])
+    assert "It was last used 2023-11-14T22:13:20Z" in said.err
 
 
 def test_show_and_list_say_whether_it_is_safe_to_retire(desk: Desk) -> None:
@@ -65,27 +61,19 @@ def test_certificates_that_end_early_are_counted(desk: Desk) -> None:
     assert "being replaced" in desk.wrong("issue", "client-cert", "--for", "service:billing")
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        ((), "say what to rotate"),
-        (("key_1", "--due"), "say what to rotate"),
-        (("key_1", "--dry-run"), "--within and --dry-run are for --due"),
-        (("key_1", "--within", "1d"), "--within and --dry-run are for --due"),
-        (("key_1", "--drop"), "are for root-key"),
-        (("--due", "--prepare"), "are for root-key"),
-        (("root-key", "--overlap", "1d"), "the root key takes no --overlap"),
-        (("root-key", "--out", "x"), "the root key takes no --overlap"),
-        (("key_1", "--overlap", "soon"), "--overlap"),
-    ],
-)
-def test_mistakes_say_how_to_mend_them(desk: Desk, words: tuple[str, ...], said: str) -> None:
-    assert said in desk.wrong("rotate", *words)
+MISTAKES: Final[list[tuple[tuple[str, ...], str]]] = [
+    ((), "say what to rotate"),
+    (("key_1", "--due"), "say what to rotate"),
+    (("key_1", "--dry-run"), "--within and --dry-run are for --due"),
+    (("key_1", "--within", "1d"), "--within and --dry-run are for --due"),
+    (("key_1", "--drop"), "are for root-key"),
+    (("--due", "--prepare"), "are for root-key"),
+    (("root-key", "--overlap", "1d"), "the root key takes no --overlap"),
+    (("root-key", "--out", "x"), "the root key takes no --overlap"),
+    (("key_1", "--overlap", "soon"), "--overlap"),
+]
 
 
-def test_a_file_of_before_is_not_written_over(desk: Desk, tmp_path: Path) -> None:
-    old = desk.issued("client-cert", "service:billing")
-    (desk.folder / "new").mkdir()
-    (desk.folder / "new" / "key.pem").write_text("mine")
-    assert "exists already" in desk.wrong("rotate", old["id"], "--out", "new")
-    assert desk.done("show", old["id"], "--json").json["state"] == "active"
+def test_mistakes_say_how_to_mend_them(desk: Desk) -> None:
+    for words, said in MISTAKES:
+        assert said in desk.wrong("rotate", *words), words
