@@ -11,6 +11,7 @@ from benchmarks.figures import Figure, decision_figures
 from benchmarks.forward_auth import measure_check
 from benchmarks.loop import Measure
 from benchmarks.report import draw, page, table
+from benchmarks.scanning import measure_scan
 from benchmarks.starting import measure_starts
 
 ROUNDS, QUICK = 7, 2
@@ -22,7 +23,9 @@ def main() -> int:
     """Measure, show, and return the exit code."""
     parser = argparse.ArgumentParser(prog="benchmarks", description="Measure Watchword beside its peers.")
     parser.add_argument("--quick", action="store_true", help="two rounds, for development; docs/ is left alone")
-    parser.add_argument("--only", choices=("decisions", "check", "oauth", "start"), help="measure these figures alone")
+    parser.add_argument(
+        "--only", choices=("decisions", "check", "oauth", "scan", "start"), help="measure these figures alone"
+    )
     asked = parser.parse_args()
     rounds = QUICK if asked.quick else ROUNDS
     figures: list[Figure] = []
@@ -42,6 +45,9 @@ def main() -> int:
     if asked.only in (None, "oauth"):
         say("the token and introspection endpoints over HTTP")
         figures += measure_authorization(rounds, SECONDS)
+    if asked.only in (None, "scan"):
+        say("scan")
+        figures += measure_scan(rounds)
     if asked.only in (None, "start"):
         say("starts")
         figures += measure_starts(rounds)

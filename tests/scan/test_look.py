@@ -52,6 +52,7 @@ def test_an_access_token_that_has_ended_is_no_finding() -> None:
 
 def test_versions_are_counted_and_places_are_kept_apart() -> None:
     (one,) = findings(new_secret("ak_live_").encode())
+    assert len(findings(one.text.encode() * 2)) == len(merged(findings(one.text.encode() * 2))) == 2
     versions = [one.within("a", "c1"), one.within("a", "c2"), one.within("b", "c1"), one]
     kept = merged(versions)
     assert [(each.path, each.commit, each.times) for each in kept] == [("a", "c1", 2), ("b", "c1", 1), ("a", "", 1)]

@@ -118,9 +118,9 @@ class Look:
 
 
 def merged(findings: list[Finding]) -> list[Finding]:
-    """Return each secret once a place: of versions in a history the first, and how many there are."""
-    kept: dict[tuple[str, str, bool], Finding] = {}
+    """Return each place once; of the versions in a history, in which lines move, the first, and how many there are."""
+    kept: dict[tuple[str, str, int], Finding] = {}
     for each in findings:
-        key = (each.text, each.path, bool(each.commit))
+        key = each.text, each.path, -1 if each.commit else each.at
         kept[key] = each if key not in kept else replace(kept[key], times=kept[key].times + 1)
     return list(kept.values())

@@ -11,7 +11,6 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, Final
 
-from watchword import __version__
 from watchword.codec.sarif import SarifResult, SarifRule, sarif
 from watchword.codec.shapes import JWT, ROOT_KEY, SHAPES, shown
 from watchword.scan.allowed import Allowed
@@ -68,9 +67,9 @@ class Report:
         let = f", {self.allowed} allowed by .watchwordignore" if self.allowed else ""
         return f"{found} in {self.size / 1e6:.1f} MB ({self.seconds:.1f} s{speed}){let}"
 
-    def sarif(self) -> dict[str, Any]:
-        """Return it as SARIF 2.1.0."""
-        return sarif(_RULES, map(_result, self.findings), version=__version__)
+    def sarif(self, version: str = "") -> dict[str, Any]:
+        """Return it as SARIF 2.1.0, of this version of Watchword where one is said."""
+        return sarif(_RULES, map(_result, self.findings), version=version)
 
 
 def scan(wish: Wish, progress: Callable[[Report], None] = lambda report: None) -> Report:

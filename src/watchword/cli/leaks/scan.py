@@ -121,7 +121,9 @@ def _install(folder: Path) -> None:
 
 
 def _write(target: str, report: Report) -> None:
-    text = json.dumps(report.sarif(), ensure_ascii=False, indent=2)
+    from watchword import __version__
+
+    text = json.dumps(report.sarif(__version__), ensure_ascii=False, indent=2)
     if target == "-":
         print(text)
         return

@@ -197,7 +197,7 @@ async def test_a_thousand_at_once_with_one_that_changes_meanwhile(opened: House)
     write = store.write
 
     async def losing(*changes: object) -> bool:
-        if len(changes) > 100 and not lost:
+        if len(changes) >= 300 and not lost:
             lost.append(len(changes))
             return False
         return await write(*changes)  # type: ignore[arg-type]

@@ -21,7 +21,7 @@ from watchword.model.records import Change, Event, Publish, Swap, Topic
 
 __all__ = ["LeakReport", "Leaks"]
 
-_BATCH: Final = 250  # credentials that are revoked in one transaction
+_BATCH: Final = 100  # credentials that are revoked in one transaction: as many as a busy store writes in its time
 _CHAIN: Final = 1_000
 _LONGEST_WHERE: Final = 500
 _ALONE: Final = frozenset({Kind.PASSWORD, Kind.IDENTITY, Kind.CONSENT, Kind.OAUTH_CLIENT, Kind.SIGNING_KEY, Kind.CA})
