@@ -62,8 +62,8 @@ class ConsoleDesk:
     """Judge who comes, then have a page or an act answer."""
 
     def __init__(self, watchword: Watchword, settings: Settings, pages: Pages) -> None:
-        self.watchword = watchword
-        self.settings = settings
+        self.watchword: Watchword = watchword
+        self.settings: Settings = settings
         self._visits = Visits(watchword, settings, pages)
         self._own = _Sessions(watchword, self._visits, settings.admin)
 
