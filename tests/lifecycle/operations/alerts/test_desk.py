@@ -243,6 +243,30 @@ async def test_an_alert_is_acknowledged_once_and_the_audit_has_it(made: House) -
 
 
 @played
+async def test_very_many_networks_cannot_bury_what_matters(made: House) -> None:
+    for n in range(60):
+        note(made, Rejection(WRONG_SECRET, scheme="basic"), times=30, address=f"10.0.{n}.1")
+    found = names(await alerts(made))
+    assert found.count("guessing") == 21
+    told = [each.detail["told"] for each in await made.watchword.operations.alerts.page()]
+    assert sum("there are many more" in each for each in told) == 1
+    for n in range(30):
+        assert await made.watchword.operations.alerts.say("leaked", f"key_{n}")
+    made.clock.now += 3600
+    note(made, Rejection(WRONG_SECRET, scheme="basic"), times=30, address="10.0.99.1")
+    assert (await alerts(made))[-1].address == "10.0.99.0/24"
+
+
+@played
+async def test_what_somebody_typed_keeps_no_secret(made: House) -> None:
+    _, issued = await made.key()
+    secret = issued.material["secret"]
+    await made.watchword.lifecycle.revoke(issued.credential.id, reason=f"saw {secret}", by="cli:ada", leaked=True)
+    (alert,) = await alerts(made)
+    assert alert.detail["reason"] == "saw [redacted]"
+
+
+@played
 async def test_pages_go_from_the_newest(made: House) -> None:
     desk = made.watchword.operations.alerts
     for n in range(7):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import replace
 from inspect import isawaitable
 from typing import Any, Final, Protocol
 
+from watchword.audit import redact
 from watchword.codec.secrets import new_id
 from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.operations.alerts.inquiry import Inquiry
@@ -30,6 +31,11 @@ _HEARD: Final = 100_000
 _RECENT: Final = 600.0
 _LISTEN: Final = 0.5  # seconds between two looks into the feed
 _KEPT: Final = 90 * 86400  # seconds that an acknowledged alert is kept
+_HOUR: Final = 3600
+_AN_HOUR: Final = 20  # alerts by one rule that one worker raises
+_BOUNDED: Final = frozenset(
+    {"refusals", "guessing", "replays", "new-network", "sudden-rate", "retired-used", "still-used"}
+)
 _TIDY: Final = 600.0
 _TRIES: Final = 8
 
@@ -65,6 +71,8 @@ class Alerts:
         self._revoked: deque[str] = deque(maxlen=_HEARD)
         self._sequence, self._listening = 0, float("-inf")
         self._tidied = float("-inf")
+        self._raised: Counter[str] = Counter()
+        self._raised_in = 0
         self.listen_every: float = _LISTEN
 
     @property
@@ -138,9 +146,22 @@ class Alerts:
             return False
         now = int(self._clock())
         key = f"{rule}:{name}:{now // found.repeat}" if found.repeat else f"{rule}:{name}"
-        said = {**(detail or {}), "told": found.told, "advice": found.advice}
-        about = (credential, subject, address, said)
-        return await self.raised(Alert(new_id("alr_"), now, rule, found.severity, key, *about))
+        said = {**{each: _fit(value) for each, value in (detail or {}).items()}, "told": found.told}
+        about = (credential, subject, address, {**said, "advice": found.advice})
+        alert = Alert(new_id("alr_"), now, rule, found.severity, key, *about)
+        if rule in _BOUNDED and not self._room(rule, now):
+            # Whoever has very many networks must not bury what matters: one more says that there are more.
+            alert = replace(alert, key=f"{rule}:many:{now // _HOUR}", credential="", subject="", address="")
+            alert = replace(alert, detail={"told": f"{found.told}; there are many more", "advice": found.advice})
+        return await self.raised(alert)
+
+    def _room(self, rule: str, now: int) -> bool:
+        """Tell whether this worker may raise another one by the rule in this hour."""
+        hour = now // _HOUR
+        if self._raised_in != hour:
+            self._raised_in = hour
+            self._raised.clear()
+        return self._raised[rule] < _AN_HOUR
 
     async def raised(self, alert: Alert) -> bool:
         """Keep an alert, for its receivers to be told; False where one with its key was raised already."""
@@ -148,6 +169,7 @@ class Alerts:
             alert = _for_its_owner(alert) if _owned(alert) else replace(alert, told_at=alert.at)
         if not await self._records.add(alert):
             return False
+        self._raised[alert.rule] += 1
         logger.warning("alert %s: %s %s", alert.rule, alert.credential or alert.subject or alert.address, alert.id)
         return True
 
@@ -183,3 +205,8 @@ def _owned(alert: Alert) -> bool:
 
 def _for_its_owner(alert: Alert) -> Alert:
     return replace(alert, detail={**alert.detail, "told_to": ["email", "webhook"]})
+
+
+def _fit(value: Any) -> Any:
+    """Return what may be kept: a reason that somebody typed may quote the secret that it is about."""
+    return redact(value) if isinstance(value, str) else value
