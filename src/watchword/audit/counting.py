@@ -7,7 +7,7 @@ from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final, NamedTuple
 
-__all__ = ["REST", "Counted", "Crowd", "fitting", "method_of", "network_of", "shape_of"]
+__all__ = ["REST", "Counted", "Crowd", "Names", "fitting", "method_of", "network_of", "shape_of"]
 
 REST: Final = "…"
 """What stands for all those that are too many to be named."""
@@ -100,6 +100,32 @@ class Crowd:
                     self._used += 1
                     return likely
         return REST, REST
+
+
+class Names:
+    """Hold the names of each kind that one minute's counts have to a number: ``each`` of a kind."""
+
+    __slots__ = ("_each", "_known", "_minute")
+
+    def __init__(self, each: int = 300) -> None:
+        self._each = each
+        self._minute = 0
+        self._known: dict[str, set[str]] = {}
+
+    def name(self, minute: int, kind: str, name: str) -> str:
+        """Return the name to count under: itself, or "…"."""
+        if minute > self._minute:
+            self._minute = minute
+            self._known.clear()
+        known = self._known.get(kind)
+        if known is None:
+            known = self._known[kind] = set()
+        if name in known:
+            return name
+        if len(known) >= self._each:
+            return REST
+        known.add(name)
+        return name
 
 
 def fitting(text: str, most: int) -> str:

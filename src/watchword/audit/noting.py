@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Final, Literal
 
 from watchword.audit.acts import Act, Acts, Verdict
-from watchword.audit.counting import Crowd
 from watchword.audit.sampling import Sampling
+from watchword.audit.tallying import Tallying
 from watchword.audit.whereabouts import Use, Whereabouts
 from watchword.codec.events import pack
 from watchword.model.ports import AuditLog, Records, Unavailable
 from watchword.model.request import Request
-from watchword.model.usage import Observed, Point, Tally
+from watchword.model.usage import Observed
 from watchword.model.verdict import Principal
 
 __all__ = ["Audit"]
@@ -29,8 +28,6 @@ _USED_KEPT: Final = 50_000
 _FIELDS: Final = 5  # of a note: time, method, path, address, verdict (a rejection with its reference)
 _BATCH: Final = 8_000 * _FIELDS
 _MOST: Final = 10_000 * _FIELDS  # that one batch holds
-_MINUTE: Final = 60
-_FEW: Final = 8
 
 
 class Audit:
@@ -48,12 +45,12 @@ class Audit:
     __slots__ = (
         "_acts",
         "_capacity",
-        "_crowd",
         "_log",
         "_next",
         "_pending",
         "_records",
         "_sampling",
+        "_tallying",
         "_told",
         "_whereabouts",
         "hurry",
@@ -76,7 +73,7 @@ class Audit:
         self._pending: list[Any] = []
         self._next = min(_BATCH, self._capacity)
         self._told: dict[str, int] = {}
-        self._acts, self._crowd, self._whereabouts = Acts(), Crowd(), Whereabouts()
+        self._acts, self._tallying, self._whereabouts = Acts(), Tallying(), Whereabouts()
         self.hurry: Callable[[], None] = _nothing
         self.observers: list[Callable[[Observed], Awaitable[object]]] = []
         self.keep(accesses, sample)
@@ -145,8 +142,8 @@ class Audit:
         which = list(map(same.__getitem__, firsts))
         origins, fresh = self._whereabouts.of(uses)
         span = min(times), max(times)
-        tallies, points = self._counts(times, which, said, span)
-        observed = Observed(tallies, origins, points, fresh)
+        tallies, points, parts = self._tallying.count(times, which, said, span)
+        observed = Observed(tallies, origins, points, parts, fresh)
         await self._append(times, which, said, span, observed)
         del self._pending[:taken]
         self._next = min(_BATCH, self._capacity)
@@ -169,24 +166,6 @@ class Audit:
         await self._log.append(pack(kept_times, map(numbers.__getitem__, kept), chosen) if kept else (), observed)
         self._sampling.chosen(choice)
 
-    def _counts(
-        self, times: list[float], which: list[int], said: Sequence[Act], span: tuple[float, float]
-    ) -> tuple[list[Tally], list[Point]]:
-        sums: Counter[tuple[Any, ...]] = Counter()
-        points: Counter[tuple[int, str, str]] = Counter()
-        for minute, counts in _by_minute(times, which, len(said), span):
-            for each, decisions in sorted(
-                counts.items(), key=_falling
-            ):  # those that are many are named before those that are few
-                one = said[each].counted
-                points[minute, one.scheme, one.verdict] += decisions
-                for credential in one.credential.split("+"):  # a conjunction names each of its proofs
-                    route, network = self._crowd.place(minute, credential, one.route, one.network)
-                    key = minute, credential, one.subject, one.scheme, route, network, one.verdict, one.reason
-                    sums[key] += decisions
-        tallies = [Tally._make((*key, decisions)) for key, decisions in sums.items()]
-        return tallies, [Point(*key, decisions) for key, decisions in points.items()]
-
     async def _tell_used(self, used: dict[str, int]) -> None:
         """Set last uses that are more than some seconds later than what was set before."""
         told = self._told
@@ -205,26 +184,6 @@ class Audit:
                 await observer(observed)
             except Exception as error:  # the text of an unforeseen error may quote a secret
                 logger.error("what watches decisions broke: %s", type(error).__name__)
-
-
-def _by_minute(
-    times: list[float], which: list[int], acts: int, span: tuple[float, float]
-) -> list[tuple[int, dict[int, int]]]:
-    """Return how often each act was done in each minute: nearly always all of a batch is of one."""
-    first, last = (int(at) // _MINUTE for at in span)
-    if first == last:
-        # Where there are few acts, looking for each of them is a tenth of the work.
-        counts = {each: which.count(each) for each in range(acts)} if acts <= _FEW else Counter(which)
-        return [(first * _MINUTE, counts)]
-    found: dict[int, dict[int, int]] = {}
-    for minute, each in zip((int(at) // _MINUTE * _MINUTE for at in times), which, strict=True):
-        inside = found.setdefault(minute, {})
-        inside[each] = inside.get(each, 0) + 1
-    return sorted(found.items())
-
-
-def _falling(pair: tuple[int, int]) -> int:
-    return -pair[1]
 
 
 def _nothing() -> None:

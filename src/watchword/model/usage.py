@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple, Protocol
 
-__all__ = ["Grain", "Observed", "Origin", "Point", "Share", "Tally", "UsageRecords"]
+__all__ = ["Grain", "Observed", "Origin", "Part", "Point", "Share", "Tally", "UsageRecords"]
 
 
 class Grain(IntEnum):
@@ -48,6 +48,20 @@ class Point(NamedTuple):
     decisions: int
 
 
+class Part(NamedTuple):
+    """Count everybody's decisions of one stretch of time that fell to one name.
+
+    ``kind`` says of what the name is: "route", "network", "reason", "credential" or "subject". Only the largest are
+    named; the rest is "…". Of two credentials that proved somebody together each has the decision.
+    """
+
+    start: int
+    kind: str
+    name: str
+    verdict: str
+    decisions: int
+
+
 class Origin(NamedTuple):
     """Say since when a credential has been used from a network; times are Unix seconds."""
 
@@ -75,6 +89,7 @@ class Observed:
     tallies: Sequence[Tally] = ()
     origins: Sequence[Origin] = ()
     points: Sequence[Point] = ()
+    parts: Sequence[Part] = ()
     fresh: Sequence[Origin] = ()
 
 
@@ -88,7 +103,11 @@ class UsageRecords(Protocol):
     async def tallies(
         self, *, grain: int, since: int, until: int, credential: str = "", subject: str = "", limit: int = 1000
     ) -> list[Tally]:
-        """Return counts that start in ``[since, until)``, by time, of one credential or subject where it is said."""
+        """Return counts that start in ``[since, until)``, by time, of one credential or subject where it is said.
+
+        Where neither is said there may be millions: then the first ones are looked at, and the last of them may be told
+        in part.
+        """
         ...
 
     async def traffic(
@@ -104,7 +123,10 @@ class UsageRecords(Protocol):
     async def busiest(
         self, since: int, until: int, by: str, limit: int = 10, *, credential: str = "", subject: str = ""
     ) -> list[Share]:
-        """Return to whom or what most decisions fell; ``by`` is a field of ``Tally``. All grains are added up."""
+        """Return to whom or what most decisions fell; ``by`` is a field of ``Tally``. All grains are added up.
+
+        Of everybody the largest names are known, and "…" is the rest.
+        """
         ...
 
     async def roll_up(self, now: int, at_most: int = 1000) -> int:

@@ -41,6 +41,7 @@ __all__ = [
     "ephemeral",
     "feed",
     "origin",
+    "part",
     "subject",
     "traffic",
     "usage",
@@ -187,6 +188,19 @@ traffic: Table = Table(  # everybody's counts: few rows, whatever the number of 
     Column("verdict", _key, nullable=False),
     Column("decisions", BigInteger, nullable=False),
     PrimaryKeyConstraint("grain", "start", "scheme", "verdict", name="pk_traffic"),
+    sqlite_with_rowid=False,
+)
+
+part: Table = Table(  # everybody's counts by one name, of the largest names
+    "part",
+    durable,
+    Column("kind", _key, nullable=False),
+    Column("grain", BigInteger, nullable=False),
+    Column("start", BigInteger, nullable=False),
+    Column("name", _key, nullable=False),
+    Column("verdict", _key, nullable=False),
+    Column("decisions", BigInteger, nullable=False),
+    PrimaryKeyConstraint("kind", "grain", "start", "name", "verdict", name="pk_part"),
     sqlite_with_rowid=False,
 )
 

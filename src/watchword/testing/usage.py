@@ -9,13 +9,14 @@ from typing import Any, Final
 import pytest
 
 from watchword.model.records import Event
-from watchword.model.usage import Grain, Observed, Origin, Point, Share, Tally
+from watchword.model.usage import Grain, Observed, Origin, Part, Point, Share, Tally
 from watchword.testing.suite import HOSTILE, StoreSuite, scenario
 
 __all__ = ["UsageSuite"]
 
 _MINUTE, _HOUR, _DAY = Grain.MINUTE.value, Grain.HOUR.value, Grain.DAY.value
 _NOON: Final = 20_000 * _DAY + 12 * _HOUR
+_KINDS: Final = ("route", "network", "reason", "credential", "subject")
 _EVENT: Final = Event(float(_NOON), "decide", "accepted")
 
 
@@ -35,7 +36,17 @@ def _tally(start: int, decisions: int = 1, **fields: str) -> Tally:
 
 def _observed(*tallies: Tally, origins: Iterable[Origin] = ()) -> Observed:
     points = [Point(each.start, each.scheme, each.verdict, each.decisions) for each in tallies]
-    return Observed(tallies, tuple(origins), points)
+    return Observed(tallies, tuple(origins), points, _parts(tallies))
+
+
+def _parts(tallies: Iterable[Tally]) -> list[Part]:
+    """Return what the counts are by each name alone."""
+    return [
+        Part(each.start, kind, getattr(each, kind), each.verdict, each.decisions)
+        for each in tallies
+        for kind in _KINDS
+        if kind != "reason" or each.reason
+    ]
 
 
 async def _rolled(store: Any, now: int, at_most: int = 1000) -> int:
@@ -112,14 +123,18 @@ class UsageSuite(StoreSuite):
     async def test_two_credentials_of_one_decision_are_one_decision(self, store: Any) -> None:
         together = {"scheme": "jwt via api-key", "subject": "user:alice"}
         pair = _tally(_NOON, 3, credential="fam_1", **together), _tally(_NOON, 3, credential="key_1", **together)
-        observed = Observed(pair, (), [Point(_NOON, "jwt via api-key", "accepted", 3)])
+        parts = [each for each in _parts(pair) if each.kind == "credential"] + [
+            each for each in _parts(pair[:1]) if each.kind != "credential"
+        ]
+        observed = Observed(pair, (), [Point(_NOON, "jwt via api-key", "accepted", 3)], parts)
         await store.append([_EVENT], observed)
         bounds = {"grain": 60, "since": _NOON, "until": _NOON + 60}
         for whose in ({}, {"credential": "key_1"}, {"subject": "user:alice"}):
             assert await store.usage.traffic(**bounds, **whose) == list(observed.points), whose
-        for by in ("route", "network", "subject", "scheme"):
-            (share,) = await store.usage.busiest(_NOON, _NOON + 60, by)
-            assert share.decisions == 3, by
+        for whose in ({}, {"subject": "user:alice"}, {"credential": "key_1"}):
+            for by in ("route", "network", "subject", "scheme", "verdict"):
+                (share,) = await store.usage.busiest(_NOON, _NOON + 60, by, **whose)
+                assert share.decisions == 3, (by, whose)
         found = await store.usage.busiest(_NOON, _NOON + 60, "credential")
         assert found == [Share("fam_1", "accepted", 3), Share("key_1", "accepted", 3)]
 
@@ -136,6 +151,9 @@ class UsageSuite(StoreSuite):
         ]
         (share,) = await store.usage.busiest(_NOON, _NOON + _DAY, "reason", credential="key_2")
         assert share == Share("expired", "refused", 50)
+        assert await store.usage.busiest(_NOON + _DAY, _NOON + 2 * _DAY, "route") == []
+        (accepted, _) = sorted(await store.usage.busiest(_NOON, _NOON + _DAY, "scheme"))
+        assert accepted == Share("api-key", "accepted", 21)
         with pytest.raises(ValueError, match="told apart"):
             await store.usage.busiest(0, 1, "decisions")
 
@@ -164,10 +182,13 @@ class UsageSuite(StoreSuite):
             assert sum(sums.values()) == total, days
             points = await store.usage.traffic(grain=_DAY, since=0, until=2**40)
             assert sum(each.decisions for each in points) == total, days
+            shares = await store.usage.busiest(0, 2**40, "route")
+            assert {each.name: each.decisions for each in shares} == sums, days
         assert await store.usage.tallies(grain=3600, since=0, until=2**40) == [], "all are days by now"
         assert await _rolled(store, _NOON + 95 * _DAY) > 0
         assert await store.usage.tallies(grain=_DAY, since=0, until=2**40) == []
         assert await store.usage.traffic(grain=_DAY, since=0, until=2**40) == []
+        assert await store.usage.busiest(0, 2**40, "route") == []
 
     @scenario
     async def test_what_is_recent_stays_as_fine_as_it_was(self, store: Any) -> None:
@@ -187,6 +208,16 @@ class UsageSuite(StoreSuite):
         assert sum(each.decisions for each in hours) == 1500
         assert len(hours) <= 201
         assert any(each.network == "…" for each in hours)
+        shares = await store.usage.busiest(0, 2**40, "network", 10_000)
+        assert (len(shares), sum(each.decisions for each in shares)) == (301, 1500)
+
+    @scenario
+    async def test_everybodys_counts_are_told_without_a_name_to_look_for(self, store: Any) -> None:
+        await store.append([_EVENT], _observed(*(_tally(_NOON + n * 60, credential=f"key_{n % 7}") for n in range(90))))
+        hours = await store.usage.tallies(grain=3600, since=_NOON, until=2**40)
+        assert sum(each.decisions for each in hours) == 90
+        assert len(hours) == 14
+        assert [each.start for each in hours] == [_NOON] * 7 + [_NOON + 3600] * 7
 
     @scenario
     async def test_networks_from_which_nothing_came_for_long_are_forgotten(self, store: Any) -> None:
@@ -219,3 +250,5 @@ class UsageSuite(StoreSuite):
         assert sum(each.decisions for each in found) == 220
         points = await store.usage.traffic(grain=_DAY, since=0, until=2**40)
         assert sum(each.decisions for each in points) == 220
+        for by in ("route", "credential"):
+            assert sum(each.decisions for each in await store.usage.busiest(0, 2**40, by, 100)) == 220

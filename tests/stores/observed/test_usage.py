@@ -14,6 +14,7 @@ from watchword.model.records import Event
 from watchword.model.usage import Observed, Point, Tally
 from watchword.stores.postgres import PostgresStore
 from watchword.stores.sqlite import SqliteStore
+from watchword.stores.sqlite_file import _bind
 from watchword.testing.stores import UsageSuite
 
 
@@ -63,32 +64,34 @@ def test_two_servers_that_roll_up_at_once_do_it_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "index"),
+    ("asked", "indexes"),
     [
-        ({"credential": "key_1"}, "PRIMARY KEY"),
-        ({"subject": "user:alice"}, "ix_usage_subject"),
-        ({}, "ix_usage_grain_start"),
+        ({"credential": "key_1"}, {"usage": "PRIMARY KEY"}),
+        ({"subject": "user:alice"}, {"usage": "ix_usage_subject"}),
+        ({}, {"usage": "ix_usage_grain_start", "traffic": "PRIMARY KEY", "part": "PRIMARY KEY"}),
     ],
 )
-def test_each_question_has_its_index(tmp_path: Path, asked: dict[str, str], index: str) -> None:
+def test_each_question_has_its_index(tmp_path: Path, asked: dict[str, str], indexes: dict[str, str]) -> None:
     """Ten million counts behind it must not be walked through."""
 
-    async def play() -> Any:
+    async def play() -> list[str]:
         async with SqliteStore(tmp_path / "watchword.db") as store:
             read, plans = store._durable.read, []
 
             def explained(statement: Any, parameters: Any) -> Any:
-                from watchword.stores.sqlite_file import _bind
-
                 text, bound = _bind(statement, parameters)
                 plans.extend(store._durable._reader.execute(f"EXPLAIN QUERY PLAN {text}", bound).fetchall())
                 return read(statement, parameters)
 
             store._durable.read = explained  # type: ignore[method-assign]
             await store.usage.tallies(grain=3600, since=3600, until=7200, **asked)
-            await store.usage.busiest(3600, 7200, "route", **asked)
-            return [plan[3] for plan in plans]
+            await store.usage.traffic(grain=3600, since=3600, until=7200, **asked)
+            for by in ("route", "scheme"):
+                await store.usage.busiest(3600, 7200, by, **asked)
+            return [plan[3] for plan in plans if plan[3].startswith(("SEARCH", "SCAN"))]
 
-    plans = [plan for plan in asyncio.run(play()) if "usage" in plan]
-    assert plans
-    assert all(plan.startswith("SEARCH usage") and index in plan for plan in plans), plans
+    plans = [plan for plan in asyncio.run(play()) if not plan.startswith("SCAN anon_")]
+    assert {plan.split()[1] for plan in plans} == set(indexes)
+    for plan in plans:
+        assert plan.startswith("SEARCH"), plans
+        assert indexes[plan.split()[1]] in plan, plans

@@ -8,14 +8,14 @@ from typing import Any, Final
 from sqlalchemy import Delete, Executable, Select, Table, bindparam, case, delete, func, select
 from sqlalchemy.dialects.postgresql import insert  # its ON CONFLICT is compiled for SQLite too
 
-from watchword.model.usage import Grain, Observed, Point, Tally
+from watchword.model.usage import Grain, Observed, Part, Point, Tally
 from watchword.stores import schema
-from watchword.stores.observed.folding import COARSER, DAYS_KEPT, coarser, coarser_points
+from watchword.stores.observed.folding import COARSER, DAYS_KEPT, coarser, coarser_parts, coarser_points
 from watchword.stores.sql import Plan
 
-__all__ = ["forgotten_origins", "observed_plan", "rolled_traffic", "rolled_usage"]
+__all__ = ["forgotten_origins", "observed_plan", "rolled_parts", "rolled_traffic", "rolled_usage"]
 
-_usage, _traffic, _origin = schema.usage, schema.traffic, schema.origin
+_usage, _traffic, _part, _origin = schema.usage, schema.traffic, schema.part, schema.origin
 _AT_ONCE: Final = 500
 
 
@@ -42,6 +42,7 @@ def _seeing() -> Executable:
 
 _ADD_USAGE: Final = _adding(_usage)
 _ADD_TRAFFIC: Final = _adding(_traffic)
+_ADD_PART: Final = _adding(_part)
 _SEE: Final = _seeing()
 
 
@@ -50,9 +51,10 @@ def observed_plan(observed: Observed) -> Plan[None]:
     rows: dict[str, list[dict[str, Any]]] = {
         "usage": [{"grain": Grain.MINUTE.value, **each._asdict()} for each in sorted(observed.tallies)],
         "traffic": [{"grain": Grain.MINUTE.value, **each._asdict()} for each in sorted(observed.points)],
+        "part": [{"grain": Grain.MINUTE.value, **each._asdict()} for each in sorted(observed.parts)],
         "origin": [each._asdict() for each in sorted(observed.origins)],
     }
-    statements = {"usage": _ADD_USAGE, "traffic": _ADD_TRAFFIC, "origin": _SEE}
+    statements = {"usage": _ADD_USAGE, "traffic": _ADD_TRAFFIC, "part": _ADD_PART, "origin": _SEE}
     for name, values in rows.items():
         for start in range(0, len(values), _AT_ONCE):
             yield statements[name], values[start : start + _AT_ONCE]
@@ -80,6 +82,17 @@ _HELD: Final = (
     .where(_usage.c.start.in_(bindparam("starts", expanding=True)))
     .where(_usage.c.credential.in_(bindparam("credentials", expanding=True)))
     .group_by(_usage.c.credential, _usage.c.start)
+)
+_FIRST_PART: Final = (
+    select(func.min(_part.c.start))
+    .where(_part.c.kind == bindparam("its_kind"), _part.c.grain == bindparam("of"))
+    .where(_part.c.start < bindparam("before"))
+)
+_TAKE_PARTS: Final = (
+    delete(_part)
+    .where(_part.c.kind == bindparam("its_kind"), _part.c.grain == bindparam("of"))
+    .where(_part.c.start >= bindparam("since"), _part.c.start < bindparam("until"))
+    .returning(_part.c.start, _part.c.kind, _part.c.name, _part.c.verdict, _part.c.decisions)
 )
 _OLD_ORIGINS: Final = (
     select(_origin.c.credential, _origin.c.network)
@@ -118,6 +131,21 @@ def rolled_traffic(grain: Grain, before: int, at_most: int) -> Plan[int]:
     into = COARSER.get(grain)
     if into is not None:
         yield _ADD_TRAFFIC, [{"grain": into.value, **each._asdict()} for each in coarser_points(old, into)]
+    return len(old)
+
+
+def rolled_parts(kind: str, grain: Grain, before: int) -> Plan[int]:
+    """Add minutes' counts by names of a kind up to one hour, or hours' to one day: the largest of all are named."""
+    of = {"its_kind": kind, "of": grain.value}
+    first = (yield _FIRST_PART, {**of, "before": before}).scalar()
+    if first is None:
+        return 0
+    into = COARSER.get(grain, Grain.DAY)
+    begun = first - first % into
+    taken = yield _TAKE_PARTS, {**of, "since": begun, "until": begun + into}  # of two at once, one gets them
+    old = [Part._make(row) for row in taken]
+    if old and grain in COARSER:
+        yield _ADD_PART, [{"grain": into.value, **each._asdict()} for each in coarser_parts(old, into)]
     return len(old)
 
 

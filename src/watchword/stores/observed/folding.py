@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from watchword.audit.counting import REST
-from watchword.model.usage import Grain, Point, Share, Tally
+from watchword.model.usage import Grain, Part, Point, Share, Tally
 
 __all__ = [
     "COARSER",
@@ -16,6 +16,7 @@ __all__ = [
     "Held",
     "checked",
     "coarser",
+    "coarser_parts",
     "coarser_points",
     "horizons",
     "parts_of",
@@ -29,6 +30,12 @@ COARSER: Final[Mapping[Grain, Grain]] = {Grain.MINUTE: Grain.HOUR, Grain.HOUR: G
 
 MOST: Final = 200
 """Counts that one credential may have in an hour or a day; what comes on top has its route and network left unsaid."""
+
+NAMED: Final = 300
+"""Names of a kind that everybody's counts of an hour or a day have."""
+
+KINDS: Final = ("route", "network", "reason", "credential", "subject")
+"""Of what there are counts by name alone."""
 
 Held: TypeAlias = Mapping[tuple[str, int], int]
 """How many counts there are already, by credential and start."""
@@ -67,6 +74,26 @@ def coarser_points(points: Iterable[Point], grain: int) -> list[Point]:
     for each in points:
         sums[each.start - each.start % grain, each.scheme, each.verdict] += each.decisions
     return [Point(*key, count) for key, count in sorted(sums.items())]
+
+
+def coarser_parts(parts: Iterable[Part], grain: int, most: int = NAMED) -> list[Part]:
+    """Return everybody's counts by name and ``grain`` seconds, in order; only so many names of a kind stay."""
+    sums: Counter[tuple[int, str, str, str]] = Counter()
+    sizes: Counter[tuple[int, str, str]] = Counter()
+    for each in parts:
+        start = each.start - each.start % grain
+        sums[start, each.kind, each.name, each.verdict] += each.decisions
+        sizes[start, each.kind, each.name] += each.decisions
+    there: Counter[tuple[int, str]] = Counter()
+    kept: set[tuple[int, str, str]] = set()
+    for key, _ in sorted(sizes.items(), key=lambda pair: (-pair[1], pair[0])):
+        there[key[:2]] += 1
+        if there[key[:2]] <= most:
+            kept.add(key)
+    found: Counter[tuple[int, str, str, str]] = Counter()
+    for (start, kind, name, verdict), count in sums.items():
+        found[start, kind, name if (start, kind, name) in kept else REST, verdict] += count
+    return [Part(*key, count) for key, count in sorted(found.items())]
 
 
 def checked(by: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    CompoundSelect,
     Executable,
     Select,
     Table,
@@ -17,18 +18,25 @@ from sqlalchemy import (
     func,
     literal_column,
     select,
+    union_all,
 )
 
 from watchword.model.usage import Grain, Origin, Point, Share, Tally
 from watchword.stores import schema
-from watchword.stores.observed.adding import forgotten_origins, observed_plan, rolled_traffic, rolled_usage
+from watchword.stores.observed.adding import (
+    forgotten_origins,
+    observed_plan,
+    rolled_parts,
+    rolled_traffic,
+    rolled_usage,
+)
 from watchword.stores.observed.execution import Execution
-from watchword.stores.observed.folding import checked, counted_once, horizons, shares
+from watchword.stores.observed.folding import KINDS, checked, coarser, counted_once, horizons, shares
 from watchword.stores.rows import storable
 
 __all__ = ["SqlUsage", "observed_plan"]
 
-_usage, _traffic, _origin = schema.usage, schema.traffic, schema.origin
+_usage, _traffic, _part, _origin = schema.usage, schema.traffic, schema.part, schema.origin
 _GROUPS: Final = 5_000  # kinds of decisions that are looked at for what is busiest
 
 
@@ -38,6 +46,9 @@ _ORIGINS: Final = (
     .order_by(_origin.c.last_at.desc(), _origin.c.network)
     .limit(bindparam("at_most"))
 )
+
+
+_FIRST: Final = 5_000  # counts of each grain that are looked at where nobody's are asked for
 
 
 def _begun(start: ColumnElement[int], grain: Grain) -> ColumnElement[int]:
@@ -74,11 +85,31 @@ def _traffic_of(grain: Grain, credential: bool, subject: bool) -> Select[Any]:
     return _of(statement, credential, subject).group_by(begun, *columns).order_by(begun, *columns)
 
 
+_PARTS: Final = (
+    select(_part.c.name, _part.c.verdict, literal_column("''"), _summed(_part))
+    .where(_part.c.kind == bindparam("kind"), _finer(_part, Grain.DAY), *_between(_part))
+    .group_by(_part.c.name, _part.c.verdict)
+)
+
+
+@cache
+def _first_tallies(grain: Grain) -> CompoundSelect[Any]:
+    """Return the first counts of each grain as they are kept, each by the index: so many may come."""
+    columns = [_usage.c[name] for name in Tally._fields]
+    firsts = []
+    for each in Grain:
+        if each <= grain:
+            found = select(*columns).where(_usage.c.grain == literal_column(str(each.value)), *_between(_usage))
+            firsts.append(select(found.order_by(_usage.c.start).limit(_FIRST).subquery()))
+    return union_all(*firsts)
+
+
 @cache
 def _busiest(by: str, credential: bool, subject: bool) -> Select[Any]:
-    columns = (_usage.c[by].label("name"), _usage.c.verdict.label("outcome"), _usage.c.scheme.label("way"))
-    total = _summed(_usage).label("total")
-    statement = select(*columns, total).where(_finer(_usage, Grain.DAY), *_between(_usage))
+    table = _usage if credential or subject else _traffic
+    columns = (table.c[by].label("name"), table.c.verdict.label("outcome"), table.c.scheme.label("way"))
+    total = _summed(table).label("total")
+    statement = select(*columns, total).where(_finer(table, Grain.DAY), *_between(table))
     statement = _of(statement, credential, subject).group_by(*columns)
     return statement.order_by(total.desc(), *columns).limit(_GROUPS)
 
@@ -101,9 +132,13 @@ class SqlUsage:
         """Return counts that start in ``[since, until)``, by time."""
         if not storable(credential, subject):
             return []
+        bounds = {"since": since - since % grain, "until": until}
+        if not credential and not subject:
+            rows = await self._rows(_first_tallies(Grain(grain)), bounds)
+            return coarser((Tally._make(row) for row in rows), grain, {}, most=len(rows))[:limit]
         statement = _tallies(Grain(grain), bool(credential), bool(subject))
-        bounds = {"since": since - since % grain, "until": until, "at_most": limit}
-        return [Tally(*row) for row in await self._rows(statement, bounds | _named(credential, subject))]
+        rows = await self._rows(statement, {**bounds, "at_most": limit} | _named(credential, subject))
+        return [Tally._make(row) for row in rows]
 
     async def traffic(
         self, *, grain: int, since: int, until: int, credential: str = "", subject: str = ""
@@ -128,9 +163,13 @@ class SqlUsage:
         """Return to whom or what most decisions fell."""
         if not storable(credential, subject):
             return []
-        statement = _busiest(checked(by), bool(credential), bool(subject))
-        rows = await self._rows(statement, {"since": since, "until": until} | _named(credential, subject))
-        return shares(rows, each_once=by == "credential" or bool(credential))[:limit]
+        bounds, one = {"since": since, "until": until}, bool(credential or subject)
+        if checked(by) in KINDS and not one:
+            rows = await self._rows(_PARTS, {**bounds, "kind": by})
+            return shares(rows, each_once=True)[:limit]
+        statement = _busiest(by, bool(credential), bool(subject))
+        rows = await self._rows(statement, bounds | _named(credential, subject))
+        return shares(rows, each_once=by == "credential" or bool(credential) or not one)[:limit]
 
     async def roll_up(self, now: int, at_most: int = 1000) -> int:
         """Add up what is old into coarser counts, forget what is too old; return how many rows that took away."""
@@ -138,6 +177,8 @@ class SqlUsage:
         for grain, before in horizons(now):
             for plan in (rolled_usage, rolled_traffic):
                 done += await self._execution.carry_out(plan(grain, before, at_most))
+            for kind in KINDS:
+                done += await self._execution.carry_out(rolled_parts(kind, grain, before))
         return done + await self._execution.carry_out(forgotten_origins(now, at_most))
 
     async def _rows(self, statement: Executable, parameters: Mapping[str, Any]) -> Sequence[Any]:

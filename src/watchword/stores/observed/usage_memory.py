@@ -7,12 +7,14 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final, TypeAlias
 
-from watchword.model.usage import Grain, Observed, Origin, Point, Share, Tally
+from watchword.model.usage import Grain, Observed, Origin, Part, Point, Share, Tally
 from watchword.stores.observed.folding import (
     COARSER,
     DAYS_KEPT,
+    KINDS,
     checked,
     coarser,
+    coarser_parts,
     coarser_points,
     counted_once,
     horizons,
@@ -33,6 +35,7 @@ class MemoryUsage:
         self._lock = threading.Lock()
         self._counts: Counter[_Key] = Counter()
         self._traffic: Counter[_PointKey] = Counter()
+        self._parts: Counter[tuple[int, int, str, str, str]] = Counter()  # the grain, then a part but its count
         self._origins: dict[tuple[str, str], Origin] = {}
 
     def add(self, observed: Observed) -> None:
@@ -40,6 +43,7 @@ class MemoryUsage:
         with self._lock:
             self._add(Grain.MINUTE, observed.tallies)
             self._add_points(Grain.MINUTE, observed.points)
+            self._add_parts(Grain.MINUTE, observed.parts)
             for seen in observed.origins:
                 key = seen.credential, seen.network
                 known = self._origins.get(key, seen)
@@ -53,6 +57,10 @@ class MemoryUsage:
     def _add_points(self, grain: Grain, points: Iterable[Point]) -> None:
         for each in points:
             self._traffic[(grain.value, *each[:-1])] += each.decisions
+
+    def _add_parts(self, grain: Grain, parts: Iterable[Part]) -> None:
+        for each in parts:
+            self._parts[(grain.value, *each[:-1])] += each.decisions
 
     def _found(self, grain: int, since: int, until: int, credential: str = "", subject: str = "") -> list[Tally]:
         with self._lock:
@@ -96,10 +104,24 @@ class MemoryUsage:
         self, since: int, until: int, by: str, limit: int = 10, *, credential: str = "", subject: str = ""
     ) -> list[Share]:
         """Return to whom or what most decisions fell."""
-        place = Tally._fields.index(checked(by))
+        if checked(by) in KINDS and not credential and not subject:
+            return shares(self._named(by, since, until), each_once=True)[:limit]
+        if not credential and not subject:
+            place = 2 if by == "scheme" else 3
+            with self._lock:
+                points = [
+                    (key[place], key[3], key[2], n) for key, n in self._traffic.items() if since <= key[1] < until
+                ]
+            return shares(points, each_once=True)[:limit]
+        place = Tally._fields.index(by)
         found = self._found(Grain.DAY, since, until, credential, subject)
-        rows = ((each[place], each.verdict, each.scheme, each.decisions) for each in found)
-        return shares(rows, each_once=by == "credential" or bool(credential))[:limit]
+        found_rows = ((each[place], each.verdict, each.scheme, each.decisions) for each in found)
+        return shares(found_rows, each_once=by == "credential" or bool(credential))[:limit]
+
+    def _named(self, kind: str, since: int, until: int) -> list[tuple[str, str, str, int]]:
+        with self._lock:
+            rows = list(self._parts.items())
+        return [(key[3], key[4], "", count) for key, count in rows if key[2] == kind and since <= key[1] < until]
 
     async def roll_up(self, now: int, at_most: int = 1000) -> int:
         """Add up what is old into coarser counts, forget what is too old; return how many rows that took away."""
@@ -107,6 +129,7 @@ class MemoryUsage:
         with self._lock:
             for grain, before in horizons(now):
                 done += self._roll(grain, before, at_most) + self._roll_points(grain, before, at_most)
+                done += sum(self._roll_parts(kind, grain, before) for kind in KINDS)
             gone = [key for key, each in self._origins.items() if each.last_at < now - DAYS_KEPT * Grain.DAY][:at_most]
             for place in gone:
                 del self._origins[place]
@@ -127,4 +150,16 @@ class MemoryUsage:
         into = COARSER.get(grain)
         if into is not None:
             self._add_points(into, coarser_points(taken, into))
+        return len(taken)
+
+    def _roll_parts(self, kind: str, grain: Grain, before: int) -> int:
+        old = [key for key in self._parts if key[2] == kind and key[0] == grain and key[1] < before]
+        if not old:
+            return 0
+        into = COARSER.get(grain, Grain.DAY)
+        first = min(key[1] for key in old)
+        until = first - first % into + into
+        taken = [Part(*key[1:], self._parts.pop(key)) for key in old if key[1] < until]
+        if grain in COARSER:
+            self._add_parts(into, coarser_parts(taken, into))
         return len(taken)

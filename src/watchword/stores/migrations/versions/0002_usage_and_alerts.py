@@ -79,6 +79,17 @@ def _create_counts() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "part",
+        sa.Column("kind", _key, nullable=False),
+        sa.Column("grain", sa.BigInteger, nullable=False),
+        sa.Column("start", sa.BigInteger, nullable=False),
+        sa.Column("name", _key, nullable=False),
+        sa.Column("verdict", _key, nullable=False),
+        sa.Column("decisions", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("kind", "grain", "start", "name", "verdict", name="pk_part"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "origin",
         sa.Column("credential", _key, nullable=False),
         sa.Column("network", _key, nullable=False),
