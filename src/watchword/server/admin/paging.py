@@ -36,8 +36,8 @@ class Page:
     __slots__ = ("after", "limit")
 
     def __init__(self, after: tuple[Any, ...], limit: int) -> None:
-        self.after = after
-        self.limit = limit
+        self.after: tuple[Any, ...] = after
+        self.limit: int = limit
 
 
 def page_of(http: HttpRequest, *kinds: type) -> Page:

@@ -25,7 +25,7 @@ class Kept:
     __slots__ = ("_folder", "_source", "_value", "place")
 
     def __init__(self, place: str, source: Source, folder: Path) -> None:
-        self.place = place
+        self.place: str = place
         self._source = source
         self._folder = folder
         self._value: str | None = None
