@@ -498,3 +498,16 @@ def test_what_was_begun_with_a_password_ends_when_it_is_revoked(url: str) -> Non
         assert begun.family.id in ended
 
     play(test, url)
+
+
+def test_a_reason_that_quotes_a_secret_is_kept_without_it(url: str) -> None:
+    async def test(opened: House) -> None:
+        issued = await opened.issue(Kind.API_KEY)
+        secret = issued.material["secret"]
+        why = f"{secret} was in a gist"
+        revoked = await opened.watchword.lifecycle.revoke(issued.credential.id, reason=why, by="user:admin")
+        assert revoked.revoke_reason == "[redacted] was in a gist"
+        await opened.watchword.lifecycle.revoke_tokens("service:billing", reason=why, by="user:admin")
+        assert secret not in str(await opened.events())
+
+    play(test, url)

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any, Final
 
+from watchword.audit import redact
 from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.mint import CA_SUBJECT, MINTS, Draft, Minted, Workshop
 from watchword.lifecycle.outlasting import TOGETHER, Outlasting
@@ -214,7 +215,7 @@ class Lifecycle:
             if record.revoked_at is not None and (record.leaked or not leaked):
                 return record
             changed = record.changed(
-                revoked_at=record.revoked_at or int(now), revoked_by=by, revoke_reason=reason, leaked=leaked
+                revoked_at=record.revoked_at or int(now), revoked_by=by, revoke_reason=redact(reason), leaked=leaked
             )
             event = _event(now, "leaked" if leaked else "revoke", by, record, reason)
             voids = [_void(Topic.CREDENTIAL, id, now), *_keys(record, now)]
@@ -384,5 +385,5 @@ def _event(
         credential=record.id if record else "",
         subject=record.subject if record else subject,
         actor=by,
-        detail=detail,
+        detail=redact(detail),  # a reason that somebody typed may quote what it is about
     )
