@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchword.audit.counting import REST, Crowd, fitting, method_of, network_of, shape_of
+from watchword.audit.counting import REST, Crowd, Names, fitting, method_of, network_of, shape_of
 
 
 @pytest.mark.parametrize(
@@ -87,6 +87,14 @@ def test_all_together_name_so_many_and_no_more() -> None:
     assert crowd.place(60, "key_1000", "GET /", "192.0.2.0/24") == (REST, REST)
     assert crowd.place(120, "key_1000", "GET /", "192.0.2.0/24") == ("GET /", "192.0.2.0/24"), "a new minute, new names"
     assert crowd.place(60, "key_1", "GET /", "192.0.2.0/24") == ("GET /", "192.0.2.0/24"), "a late one counts, too"
+
+
+def test_each_kind_has_so_many_names_a_minute() -> None:
+    names = Names(each=3)
+    assert [names.name(60, "route", f"GET /{n}") for n in range(5)] == ["GET /0", "GET /1", "GET /2", REST, REST]
+    assert names.name(60, "route", "GET /1") == "GET /1"
+    assert names.name(60, "network", "192.0.2.0/24") == "192.0.2.0/24"
+    assert names.name(120, "route", "GET /9") == "GET /9"
 
 
 @given(st.text(max_size=80), st.text(max_size=40))

@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchword.model.usage import Grain, Point, Share, Tally
+from watchword.model.usage import Grain, Part, Point, Share, Tally
 from watchword.stores.observed.folding import (
     MOST,
     checked,
     coarser,
+    coarser_parts,
     coarser_points,
     counted_once,
     horizons,
@@ -62,6 +63,17 @@ def test_the_largest_counts_keep_their_names() -> None:
     found = coarser(crowd, 3600, {})
     assert len(found) == MOST + 1
     assert {each.network for each in found} == {"…", *(f"n{n}" for n in range(50, MOST + 50))}
+
+
+def test_the_largest_names_stay_whatever_the_order() -> None:
+    parts = [
+        Part(n % 60 * 60, "network", f"n{n % 500}", verdict, n % 500) for n in range(2000) for verdict in ("a", "b")
+    ]
+    found = coarser_parts(parts, 3600)
+    assert sum(each.decisions for each in found) == sum(each.decisions for each in parts)
+    assert {each.name for each in found} == {"…", *(f"n{n}" for n in range(200, 500))}
+    assert len(found) == 2 * 301
+    assert found == coarser_parts(reversed(parts), 3600)
 
 
 def test_only_whole_hours_and_whole_days_are_old() -> None:
