@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.cli.desk import Desk, desk, fresh_desk
-from watchword.codec.secrets import Sealer
+from watchword.cli.rotation import root_key as turning
+from watchword.codec.secrets import Sealer, new_root_key
+from watchword.server.config.sources import Source
+from watchword.server.config.writing import alone_with
 
 __all__ = ["desk", "fresh_desk"]
 
@@ -114,6 +117,23 @@ def test_where_it_cannot_be_written_it_is_printed_once(desk: Desk, monkeypatch: 
     config.write_text(re.sub(r'(?m)^env = "WATCHWORD_ROOT_KEY".*$', 'file = "root"', config.read_text()))
     desk.done("rotate", "root-key", "--prepare")  # a file holds them, too
     assert (desk.folder / "root").read_text().split(",")[1].strip() == said.json["secret"]
+
+
+def test_two_at_once_do_not_lose_each_others_keys(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = given(desk)
+    with alone_with(Source("env", "WATCHWORD_ROOT_KEY"), desk.folder):
+        assert "another process is changing env 'WATCHWORD_ROOT_KEY'" in desk.wrong("rotate", "root-key")
+        assert given(desk) == before
+    env = desk.folder / ".env"
+    whole = env.read_text()
+
+    def taken_away(*_: object) -> str:
+        env.write_text(whole)  # as by an editor that knew nothing of the new key
+        return str(Sealer(new_root_key()).key_id)
+
+    monkeypatch.setattr(turning._Turn, "_make", taken_away)
+    assert "has no root key" in desk.wrong("rotate", "root-key")
+    assert sealed_by(desk) == {Sealer(before[0]).key_id}
 
 
 def test_a_store_of_another_root_key_is_not_touched(desk: Desk, tmp_path: Path) -> None:

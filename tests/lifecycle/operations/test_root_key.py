@@ -11,14 +11,17 @@ from typing import Any
 
 import pytest
 
-from tests.house import House, accepted, bearing, house
+from tests.house import Clock, House, accepted, bearing, house
 from watchword.app import Watchword
+from watchword.codec.otp import Totp
 from watchword.codec.secrets import Sealer, new_root_key
 from watchword.lifecycle.errors import LifecycleError
+from watchword.lifecycle.families import Refreshed
 from watchword.lifecycle.mint import CA_SUBJECT, context
 from watchword.lifecycle.operations.root_key import LINGERS, SEALED, Progress
 from watchword.model.credential import Credential, Kind
-from watchword.model.records import Swap
+from watchword.model.records import Subject, Swap
+from watchword.model.verdict import Principal
 from watchword.stores.memory import MemoryStore
 
 OLD, NEW = new_root_key(), new_root_key()
@@ -94,6 +97,49 @@ def test_everything_is_sealed_again_and_what_was_derived_stays(store: Any) -> No
     play(store, NEW, alone)
     with pytest.raises(ValueError, match=f"does not fit this store, which is sealed by {NEW_ID}: given is {OLD_ID}"):
         play(store, OLD, alone)
+
+
+def test_what_people_hold_goes_on(store: Any) -> None:
+    """A refresh token and its lost answer, recovery codes, an authenticator app, an invitation, a form."""
+    kept: dict[str, Any] = {}
+
+    async def before(opened: House) -> None:
+        house = opened.watchword
+        await opened.issue(Kind.PASSWORD, "user:alice", options={"password": "x" * 20})
+        draft = await house.factors.begin_totp("user:alice")
+        code = Totp(draft.secret).code(int(opened.clock()) // 30)
+        made = await house.factors.finish_totp("user:alice", draft.handle, code, name="App", by="user:alice")
+        assert isinstance(made, Credential)
+        kept["app"] = draft.secret
+        kept["codes"] = await house.factors.new_recovery_codes("user:alice", by="user:alice")
+        kept["link"] = (await house.accounts.invite("bob@example.com", by="user:alice")).token
+        who = Principal("user:alice", "basic", "", frozenset())
+        kept["first"] = (await house.families.start(who, by="user:alice")).token
+        refreshed = await house.families.redeem(kept["first"])
+        assert isinstance(refreshed, Refreshed)
+        kept["second"] = refreshed.token
+        kept["csrf"] = house.csrf.token_for("ses_1")
+
+    async def after(opened: House) -> None:
+        house, root_key = opened.watchword, opened.watchword.operations.root_key
+        await root_key.begin(NEW_ID, by="x")
+        await root_key.reseal()
+        await root_key.finish(by="x")
+        opened.clock.now += 5
+        again = await house.families.redeem(kept["first"])  # whose answer was lost
+        assert isinstance(again, Refreshed)
+        assert again.token == kept["second"]
+        assert isinstance(await house.families.redeem(kept["second"]), Refreshed)
+        assert house.csrf.token_for("ses_1") == kept["csrf"]
+        assert isinstance(await house.accounts.accept(kept["link"], "bob", "quite another horse, today"), Subject)
+        assert isinstance(await house.factors.verify_recovery("user:alice", kept["codes"][0]), Credential)
+        opened.clock.now += 60
+        code = Totp(kept["app"]).code(int(opened.clock()) // 30)
+        assert isinstance(await house.factors.verify_totp("user:alice", code), Credential)
+
+    clock = Clock()
+    play(store, OLD, before, clock=clock)
+    play(store, f"{OLD},{NEW}", after, clock=clock)
 
 
 def test_until_the_store_says_so_its_first_key_seals_whatever_the_order(store: Any) -> None:

@@ -46,7 +46,10 @@ def rotate_root_key(ctx: typer.Context, wish: Wish) -> None:
 
     import asyncio
 
-    asyncio.run(within(house, work))
+    from watchword.server.config.writing import alone_with
+
+    with refusing(), alone_with(settings.root_key.source, settings.place("")):
+        asyncio.run(within(house, work))
 
 
 class _Turn:
@@ -76,9 +79,17 @@ class _Turn:
             note(f"Give it to every node, beside the one of now; then `watchword rotate root-key` has all seal by it.\n"
                  f"{self._source} has both.")  # fmt: skip
             return None
+        self._check_kept(target)
         with refusing():
             state = await self._root_key.begin(target, by=actor())
         return await self._go_on(state)
+
+    def _check_kept(self, target: str) -> None:
+        """Stop where the source does not have the new key: what is sealed by it could never be opened again."""
+        from watchword.codec.secrets import Sealer
+
+        if target not in Sealer(",".join(self._given())).key_ids:
+            raise Stop(f"{self._source} has no root key {target} any more", "begin again: `watchword rotate root-key`")
 
     def _prepared(self, state: RootKeyState) -> str | None:
         """Return a key that is given already, but was never used."""
@@ -162,8 +173,10 @@ class _Turn:
         if not writable(self._source, self._folder):
             raise Stop(f"{self._source} cannot be written from here", f"take all but {state.id} out of it")
         kept = [text for text in self._given() if Sealer(text).key_id == state.id]
+        if len(kept) != 1:
+            raise Stop(f"{self._source} does not have the root key {state.id}", "it is the one in use")
         with refusing():
-            write_secret(self._source, self._folder, ",".join(kept))
+            write_secret(self._source, self._folder, kept[0])
         self._print({"root_key": state.id, "dropped": old}, f"dropped: {', '.join(old)}", [("root key", state.id)])
 
     def _print(self, value: dict[str, Any], title: str, rows: list[tuple[str, Any]] | None = None) -> None:

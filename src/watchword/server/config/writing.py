@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from watchword.server.config.sources import Source, SourceError
 
-__all__ = ["writable", "write_secret"]
+__all__ = ["alone_with", "writable", "write_secret"]
 
 _PLAIN: Final = re.compile(r"[\w,=.+/-]+", re.ASCII)  # what needs no quotes, whoever reads the file
 
@@ -22,11 +23,38 @@ def writable(source: Source, folder: Path) -> bool:
     )
 
 
+@contextmanager
+def alone_with(source: Source, folder: Path) -> Iterator[None]:
+    """Be the only process that changes what a source gives: what another wrote meanwhile would be lost.
+
+    Raise SourceError where another one is at it.
+    """
+    if not writable(source, folder):
+        yield
+        return
+    import fcntl
+
+    descriptor = os.open(_path_of(source, folder).parent, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise SourceError(f"another process is changing {source}: wait for it, and try again") from None
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _path_of(source: Source, folder: Path) -> Path:
+    return (folder / (source.name if source.kind == "file" else ".env")).resolve()  # a link stays one
+
+
 def write_secret(source: Source, folder: Path, secret: str) -> Path:
     """Replace the secret that a source gives, and return the file. Raise SourceError where it cannot be written."""
     if not writable(source, folder):
         raise SourceError(f"{source} cannot be written from here")
-    path = (folder / (source.name if source.kind == "file" else ".env")).resolve()  # a link stays one
+    path = _path_of(source, folder)
     try:
         text = secret + "\n" if source.kind == "file" else _with_variable(path.read_text("utf-8"), source.name, secret)
         _replace(path, text)
