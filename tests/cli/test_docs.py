@@ -20,6 +20,7 @@ VOLATILE = re.compile(
     r"|(?P<id>\b(?:key|pwd|eml|crt|cli|sig|ca|hk_live)_[0-9A-Za-z]{20}\b)"
     r"|(?P<time>\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)|(?P<date>\b\d{4}-\d\d-\d\d\b)|(?P<unix>\b1[789]\d{8}\b)"
     r"|(?P<hex>\b[0-9a-f]{16,64}\b)|(?P<nonce>(?<=X-Nonce: )\S+)|(?P<hint>(?<=hint        )\w{4})|(?P<who>cli:\w+)"
+    r"|(?P<batch>(?<=up to batch )\d+)|(?P<count>\b\d+ of \d+(?= checkpoints hold))"
     r"|(?P<cost>\b\d+ µs)|(?P<skew>\b\d+(?= s behind))"
 )
 
