@@ -76,6 +76,26 @@ def test_nobody_gets_the_successor_of_a_right_that_they_lack(server: Live) -> No
     assert whoami(server, key.material["secret"]) == 200
 
 
+def test_a_certificate_is_public_and_its_private_key_is_not(server: Live, admin: httpx2.Client) -> None:
+    made = server.issue(Kind.CLIENT_CERT, "service:billing", scopes=["admin:keys:write"])
+    certificate, key = made.material["certificate"], made.material["private_key"]
+    other = server.issue(Kind.CLIENT_CERT, "service:billing").material["private_key"]
+    for text in (certificate, made.material["chain"], certificate + other):
+        assert problem(admin.post(PLACE, json={"credential": text}))[0] in (403, 404)
+    assert server.do(server.watchword.lifecycle.show(made.credential.id)).revoked_at is None
+    authority = server.do(server.watchword.lifecycle.page(kind=Kind.CA))[0]
+    assert problem(admin.post(PLACE, json={"credential": authority.detail["certificate"]}))[0] in (403, 404)
+    assert admin.post(PLACE, json={"credential": certificate + key}).json()["id"] == made.credential.id
+
+
+def test_what_is_found_by_a_public_name_is_not_taken_back_by_it(server: Live, admin: httpx2.Client) -> None:
+    """Records are found by digests: of secrets, and of addresses, which everybody knows."""
+    server.user("carol", scopes=("admin:keys:write",))
+    server.do(server.watchword.accounts.add_address("user:carol", "carol@example.com", by="test"))
+    for place in (PLACE, f"{PLACE}/find"):
+        assert problem(admin.post(place, json={"credential": "email:carol@example.com"})) == (404, "not_found")
+
+
 def test_an_access_token_is_void_and_its_login_stays(server: Live, admin: httpx2.Client) -> None:
     with server.client() as http:
         given = http.post("/login", json={"username": "alice", "password": PASSWORD}).json()

@@ -25,6 +25,8 @@ _LONGEST: Final = 65_536
 _SECRET: Final = "cs_live_"  # noqa: S105 - what the secret of an OAuth client begins with
 _REGISTRATION: Final = "rat_"
 _TOKEN: Final = "registration_token"  # noqa: S105 - the name in a client's detail
+_BY_SECRET: Final = frozenset({Kind.API_KEY, Kind.HMAC, Kind.SESSION})
+"""What is found by a digest of its secret. Others are found by that of a public name: an address, who consented."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class Traced:
     """Say whose a secret is: ``credential`` its record, or of an access token the one that it came from.
 
     ``jti`` and ``until`` (Unix seconds) are of an access token alone. ``root_key`` says that it is the server's own.
+    ``named``: what was shown is public, an id or a certificate, and proves nothing of who shows it.
     """
 
     credential: Credential | None = None
@@ -39,6 +42,7 @@ class Traced:
     jti: str = ""
     until: int = 0
     root_key: bool = False
+    named: bool = False
     opaque: str = field(default="", repr=False)
 
 
@@ -70,11 +74,12 @@ class Tracing:
             return await self._jwt(text, signed)
         if text.startswith(OPAQUE):
             return await self._opaque(text)
-        record = (
-            await self._records.credential_by(digest(text))
-            or await self._records.credential(text)
-            or await holder_of(self._records, text)
-        )
+        record = await self._records.credential(text)
+        if record is not None:
+            return Traced(record, record.subject, named=True)
+        record = await self._records.credential_by(digest(text))
+        if record is None or record.kind not in _BY_SECRET:
+            record = await holder_of(self._records, text)
         if record is not None:
             return Traced(record, record.subject)
         return Traced(root_key=True) if self._own_root_key(text) else None
@@ -82,8 +87,11 @@ class Tracing:
     async def _pem(self, text: str, keys: dict[str, Credential]) -> Traced | None:
         der = certificate_in(text)
         record = None if der is None else await self._records.credential_by(digest(der))
-        record = record or keys.get(key_of_private(text) or "")
-        return None if record is None else Traced(record, record.subject)
+        key = key_of_private(text)
+        if record is None:
+            record = keys.get(key or "")
+            return None if record is None else Traced(record, record.subject)
+        return Traced(record, record.subject, named=der is not None and key_of_certificate(der) != key)
 
     async def _jwt(self, text: str, keys: OwnKeys) -> Traced | None:
         """Trace an access token of ours, if its signature holds; who has but a part of one learns nothing."""

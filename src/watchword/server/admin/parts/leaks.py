@@ -114,8 +114,8 @@ class AdminLeaks:
     async def report(self, asked: Asked) -> Response:
         """Revoke as leaked, tell operators and the owner, and say what it was used for and from where.
 
-        Who has the secret shows by that that it leaked, and needs no other right; who only names an id, or wants a
-        successor, needs the rights that revoking and rotating it asks for.
+        Who has the secret shows by that that it leaked, and needs no other right; who shows what is public, an id or a
+        certificate, or wants a successor, needs the rights that revoking and rotating it asks for.
         """
         fields = Fields(asked.body)
         text, where = fields.text("credential", most=_LONGEST), fields.text("where", "", most=500)
@@ -125,7 +125,7 @@ class AdminLeaks:
         if traced is None:
             raise Missing("it is nobody's")
         record = traced.credential
-        if record is not None and (reissue or text.strip() == record.id):
+        if record is not None and (reissue or traced.named):
             refused = self._desk.held(
                 asked, await rights_to_touch(self._watchword.store, record, self._watchword.clock)
             )
