@@ -7,8 +7,9 @@ are fetched, kept when the issuer is away, and fetched again for an unknown ``ki
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from inspect import isawaitable
 from ipaddress import ip_address
 from typing import Any, Final
@@ -222,18 +223,32 @@ class Issuer:
         A header without ``kid`` means the only key of its algorithm.
         """
         found = self._held(header)
-        if self._fetch is None:
+        if self._fetch is None or not self._is_due(found):
             return found
+        return self._found_after_fetch(self._fetch, partial(self._held, header))
+
+    def same(self, key: VerificationKey) -> Soon[VerificationKey | None]:
+        """Return the one that is this key, whatever its ``kid``, fetching as for an unknown ``kid``."""
+        found = self._same(key.thumbprint())
+        if self._fetch is None or not self._is_due(found):
+            return found
+        return self._found_after_fetch(self._fetch, partial(self._same, key.thumbprint()))
+
+    def _is_due(self, found: VerificationKey | None) -> bool:
+        """Return whether to fetch first. Raise Unavailable where there is no key, and it was tried a moment ago."""
         now = self._clock()
         fresh = 0 <= now - self._fetched_at < self.FRESH
         if found is not None and (fresh or self._under_way):
-            return found
+            return False
         waited = now - self._tried_at
         if self._under_way or waited < 0 or waited >= (self.REFETCH if self._keys else self.RETRY):
-            return self._found_after_fetch(self._fetch, header)
+            return True
         if not self._keys:
             raise Unavailable(f"no keys of issuer {self.iss}")
-        return found
+        return False
+
+    def _same(self, thumbprint: str) -> VerificationKey | None:
+        return next((key for key in self._keys.values() if key.thumbprint() == thumbprint), None)
 
     def _held(self, header: Header) -> VerificationKey | None:
         if header.kid is not None:
@@ -241,7 +256,9 @@ class Issuer:
         fitting = [key for key in self._keys.values() if header.algorithm in key.names]
         return fitting[0] if len(fitting) == 1 else None
 
-    async def _found_after_fetch(self, fetch: Fetch, header: Header) -> VerificationKey | None:
+    async def _found_after_fetch(
+        self, fetch: Fetch, find: Callable[[], VerificationKey | None]
+    ) -> VerificationKey | None:
         if not self._under_way:
             self._tried_at = self._clock()
         self._under_way += 1
@@ -253,7 +270,7 @@ class Issuer:
                 raise
         finally:
             self._under_way -= 1
-        return self._held(header)
+        return find()
 
     def _take(self, answer: Fetched) -> None:
         if answer.status != _OK or len(answer.body) > _MOST_BYTES:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
+from base64 import b64encode
 from typing import Any
 
 import pytest
 
+from tests.certificates import make
 from tests.cli.desk import Desk
 from watchword.codec.jose import SigningKey
 
@@ -54,6 +57,20 @@ def test_keys_come_from_a_file(desk: Desk) -> None:
         assert "client_secret" not in value
         assert value["jwks"] == {"keys": [key]}
     assert key["kid"] in desk.done("client", "show", value["client_id"]).out
+
+
+def test_certificates_are_keys_too(desk: Desk) -> None:
+    made = make(common="billing", now=time.time())
+    (desk.folder / "own.pem").write_bytes(made.pem + made.key_pem)  # the private key is left where it is
+    value = _added(desk, "--auth-method", "self_signed_tls_client_auth", "--jwks", "own.pem")
+    (key,) = value["jwks"]["keys"]
+    assert (key["alg"], key["x5c"]) == ("ES256", [b64encode(made.der).decode()])
+    assert "d" not in key
+    assert key["kid"] in desk.done("client", "show", value["client_id"]).out
+    (desk.folder / "own.pem").write_bytes(made.key_pem)
+    method = ("--auth-method", "self_signed_tls_client_auth")
+    said = desk.wrong("client", "add", "shop", *method, "--jwks", "own.pem")
+    assert "--jwks: own.pem: there is no certificate in PEM" in said
 
 
 def test_a_change_keeps_the_rest_and_replaces_lists(desk: Desk) -> None:

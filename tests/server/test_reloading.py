@@ -13,9 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.certificates import make
 
+from watchword.codec.oauth.x5c import jwks_of
 from watchword.codec.secrets import Sealer, new_root_key
 from watchword.lifecycle.certificates import issue_server_certificate, new_ca
+from watchword.model.credential import Kind
+from watchword.model.ports import Unavailable
+from watchword.model.records import FeedEntry, Topic
 from watchword.server.config.load import load, watchword_of
 from watchword.server.reloading import Reloading
 from watchword.server.tls import LiveTls
@@ -34,20 +39,21 @@ password = { file = "mail" }
 [rotation]
 api_key = "90d"
 """
-TLS = '[server.tls]\ncertificate = "server.pem"\nprivate_key = "server.key"\nclient_ca = "watchword"\n'
+TLS = '[server.tls]\ncertificate = "server.pem"\nprivate_key = "server.key"\nclient_ca = "{client_ca}"\n'
 OLD, NEW = new_root_key(), new_root_key()
+SELF = {"auth_method": "self_signed_tls_client_auth"}
 
 
 class Place:
     """Hold a server's folder, its Watchword and what reloads it."""
 
-    def __init__(self, folder: Path, toml: str = TOML, *, tls: bool = False) -> None:
+    def __init__(self, folder: Path, toml: str = TOML, *, tls: bool = False, client_ca: str = "watchword") -> None:
         self.folder = folder
         self.write("root", OLD + "\n")
         self.write("mail", "first")
         if tls:
             self.certify()
-        self.write("watchword.toml", toml + (TLS if tls else ""))
+        self.write("watchword.toml", toml + (TLS.format(client_ca=client_ca) if tls else ""))
         self.settings = load(folder / "watchword.toml")
         self.watchword = watchword_of(self.settings, workers=1)
         self.live = LiveTls(folder / "server.pem", folder / "server.key", new_ca("Old", NOW)[0]) if tls else None
@@ -277,3 +283,64 @@ def test_what_changed_while_it_began_is_taken_up(tmp_path: Path) -> None:
         assert place.watchword.operations.rotation.rules.ages["api-key"] == 7 * 86400
 
     play(place, test)
+
+
+@pytest.mark.parametrize("own_ca", [True, False])
+def test_rfc_8705_section_2_2_clients_own_certificates_are_let_through(tmp_path: Path, own_ca: bool) -> None:
+    """Those of before, those that come, until their clients go; whichever CA the others are of."""
+
+    async def test(place: Place) -> None:
+        house, live = place.watchword, place.live
+        assert live is not None
+        assert live.anchors == (first.der,)
+        bundle = live.client_ca
+        options = {**SELF, "jwks": jwks_of(second.pem)}
+        issued = await house.lifecycle.issue(Kind.OAUTH_CLIENT, "service:app", by="test", options=options)
+        await place.reloading.look()
+        assert set(live.anchors) == {first.der, second.der}
+        assert live.client_ca == bundle
+        certificates = place.folder / "server.pem"
+        certificates.write_bytes(certificates.read_bytes() + b"\n")
+        await place.reloading.look()  # what else is read again leaves them in
+        assert set(live.anchors) == {first.der, second.der}
+        assert second.der in live.made().get_ca_certs(binary_form=True)
+        await house.lifecycle.revoke(issued.credential.id, reason="test", by="test")
+        await place.reloading.look()
+        assert live.anchors == (first.der,)
+
+    first, second = make(common="first", now=NOW), make(common="second", ca=True, now=NOW)
+    (tmp_path / "outside.pem").write_bytes(new_ca("Outside", NOW)[0])
+    asyncio.run(_seed(Place(tmp_path), {**SELF, "jwks": jwks_of(first.pem)}))
+    play(Place(tmp_path, tls=True, client_ca="watchword" if own_ca else "outside.pem"), test)
+
+
+async def _seed(place: Place, options: dict[str, Any]) -> None:
+    await place.watchword.start()
+    await place.watchword.lifecycle.add_subject("service:app", by="test")
+    await place.watchword.lifecycle.issue(Kind.OAUTH_CLIENT, "service:app", by="test", options=options)
+    await place.watchword.stop()
+
+
+@pytest.mark.parametrize("verb", ["credential", "credentials"])
+def test_certificates_that_cannot_be_read_now_are_read_by_the_next_look(tmp_path: Path, verb: str) -> None:
+    async def test(place: Place) -> None:
+        assert place.live is not None
+        store: Any = place.watchword.store
+        options = {**SELF, "jwks": jwks_of(own.pem)}
+        await place.watchword.lifecycle.add_subject("service:app", by="test")
+        await place.watchword.lifecycle.issue(Kind.OAUTH_CLIENT, "service:app", by="test", options=options)
+        place.reloading._anchors.heard(FeedEntry(0, Topic.KEYS, "", 0, 0))
+        real = getattr(store, verb)
+
+        async def away(*_: Any, **__: Any) -> Any:
+            raise Unavailable("away")
+
+        setattr(store, verb, away)
+        await place.reloading._let_through()
+        assert len(place.live.anchors) == 0
+        setattr(store, verb, real)
+        await place.reloading.look()
+        assert list(place.live.anchors) == [own.der]
+
+    own = make(now=NOW)
+    play(Place(tmp_path, tls=True), test)

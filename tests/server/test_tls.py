@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,9 @@ import httpx2
 import pytest
 import uvicorn
 from cryptography import x509
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from tests.certificates import DAY, Made, make, uri
 
 from watchword.adapters.asgi import request_of
@@ -445,6 +448,92 @@ def test_the_servers_own_certificate_is_replaced_while_it_runs(loop: Any, tmp_pa
         live.take(live.made())
         assert shown_certificate(served.port) == der_of(again)
         assert served.enrol("service:billing").ask()["subject"] == "service:billing"
+
+
+def mimic(of: Made, common: str, *, ca: bool) -> Made:
+    """Make a certificate that signs itself and goes by the name, key identifier and serial number of another."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
+    builder = (
+        x509.CertificateBuilder(name, name, key.public_key(), of.certificate.serial_number)
+        .not_valid_before(datetime.fromtimestamp(START - 30, UTC))
+        .not_valid_after(datetime.fromtimestamp(START + 400 * DAY, UTC))
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(of.key.public_key()), critical=False)
+        .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+    )
+    return Made(builder.sign(key, SHA256()), key)
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_rfc_8705_section_2_2_clients_own_certificates_pass_and_prove_nobody_to_mtls(loop: Any, tmp_path: Path) -> None:
+    served = Served(tmp_path)
+    live = LiveTls(served.certificate, served.private_key, served.ca_pem)
+    own, other = make(common="service:billing", now=START), make(common="service:billing", now=START)
+    old = make(common="old", now=START, span=(-DAY, -60))
+    authority = make(common="app", ca=True, now=START)
+    issued = make(authority, [uri("service:billing")], now=START)
+    with running(configured(served.app, loop=loop, **live_kwargs(live))) as served.port:
+        alice = served.enrol("user:alice")
+        kept = alice.connect()
+        assert alice.ask(kept)["subject"] == "user:alice"
+        for each in (own, issued):
+            with pytest.raises(CLOSED):
+                served.show(each).ask()
+        live.trust(anchors=(own.der, old.der, authority.der))
+        for each in (own, issued):  # what a registered one signed passes TLS; it proves nobody
+            answer = served.show(each).ask()
+            assert (answer["subject"], answer["reason"]) == (None, "untrusted_certificate")
+            assert answer["tls"]["client_cert_der"] is True
+        for each in (other, old, authority, make(own, now=START)):
+            with pytest.raises(CLOSED):
+                served.show(each).ask()
+        assert alice.ask()["subject"] == "user:alice"
+        assert served.client().ask()["reason"] == "absent"
+        live.trust(anchors=())
+        with pytest.raises(CLOSED):
+            served.show(own).ask()
+        assert alice.ask(kept)["subject"] == "user:alice"
+        kept.close()
+
+
+@pytest.mark.parametrize("common", ["Loopback CA", "loopback ca", "  Loopback \t CA "])
+@pytest.mark.parametrize("ca", [True, False])
+def test_a_registered_certificate_takes_no_cas_place(tmp_path: Path, common: str, ca: bool) -> None:
+    """OpenSSL finds issuers by name: one of a CA's name would have everybody's certificates refused."""
+    served = Served(tmp_path)
+    live = LiveTls(served.certificate, served.private_key, served.ca_pem)
+    own = make(common="app", now=START)
+    taken = mimic(served.authority, common, ca=ca)
+    live.trust(anchors=(taken.der, own.der))
+    with running(configured(served.app, **live_kwargs(live))) as served.port:
+        assert served.enrol("user:alice").ask()["subject"] == "user:alice"
+        assert served.show(own).ask()["reason"] == "untrusted_certificate"
+        with pytest.raises(CLOSED):
+            served.show(taken).ask()
+
+
+def test_a_registered_certificate_takes_no_others_place(tmp_path: Path) -> None:
+    served = Served(tmp_path)
+    live = LiveTls(served.certificate, served.private_key, served.ca_pem)
+    own = make(common="app", now=START)
+    mimics = [mimic(own, "app", ca=ca) for ca in (True, False)]
+    live.trust(anchors=(*(each.der for each in mimics), own.der))
+    with running(configured(served.app, **live_kwargs(live))) as served.port:
+        for each in (own, *mimics):
+            assert served.show(each).ask()["reason"] == "untrusted_certificate"
+
+
+def test_one_that_cannot_be_read_keeps_no_other_out(served: Served) -> None:
+    own = make(common="app", ca=True, now=START)  # only such are listed
+    context = ssl_context(
+        served.certificate,
+        served.private_key,
+        served.ca_pem,
+        anchors=[b"", b"x", own.der[:-1], own.der + b"x", own.der],
+    )
+    assert own.der in context.get_ca_certs(binary_form=True)
+    asked_of_nobody = ssl_context(served.certificate, served.private_key, anchors=[own.der])
+    assert asked_of_nobody.verify_mode is ssl.CERT_NONE
 
 
 def test_an_empty_bundle_replaces_nothing(served: Served) -> None:

@@ -13,7 +13,17 @@ from watchword.lifecycle.values import redirect_of
 from watchword.model.credential import Credential, Kind
 from watchword.model.ports import Passwords, Records
 
-__all__ = ["CA_SUBJECT", "CERTIFICATE_LIFE", "MINTS", "SECRET_METHODS", "Draft", "Minted", "Workshop", "context"]
+__all__ = [
+    "CA_SUBJECT",
+    "CERTIFICATE_LIFE",
+    "MINTS",
+    "SECRET_METHODS",
+    "SELF_SIGNED",
+    "Draft",
+    "Minted",
+    "Workshop",
+    "context",
+]
 
 CA_SUBJECT: Final = "service:watchword"
 """Who owns the server's own keys."""
@@ -23,6 +33,8 @@ CERTIFICATE_LIFE: Final = 90 * 86400
 """Seconds that a client certificate lives where nothing else is said."""
 SECRET_METHODS: Final = frozenset({"client_secret_basic", "client_secret_post"})
 """How a client authenticates that has a secret (RFC 7591 section 2)."""
+SELF_SIGNED: Final = "self_signed_tls_client_auth"
+"""How one does by a certificate of its own, which TLS has to let through (RFC 8705 section 2.2)."""
 
 _CLIENT: Final[Mapping[str, Any]] = {
     "grants": ["client_credentials"],

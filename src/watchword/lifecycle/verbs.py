@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from watchword.audit import redact
 from watchword.lifecycle.errors import LifecycleError
-from watchword.lifecycle.mint import CA_SUBJECT, MINTS, Draft, Minted, Workshop
+from watchword.lifecycle.mint import CA_SUBJECT, MINTS, SELF_SIGNED, Draft, Minted, Workshop
 from watchword.lifecycle.outlasting import TOGETHER, Outlasting
 from watchword.lifecycle.signing import LONGEST_LIFE, begin_signing, instead_of
 from watchword.lifecycle.values import networks_of, scopes_of, subject_of
@@ -368,7 +368,9 @@ def _changed(id: str, now: float) -> Publish:
 
 
 def _keys(record: Credential, now: float) -> tuple[Publish, ...]:
-    """Tell every node to load signing keys and authorities again when one of them changes."""
+    """Tell every node to load again what changes with the record: keys, authorities, whom TLS lets through."""
+    if record.detail.get("auth_method") == SELF_SIGNED:
+        return (_changed(record.id, now),)
     if record.kind not in (Kind.SIGNING_KEY, Kind.CA):
         return ()
     return (Publish(Topic.KEYS, record.id, int(now), int(now) + 3600),)

@@ -1,4 +1,4 @@
-"""Follow what changes while the server runs: secrets, TLS files, the CAs that are trusted, the root key.
+"""Follow what changes while the server runs: secrets, TLS files, whose certificates TLS lets through, the root key.
 
 A changed file is seen within a second; SIGHUP has everything read again, commands and keyrings too. What is read is
 taken as a whole or not at all: with a mistake in it the server goes on as before, and says so in log and audit.
@@ -23,6 +23,7 @@ from watchword.app import Watchword
 from watchword.audit import redact
 from watchword.codec.secrets import digest
 from watchword.lifecycle.mint import CA_SUBJECT
+from watchword.lifecycle.oauth.anchors import Anchors
 from watchword.model.ports import Unavailable
 from watchword.model.records import Event, FeedEntry, Topic
 from watchword.server.config.file import stamp
@@ -75,6 +76,7 @@ class Reloading:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
         self._untrusted = True  # the CAs are those of when the first process began
+        self._anchors = Anchors(watchword.store, clock=watchword.clock)
         watchword.operations.root_key.missing = self.hurry
         watchword.operations.authorities.changed.append(self._trust_later)
         watchword.watch.listen(self._heard)
@@ -83,6 +85,7 @@ class Reloading:
         """Trust who is trusted now, and begin to look. Call it under the event loop."""
         self._loop = asyncio.get_running_loop()
         await self._trust()
+        await self._let_through()
         if hasattr(signal, "SIGHUP") and threading.current_thread() is threading.main_thread():
             self._loop.add_signal_handler(signal.SIGHUP, self.hurry)
         self._task = self._loop.create_task(self._run())
@@ -115,10 +118,12 @@ class Reloading:
             self._wanted.clear()
             self._stamps = stamps
             await self.reload()
-        if self._own_ca:
+        if self._asks:
             await self._listen()
             if self._untrusted:
                 await self._trust()
+            if self._anchors.changed:
+                await self._let_through()
 
     async def reload(self) -> bool:
         """Take what the settings say now, or say why not and go on as before; return whether it was taken."""
@@ -171,7 +176,12 @@ class Reloading:
         if changed:
             logger.warning("a restart takes up what else changed: %s", ", ".join(changed))
 
-    # --- the CAs ------------------------------------------------------------------------------------------------------
+    # --- whose certificates TLS lets through --------------------------------------------------------------------------
+
+    @property
+    def _asks(self) -> bool:
+        """Return whether clients are asked for certificates."""
+        return self._live is not None and self._live.client_ca is not None
 
     @property
     def _own_ca(self) -> bool:
@@ -179,6 +189,8 @@ class Reloading:
 
     def _heard(self, entry: FeedEntry) -> None:
         self._untrusted = self._untrusted or entry.topic is Topic.KEYS
+        if self._asks:
+            self._anchors.heard(entry)
 
     async def _trust_later(self) -> None:
         self._untrusted = True
@@ -202,6 +214,15 @@ class Reloading:
             self._untrusted = False
         except (Unavailable, ValueError, OSError) as error:
             logger.error("the CAs of clients cannot be taken up: %s", type(error).__name__)
+
+    async def _let_through(self) -> None:
+        """Have TLS let through what clients registered as their own; what cannot be read now, the next look reads."""
+        if self._live is None or not self._asks:
+            return
+        try:
+            await asyncio.to_thread(self._live.trust, anchors=await self._anchors.look())
+        except (Unavailable, ValueError, OSError) as error:
+            logger.error("the certificates of clients cannot be taken up: %s", type(error).__name__)
 
     # --- what is seen and said ----------------------------------------------------------------------------------------
 

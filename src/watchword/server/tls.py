@@ -5,7 +5,8 @@ uvicorn hides the TLS layer from the application. ``TlsProtocol`` adds the ASGI 
 
 ``scope["extensions"]["tls"]`` is one dict, made once a connection and shared by its requests; do not change it:
 
-- ``client_cert_der``: our addition, the verified client certificate in DER (bytes), or None;
+- ``client_cert_der``: our addition, the client certificate in DER (bytes) that TLS let through, or None: its key was
+  proved, whose it is has to be judged;
 - ``client_cert_chain``: ``[PEM]`` of that certificate alone, or ``[]``; ``client_cert_name``: its subject as RFC 4514
   text, or None; ``client_cert_error``: always None, because a certificate that TLS refuses ends the handshake;
 - ``tls_version`` (0x0304 is TLS 1.3) and ``cipher_suite`` (IANA number), or None; ``server_cert``: None (not known).
@@ -15,6 +16,8 @@ How a client's certificate fares, when a client CA is set:
 - none: the connection stands, ``client_cert_der`` is None (``optional=False``: the handshake fails);
 - of an unknown CA, expired, or not for client authentication: the handshake fails. In TLS 1.3 the client learns that
   at its first read;
+- registered by an OAuth client as its own (RFC 8705 section 2.2), or signed by such a one that calls itself a CA: it
+  gets as far as the application, where it proves that client at the token endpoint, and nothing elsewhere;
 - else: it reaches the ``mtls`` scheme, which checks all again at every request, revocation too.
 
 No session is ever resumed, so that no connection lives on an earlier one's certificate: there are no tickets, and a
@@ -26,14 +29,18 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from os import PathLike
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from uvicorn.config import Config
 
 from watchword.codec.x509 import ChainVerifier
 from watchword.server.wire.http1 import WireProtocol
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 __all__ = ["LiveTls", "TlsProtocol", "live_kwargs", "serve_kwargs", "ssl_context"]
 
@@ -99,14 +106,20 @@ def _suite(context: ssl.SSLContext, name: str) -> int | None:
 
 
 def ssl_context(
-    certificate: File, private_key: File, client_ca_pem: bytes | None = None, *, optional: bool = True
+    certificate: File,
+    private_key: File,
+    client_ca_pem: bytes | None = None,
+    *,
+    optional: bool = True,
+    anchors: Iterable[bytes] = (),
 ) -> ssl.SSLContext:
     """Return a server context: TLS 1.2 or newer, no tickets, no renegotiation.
 
     ``certificate`` (with its intermediates) and ``private_key`` are PEM files. ``client_ca_pem`` is the bundle that
     client certificates are checked against; each of its certificates is trusted by itself. ``optional=False`` refuses
-    clients without one. Raise ValueError when the bundle is empty or cannot be used (CVE-2026-27586), OSError or
-    ssl.SSLError when a file cannot be.
+    clients without one. ``anchors`` are certificates of clients (DER) that are let through besides, where there is a
+    bundle; those that cannot be, or go by the name of a CA of the bundle, are left out. Raise ValueError when the
+    bundle is empty or cannot be used (CVE-2026-27586), OSError or ssl.SSLError when a file cannot be.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -115,21 +128,37 @@ def ssl_context(
     context.set_alpn_protocols(["http/1.1"])
     context.load_cert_chain(certificate, private_key)
     if client_ca_pem is not None:
-        _trust(context, client_ca_pem, optional=optional)
+        _trust(context, client_ca_pem, anchors)
+        context.verify_mode = ssl.CERT_OPTIONAL if optional else ssl.CERT_REQUIRED
     return context
 
 
-def _trust(context: ssl.SSLContext, client_ca_pem: bytes, *, optional: bool) -> None:
+def _trust(context: ssl.SSLContext, client_ca_pem: bytes, anchors: Iterable[bytes]) -> None:
+    from cryptography import x509
     from cryptography.hazmat.primitives.serialization import Encoding
 
     authorities = ChainVerifier(client_ca_pem).authorities
     context.load_verify_locations(cadata=b"".join(each.public_bytes(Encoding.DER) for each in authorities))
     context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
-    context.verify_mode = ssl.CERT_OPTIONAL if optional else ssl.CERT_REQUIRED
+    # OpenSSL finds issuers by name and tries one of that name: a client's in a CA's place would lock all others out.
+    taken = {_folded(each.subject) for each in authorities}
+    for der in anchors:
+        with suppress(ValueError, ssl.SSLError):  # one that cannot be read here is one client's mistake
+            if _folded(x509.load_der_x509_certificate(der).subject) not in taken:
+                context.load_verify_locations(cadata=der)
+
+
+def _folded(name: x509.Name) -> tuple[tuple[str, str], ...]:
+    """Return a name so that at least those are equal that OpenSSL takes for one: it folds case and white space."""
+    return tuple((each.oid.dotted_string, " ".join(_text(each.value).lower().split())) for each in name)
+
+
+def _text(value: str | bytes) -> str:
+    return value if isinstance(value, str) else value.hex()
 
 
 class LiveTls:
-    """Hold what new connections are served with: files, and the CAs of clients, either of which may be replaced.
+    """Hold what new connections are served with: files, and whose certificates pass. All of it may be replaced.
 
     A connection keeps what it began with; the ``mtls`` scheme judges its certificate at each request all the same. One
     can be pickled, as uvicorn's ``workers`` need, and makes its contexts where it is used.
@@ -141,6 +170,7 @@ class LiveTls:
         """Take what ``ssl_context`` takes, and raise what it raises, now and not in each worker."""
         self.files: tuple[File, File] = (certificate, private_key)
         self.client_ca: bytes | None = client_ca_pem
+        self.anchors: tuple[bytes, ...] = ()
         self._optional = optional
         self._current: ssl.SSLContext | None = None
         self.made()
@@ -148,20 +178,31 @@ class LiveTls:
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_current": None}
 
-    def made(self, files: tuple[File, File] | None = None, client_ca_pem: bytes | None = None) -> ssl.SSLContext:
+    def made(
+        self,
+        files: tuple[File, File] | None = None,
+        client_ca_pem: bytes | None = None,
+        anchors: tuple[bytes, ...] | None = None,
+    ) -> ssl.SSLContext:
         """Return a context of these, or of what there is, which nobody uses yet. Raise OSError or ValueError."""
         bundle = client_ca_pem if client_ca_pem is not None else self.client_ca
-        return ssl_context(*(files or self.files), bundle, optional=self._optional)
+        let_through = self.anchors if anchors is None else anchors
+        return ssl_context(*(files or self.files), bundle, optional=self._optional, anchors=let_through)
 
     def take(self, context: ssl.SSLContext, files: tuple[File, File] | None = None) -> None:
         """Serve new connections with a context of ``made``."""
         self._current, self.files = context, files or self.files
 
-    def trust(self, client_ca_pem: bytes) -> None:
-        """Check the certificates of new connections against other CAs. Raise OSError or ValueError."""
-        if client_ca_pem != self.client_ca:
-            self.take(self.made(client_ca_pem=client_ca_pem))
-            self.client_ca = client_ca_pem
+    def trust(self, client_ca_pem: bytes | None = None, anchors: tuple[bytes, ...] | None = None) -> None:
+        """Let the certificates of other CAs, or other clients' own, through from now on. Raise OSError or ValueError.
+
+        None leaves either as it is.
+        """
+        bundle = self.client_ca if client_ca_pem is None else client_ca_pem
+        let_through = self.anchors if anchors is None else anchors
+        if (bundle, let_through) != (self.client_ca, self.anchors):
+            self.take(self.made(client_ca_pem=bundle, anchors=let_through))
+            self.client_ca, self.anchors = bundle, let_through
 
     def factory(self, _config: Config, _default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
         """Return the context for uvicorn: it hands each connection to the one that is current."""

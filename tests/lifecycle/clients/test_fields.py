@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from tests.certificates import make
 from tests.hostile import URIS
 from watchword.codec.jose import SigningKey
+from watchword.codec.oauth.x5c import jwks_of
 from watchword.lifecycle.clients.fields import ASSERTION, DEVICE, EXCHANGE, FIELDS, FieldError, grant_of, settled
 from watchword.lifecycle.errors import LifecycleError
 
@@ -135,6 +137,15 @@ def test_no_hostile_redirect_uri_is_taken_unless_it_could_be_somebodys_own(uri: 
 )
 def test_what_does_not_go_together_is_refused(field: str, fields: dict[str, Any]) -> None:
     refused(field, **fields)
+
+
+def test_rfc_7517_section_4_7_the_certificate_of_a_key_stays_with_it() -> None:
+    own, other = jwks_of(make().pem), jwks_of(make().pem)
+    assert settled({"auth_method": "self_signed_tls_client_auth", "jwks": own})["jwks"] == own
+    for x5c in (other["keys"][0]["x5c"], [], ["!"]):
+        error = refused("jwks", jwks={"keys": [{**own["keys"][0], "x5c": x5c}]})
+        assert "key 1: " in str(error)
+        assert "x5c" in str(error)
 
 
 @pytest.mark.parametrize("uri", ["http://localhost/cb", "com.example.app:/cb"])

@@ -19,6 +19,7 @@ from tests.house import House, played
 from tests.proving import assertion, claims_of_client
 from tests.tokens import compact, raw_sign
 from watchword.codec.jose import SigningKey
+from watchword.codec.oauth.x5c import jwks_of
 from watchword.codec.x509 import ChainVerifier
 from watchword.lifecycle.oauth.proofs import ASSERTION, METHODS
 from watchword.model.credential import Credential, Kind
@@ -541,6 +542,42 @@ async def test_a_self_signed_certificate_of_a_key_behind_a_jwks_uri(opened: Hous
     assert await proved(opened, {"client_id": client.id}, certificate=own.der) == client
     other = make(common="app", now=opened.clock.now)
     refused(await proved(opened, {"client_id": client.id}, certificate=other.der), UNKNOWN_KEY)
+
+
+@played
+async def test_a_self_signed_certificate_among_several_keys_of_one_algorithm(opened: House) -> None:
+    """RFC 8705 section 2.2: one of the client's keys, under whatever name it has there, given or fetched."""
+    own = make(common="app", now=opened.clock.now)
+    keys = {"keys": [SigningKey.generate("ES256", "a").public_jwk(), SigningKey(own.key, "b").public_jwk()]}
+
+    async def fetch(url: str, **more: Any) -> Fetched:
+        return Fetched(200, json.dumps(keys).encode())
+
+    opened.watchword.oauth.client_keys._fetch = fetch
+    for place in ({"jwks": keys}, {"jwks_uri": "https://app.example/jwks"}):
+        client = await client_of(opened, auth_method="self_signed_tls_client_auth", **place)
+        assert await proved(opened, {"client_id": client.id}, certificate=own.der) == client
+        other = make(common="app", now=opened.clock.now)
+        refused(await proved(opened, {"client_id": client.id}, certificate=other.der), UNKNOWN_KEY)
+
+
+@played
+async def test_a_certificate_that_a_registered_one_issued_proves_nobody(opened: House) -> None:
+    """Such a one passes TLS: a client may have registered a CA as its certificate, to which TLS then gives credit."""
+    now, san = opened.clock.now, "urn:watchword:service:billing"
+    authority = make(common="app", ca=True, now=now)
+    options = {"auth_method": "self_signed_tls_client_auth"}
+    evil = await client_of(opened, jwks=jwks_of(authority.pem), **options)
+    victim = await client_of(opened, jwks=jwks_of(make(common="billing", now=now).pem), **options)
+    named = await client_of(opened, auth_method="tls_client_auth", tls_client_auth_san_uri=san)
+    issued = make(authority, [uri("service:billing")], common="billing", now=now)
+    assert await proved(opened, {"client_id": evil.id}, certificate=authority.der) == evil
+    for client, reason in ((evil, UNKNOWN_KEY), (victim, UNKNOWN_KEY), (named, UNTRUSTED_CERTIFICATE)):
+        refused(await proved(opened, {"client_id": client.id}, certificate=issued.der), reason)
+    refused(await proved(opened, {"client_id": victim.id}, certificate=authority.der), UNKNOWN_KEY)
+    refused(await proved(opened, {"client_id": named.id}, certificate=authority.der), UNTRUSTED_CERTIFICATE)
+    await opened.watchword.lifecycle.revoke(evil.id, reason="test", by="user:admin")
+    refused(await proved(opened, {"client_id": evil.id}, certificate=authority.der), REVOKED)
 
 
 @played

@@ -65,7 +65,8 @@ def test_only_ways_that_work_here_are_named(http: httpx2.Client, tmp_path: Path)
         certified = TestClient(Starlette(routes=Discovery(other.watchword, certificates=True).routes()))
         said = certified.get("/.well-known/oauth-authorization-server").json()
     assert "tls_client_auth" in said["token_endpoint_auth_methods_supported"]
-    assert "self_signed_tls_client_auth" not in said["token_endpoint_auth_methods_supported"]
+    assert "self_signed_tls_client_auth" in said["token_endpoint_auth_methods_supported"]
+    assert "self_signed_tls_client_auth" in said["introspection_endpoint_auth_methods_supported"]
     assert said["tls_client_certificate_bound_access_tokens"] is True
 
 

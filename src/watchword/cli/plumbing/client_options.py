@@ -50,7 +50,7 @@ _ROWS: Final = (
     _flag("public", "public", "It can keep no secret: an app, a page."),
     _flag("first-party", "first_party", "It is of your own: people are not asked."),
     _Row("--auth-method", "auth_method", "text", "METHOD", "How it proves itself, such as private_key_jwt."),
-    _Row("--jwks", "jwks", "file", "FILE", "Its public keys: a JWK Set."),
+    _Row("--jwks", "jwks", "file", "FILE", "Its public keys: a JWK Set, or certificates in PEM."),
     _Row("--jwks-uri", "jwks_uri", "text", "URL", "Where its public keys are."),
     _Row("--audience", "audiences", "texts", "URI", "APIs that its tokens may be for; repeat for more."),
     _Row("--stands-for", "introspects", "texts", "URI", "APIs behind which it is: it may ask about their tokens."),
@@ -217,11 +217,23 @@ def _exchanged(field: str, value: Any) -> Any:
     return {issuer: name for issuer, _, name in pairs}
 
 
+def _keys_of(path: Path, pem: bytes) -> Any:
+    from watchword.codec.jose import KeyRefused
+    from watchword.codec.oauth.x5c import jwks_of
+
+    try:
+        return jwks_of(pem)
+    except KeyRefused as error:
+        raise Stop(f"--jwks: {path}: {error}", "a certificate in PEM, of an EC P-256, Ed25519 or RSA key") from None
+
+
 def _keys_in(path: Path) -> Any:
     try:
         raw = path.read_bytes()
     except OSError as error:
         raise Stop(f"--jwks: {path}: {error.strerror}") from None
+    if b"-----BEGIN " in raw[:_MOST_BYTES]:
+        return _keys_of(path, raw[:_MOST_BYTES])
     try:
         found = json.loads(raw) if len(raw) <= _MOST_BYTES else None
     except ValueError:

@@ -135,8 +135,12 @@ def _address(value: Any) -> str:
 
 
 def _keys(value: Any) -> dict[str, Any]:
-    """Return a JWK Set (RFC 7517 section 5) of public keys alone, each fit to verify a signature with."""
+    """Return a JWK Set (RFC 7517 section 5) of public keys alone, each fit to verify a signature with.
+
+    The first certificate of an ``x5c`` must be the key's.
+    """
     from watchword.codec.jose import KeyRefused, VerificationKey
+    from watchword.codec.oauth.x5c import certificate_of
 
     keys = value.get("keys") if isinstance(value, Mapping) else None
     if not isinstance(keys, list) or not 0 < len(keys) <= _MOST_KEYS:
@@ -144,6 +148,7 @@ def _keys(value: Any) -> dict[str, Any]:
     for place, key in enumerate(keys, 1):
         try:
             VerificationKey.from_jwk(key if isinstance(key, dict) else {})
+            certificate_of(key)
         except KeyRefused as error:
             raise LifecycleError(f"key {place}: {error}", "give public keys alone") from None
     return {"keys": [dict(key) for key in keys]}

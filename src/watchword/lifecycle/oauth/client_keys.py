@@ -46,6 +46,12 @@ class ClientKeys:
         found = None if keys is None else keys.key(header)
         return await found if isawaitable(found) else found
 
+    async def has(self, client: Credential, key: VerificationKey) -> bool:
+        """Return whether a public key is one of the client's, whatever its ``kid``. Raise Unavailable as ``key``."""
+        keys = self._keys(client)
+        found = None if keys is None else keys.same(key)
+        return (await found if isawaitable(found) else found) is not None
+
     def _keys(self, client: Credential) -> Issuer | None:
         jwks, place = client.detail.get("jwks"), client.detail.get("jwks_uri", "")
         if not (jwks or place):

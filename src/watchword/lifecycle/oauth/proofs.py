@@ -18,7 +18,7 @@ from urllib.parse import unquote_plus
 from watchword.codec.addresses import parsed
 from watchword.codec.claims import is_name, moment, time_refusal
 from watchword.codec.fields import parse_authorization
-from watchword.codec.jose import Header, SigningKey, Token, VerificationKey, key_set, open_token, peek
+from watchword.codec.jose import SigningKey, Token, VerificationKey, open_token, peek
 from watchword.codec.secrets import digest
 from watchword.codec.x509 import ClientCertificate, addresses_of, has_subject, parse_certificate
 from watchword.lifecycle.mint import SECRET_METHODS, client_lookup
@@ -191,13 +191,7 @@ class ClientProofs:
             key = VerificationKey(certificate.parsed.public_key())  # type: ignore[arg-type]  # other kinds are refused
         except Exception:  # whatever a hostile key breaks on the way in, it is refused
             return Rejection(UNTRUSTED_CERTIFICATE, "a key that is not Ed25519, EC P-256 or RSA")
-        known = key_set(_json(client.detail["jwks"])) if "jwks" in client.detail else None
-        found = list(known.values()) if known else []
-        for kid in (key.kid, None) if not found else ():
-            fetched = await self._keys.key(client, Header(b"", key.algorithm, kid, None))
-            found += [fetched] if fetched is not None else []
-        print_ = key.thumbprint()
-        return None if any(each.thumbprint() == print_ for each in found) else Rejection(UNKNOWN_KEY, "certificate")
+        return None if await self._keys.has(client, key) else Rejection(UNKNOWN_KEY, "certificate")
 
     # --- a signed assertion (RFC 7523) --------------------------------------------------------------------------------
 
@@ -325,12 +319,6 @@ def _is_id(text: str) -> bool:
 
 def _is_secret(text: str, *, least: int = 1) -> bool:
     return least <= len(text) <= _LONGEST_SECRET and text.isprintable()
-
-
-def _json(value: Any) -> bytes:
-    import json
-
-    return json.dumps(value).encode()
 
 
 _NAMES: Final[Mapping[str, Callable[[ClientCertificate, str], bool]]] = {

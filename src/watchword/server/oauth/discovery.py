@@ -28,7 +28,7 @@ class Discovery:
     """Hold the endpoints that anybody may read."""
 
     def __init__(self, watchword: Watchword, *, certificates: bool = False) -> None:
-        """``certificates``: clients are asked for a certificate, and those of the client CA reach us."""
+        """``certificates``: clients are asked for theirs, and those of the client CA and their own ones reach us."""
         self._watchword = watchword
         self._certificates = certificates
 

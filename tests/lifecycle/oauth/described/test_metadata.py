@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.certificates import make
 from tests.hostile import URIS
 from tests.tokens import ED, ES, RS
+from watchword.codec.oauth.x5c import jwks_of
 from watchword.lifecycle.oauth.asking import registered
 from watchword.lifecycle.oauth.described.metadata import (
     ClientMetadata,
@@ -281,3 +283,13 @@ def test_any_json_is_accepted_or_refused(value: dict[str, Any]) -> None:
     found = metadata_of(app(**value), PERMITTED, "registered")
     if isinstance(found, ClientMetadata):
         assert accepted(members_of(found.detail, found.scopes)) == found
+
+
+def test_rfc_7517_section_4_7_the_certificate_of_a_key_stays_with_it() -> None:
+    own, other = jwks_of(make().pem)["keys"][0], jwks_of(make().pem)["keys"][0]
+    said = app(token_endpoint_auth_method="self_signed_tls_client_auth", jwks={"keys": [own]})
+    assert accepted(said).detail["jwks"] == {"keys": [own]}
+    assert "another key" in refused({**said, "jwks": {"keys": [{**own, "x5c": other["x5c"]}]}}).description
+    assert "x5c" in refused({**said, "jwks": {"keys": [ED.public_jwk(), {**own, "x5c": "MII"}]}}).description
+    elsewhere = {**other, "use": "enc", "x5c": ["a certificate for something else"]}
+    assert accepted({**said, "jwks": {"keys": [own, elsewhere]}}).detail["jwks"] == {"keys": [own, elsewhere]}

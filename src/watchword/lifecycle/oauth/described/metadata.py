@@ -287,13 +287,20 @@ def _check_keys(given: Mapping[str, Any], detail: dict[str, Any]) -> None:
 
 
 def _key_set(value: object, algorithms: list[str]) -> Mapping[str, Any]:
-    from watchword.codec.jose import key_set
+    from watchword.codec.jose import KeyRefused, key_set
+    from watchword.codec.oauth.x5c import certificate_of
 
     keys = value.get("keys") if isinstance(value, dict) else None
     if not isinstance(value, dict) or not isinstance(keys, list) or not 0 < len(keys) <= _MOST:
         raise _Fault(f"jwks must be a JWK Set of at most {_MOST} keys")
     if any(not isinstance(key, dict) or not _PRIVATE.isdisjoint(key) for key in keys):
         raise _Fault("jwks must hold public keys only; one that was sent here with its private part is burnt")
+    try:
+        for key in keys:
+            if key_set(json.dumps({"keys": [key]}).encode()):  # keys for something else are nobody's business here
+                certificate_of(key)
+    except KeyRefused as error:
+        raise _Fault(f"jwks: {error}") from None
     usable = key_set(json.dumps({"keys": keys}).encode())
     if not usable:
         raise _Fault("jwks holds no key to verify with: Ed25519, EC P-256, or RSA of 2048 to 8192 bits")

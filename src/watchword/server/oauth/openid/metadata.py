@@ -34,7 +34,7 @@ _TOKEN_CLAIMS: Final = ("iss", "sub", "aud", "exp", "iat", "auth_time", "nonce",
 
 
 def authorization_server(watchword: Watchword, *, certificates: bool) -> dict[str, Any]:
-    """Return the metadata. ``certificates``: clients are asked for theirs, and those of the client CA reach us."""
+    """Return the metadata. ``certificates``: clients are asked for theirs, of the client CA or their own."""
     oauth, issuer = watchword.oauth, watchword.issuer
     registers = {} if oauth.registration.policy == "off" else {"registration_endpoint": f"{issuer}/oauth/register"}
     found = {
@@ -59,11 +59,8 @@ def authorization_server(watchword: Watchword, *, certificates: bool) -> dict[st
 
 
 def _clients(certificates: bool) -> dict[str, Any]:
-    """Return how clients prove who they are. Only who has a secret or a key may ask what a token is worth.
-
-    A self-signed certificate does not pass our own TLS layer, so that way is said of no server.
-    """
-    hidden = {"self_signed_tls_client_auth", *(() if certificates else ("tls_client_auth",))}
+    """Return how clients prove who they are. Only who has a secret or a key may ask what a token is worth."""
+    hidden = () if certificates else ("tls_client_auth", "self_signed_tls_client_auth")
     methods = [each for each in METHODS if each not in hidden]
     proving = [each for each in methods if each != "none"]
     found: dict[str, Any] = {}
