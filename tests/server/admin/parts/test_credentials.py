@@ -247,6 +247,19 @@ def walked(admin: httpx2.Client, **query: str) -> list[Any]:
         answer = admin.get(place.strip("<>"))
 
 
+def test_who_reads_credentials_sees_none_of_another_area(server: Live, admin: httpx2.Client) -> None:
+    session = server.issue(Kind.SESSION, "user:alice").credential.id
+    key = server.do(server.watchword.lifecycle.page(kind=Kind.SIGNING_KEY))[0].id
+    for id, kind in ((session, "session"), (key, "signing-key")):
+        assert problem(admin.get(f"{PLACE}/{id}")) == (403, "insufficient_scope")
+        assert problem(admin.get(PLACE, params={"kind": kind})) == (403, "insufficient_scope")
+        assert admin.get(PLACE, params={"q": id}).json() == {"credentials": [], "next": None}
+    assert problem(admin.get(f"{PLACE}/{key}/retirement")) == (403, "insufficient_scope")
+    with asking(server, *BOTH, "admin:subjects:read") as more:
+        assert more.get(f"{PLACE}/{session}").json()["id"] == session
+        assert [each["id"] for each in more.get(PLACE, params={"q": session}).json()["credentials"]] == [session]
+
+
 def test_lists_come_in_pages_that_are_linked(admin: httpx2.Client) -> None:
     mine = [issued(admin, subject="user:alice")["id"] for _ in range(5)]
     found = [each["id"] for each in walked(admin, subject="user:alice", kind="api-key", limit="2")]

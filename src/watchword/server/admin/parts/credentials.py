@@ -151,14 +151,18 @@ class AdminCredentials:
     # --- looking ------------------------------------------------------------------------------------------------------
 
     async def listed(self, asked: Asked) -> Response:
-        """Return a page of credentials, and the cursor of the next one."""
+        """Return a page of credentials, of the areas that who asks may read, and the cursor of the next one."""
         kind, state, subject = asked.query("kind"), asked.query("state"), asked.query("subject")
         wanted = Wanted(
             read("kind", kind, _kind) if kind else None,
             read("subject", subject, subject_of) if subject else None,
             state_of(state) if state else None,
             asked.query("q").strip()[:200],
+            frozenset(each for each in Kind if to_read(area_of(each)) in asked.who.scopes),
         )
+        refused = self._desk.held(asked, [] if wanted.kind is None else [to_read(area_of(wanted.kind))])
+        if refused is not None:
+            return refused
         page, now = page_of(asked.http, int, str, str), self._clock()
         after = page.after or (0, "", "")
         found, place = await self._searching.page(wanted, after=(max(after[0], 0), *after[1:]), limit=page.limit)
@@ -168,7 +172,8 @@ class AdminCredentials:
 
     async def show(self, asked: Asked) -> Response:
         """Return one credential."""
-        return self._shown(await self._named(asked))
+        record = await self._named(asked)
+        return self._desk.held(asked, [to_read(area_of(record.kind))]) or self._shown(record)
 
     # --- acting -------------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from watchword.app import Watchword
 from watchword.lifecycle.errors import LifecycleError
-from watchword.lifecycle.operations.rights import lacking, rights_to_touch, to_read, to_write
+from watchword.lifecycle.operations.rights import area_of, lacking, rights_to_touch, to_read, to_write
 from watchword.lifecycle.operations.rotation import Due, Rotated
 from watchword.lifecycle.operations.shown import credential_value
 from watchword.lifecycle.values import duration_of
@@ -161,6 +161,9 @@ class AdminRotation:
         record = await self._watchword.store.credential(asked.part("id"))
         if record is None:
             raise Missing("there is no such credential")
+        refused = self._desk.held(asked, [to_read(area_of(record.kind))])
+        if refused is not None:
+            return refused
         found = await self._rotation.retire_safe(record.id)
         return self._desk.answer({**asdict(found), "origins": [each._asdict() for each in found.origins]})
 

@@ -22,17 +22,19 @@ _BEGINNING: Final[Place] = (0, "", "")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Say what is looked for; what is None or "" does not matter."""
+    """Say what is looked for; what is None or "" does not matter. ``kinds`` are those that may be seen."""
 
     kind: Kind | None = None
     subject: str | None = None
     state: State | None = None
     text: str = ""
+    kinds: frozenset[Kind] = frozenset(Kind)
 
     def fits(self, record: Credential, now: float) -> bool:
         """Return whether it is one of them, as far as kind, subject and state go."""
         return (
-            self.kind in (None, record.kind)
+            record.kind in self.kinds
+            and self.kind in (None, record.kind)
             and self.subject in (None, record.subject)
             and (self.state is None or record.state(now) is self.state)
         )
