@@ -49,12 +49,12 @@ PLACES = (
 
 
 def test_odd_values_are_no_reason_to_break(root: Browser) -> None:
-    """Each page with each odd value in every field that some page reads: answered, and never shown as markup."""
-    for odd in ODD:
-        query = "&".join(f"{field}={odd}" for field in FIELDS)
+    """Each page with an odd value in every field that some page reads: answered, and never shown as markup."""
+    for turn in range(0, len(ODD), 3):
+        query = "&".join(f"{field}={ODD[(turn + place) % len(ODD)]}" for place, field in enumerate(FIELDS))
         for page in PLACES:
             answer = root.http.get(f"/console{page}?{query}")
-            assert answer.status_code < 500, (page, odd, answer.text)
+            assert answer.status_code < 500, (page, query, answer.text)
             assert "<script>" not in answer.text
 
 
