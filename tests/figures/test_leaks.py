@@ -28,8 +28,8 @@ async def _issued(watchword: Watchword, count: int, owners: int) -> dict[str, st
     """Issue many keys at once, some of them never used, some rotated or ended; return by the secret whose it is."""
     now = int(watchword.clock())
     names = [f"service:s{number}" for number in range(owners)]
-    for start in range(0, owners, 500):
-        assert await watchword.store.write(*(Add(Subject(name, now)) for name in names[start : start + 500]))
+    for start in range(0, owners, 50):
+        assert await watchword.store.write(*(Add(Subject(name, now)) for name in names[start : start + 50]))
     held: dict[str, str] = {}
     records = []
     for number in range(count):
@@ -48,8 +48,8 @@ async def _issued(watchword: Watchword, count: int, owners: int) -> dict[str, st
                 expires_at=end,
             )
         )
-    for start in range(0, count, 100):
-        assert await watchword.store.write(*(Add(record) for record in records[start : start + 100]))
+    for start in range(0, count, 50):
+        assert await watchword.store.write(*(Add(record) for record in records[start : start + 50]))
     return held
 
 
@@ -98,6 +98,7 @@ async def _play(house: House, count: int, owners: int) -> float:
                     assert status == 200
             took = await _drill(watchword, held)
             for line in connections:
+                line.close()  # it was idle for too long
                 await _refused(line, sample)
         assert await _all_dead(watchword) == count
         return took

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gzip
 import io
+import lzma
 import random
 import struct
 import sys
 import tarfile
 import time
 import zipfile
+import zlib
 from collections.abc import Callable
 
 import pytest
@@ -101,6 +103,30 @@ def test_a_header_that_asks_for_gigabytes_costs_nothing() -> None:
     for data in (header, gzip.compress(header + bytes(1 << 20))):
         assert [isinstance(each, Unread) for each in look(data)] == [True]
     assert time.process_time() - started < 2
+
+
+def test_a_list_of_a_million_members_is_not_taken_in() -> None:
+    listed = (b"PK\x01\x02" + bytes(24) + struct.pack("<H", 1) + bytes(16) + b"a") * 200_000
+    end = b"PK\x05\x06" + struct.pack("<HHHHIIH", 0, 0, 50_000, 50_000, len(listed), 30, 0)
+    seen = look(b"PK\x03\x04" + bytes(26) + listed + end)
+    assert [isinstance(each, Unread) and each.refused for each in seen] == [True]
+
+
+def test_xz_that_asks_for_gigabytes_of_memory_is_said() -> None:
+    data = bytearray(lzma.compress(TEXT, filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 16}]))
+    at = data.index(b"\x21\x01", 12)
+    data[at + 2] = 40  # four gigabytes
+    size = (data[12] + 1) * 4
+    struct.pack_into("<I", data, 12 + size - 4, zlib.crc32(bytes(data[12 : 12 + size - 4])))
+    seen = look(bytes(data))
+    assert [each.why for each in seen if isinstance(each, Unread)] == ["it is damaged, or no xz file (LZMAError)"]
+
+
+def test_several_xz_streams_are_one_file() -> None:
+    other = new_secret("ws_")
+    data = lzma.compress(TEXT) + bytes(8) + lzma.compress(other.encode()) + bytes(4)
+    assert texts(look(data)) == [SECRET, other]
+    assert texts(look(lzma.compress(TEXT * 5_000)[:-20])) != []
 
 
 def test_holes_are_counted() -> None:

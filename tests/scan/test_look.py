@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 
 import pytest
 
@@ -28,6 +29,13 @@ def test_a_secret_that_lies_across_blocks_is_found_once(monkeypatch: pytest.Monk
         assert (finding.line, finding.column) == (at // 100 + 1, at % 100 + 1)
 
 
+def test_a_column_counts_from_where_the_line_began(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looking, "_BLOCK", 40_000)
+    text = new_secret("ak_live_")
+    (finding,) = findings(b"a\n" + b"-" * 150_000 + text.encode())
+    assert (finding.line, finding.column) == (2, 150_001)
+
+
 def test_each_of_many_is_found_at_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(looking, "_BLOCK", 40_000)
     planted = [new_secret("ws_") for _ in range(1_000)]
@@ -35,6 +43,19 @@ def test_each_of_many_is_found_at_its_line(monkeypatch: pytest.MonkeyPatch) -> N
     assert [each.text for each in found] == planted
     assert [each.line for each in found] == list(range(1, 1_001))
     assert [each.column for each in found] == [number % 90 + 1 for number in range(1_000)]
+
+
+@pytest.mark.parametrize("end", [b"\n", b" "])
+def test_a_secret_in_every_line_takes_linear_time(end: bytes) -> None:
+    line = new_secret("ws_").encode() + end
+
+    def seconds(count: int) -> float:
+        started = time.process_time()
+        assert len(findings(line * count)) == count
+        return time.process_time() - started
+
+    seconds(10)
+    assert min(seconds(8_000) for _ in range(2)) < 8 * max(seconds(2_000) for _ in range(3)) + 0.05
 
 
 def test_progress_counts_every_byte_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,8 @@ BROKEN: Final = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFi
 
 _KEPT: Final = 4096  # bytes behind the place that is read, which may be asked for again
 _MOST_AT_ONCE: Final = 64 << 20  # bytes: a header that says it is longer is no header
+_MOST_LISTED: Final = 8 << 20  # bytes of a zip file's list of members: a hundred thousand of them at least
+_XZ_MEMORY: Final = 128 << 20  # bytes: the highest preset takes 65 MiB
 _BLOCK: Final = 1 << 16
 _USTAR: Final = 257  # where a tar file says what it is (POSIX.1-1988)
 
@@ -114,6 +116,50 @@ class _Forward(RawIOBase):
         return data
 
 
+class _Xz:
+    """Read xz with little memory: a file may ask for four gigabytes of it."""
+
+    def __init__(self, source: IO[bytes]) -> None:
+        self._source = source
+        self._stream = lzma.LZMADecompressor(memlimit=_XZ_MEMORY)
+        self._rest = b""
+
+    def read(self, size: int) -> bytes:
+        """Return at most so many bytes, b"" at the end."""
+        while True:
+            if self._stream.eof:
+                self._rest = self._stream.unused_data.lstrip(b"\x00") or self._source.read(_BLOCK).lstrip(b"\x00")
+                if not self._rest:
+                    return b""
+                self._stream = lzma.LZMADecompressor(memlimit=_XZ_MEMORY)
+            elif self._stream.needs_input:
+                self._rest = self._source.read(_BLOCK)
+                if not self._rest:
+                    raise EOFError("it ends too early")
+            data = self._stream.decompress(self._rest, size)
+            self._rest = b""
+            if data:
+                return data
+
+
+class _Listed:
+    """Pass a zip file on, but for a list of members that is too long to be taken in at once."""
+
+    def __init__(self, source: IO[bytes]) -> None:
+        self._source = source
+        self.seek, self.tell = source.seek, source.tell
+
+    def seekable(self) -> bool:
+        """Return True."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Return bytes. Raise TooMuch."""
+        if size > _MOST_LISTED:
+            raise TooMuch("it holds more members than are looked into")
+        return self._source.read(size)
+
+
 def packed(head: bytes) -> str:
     """Return what kind of archive begins with these bytes (at least 512), "" for none."""
     if head[_USTAR : _USTAR + 5] == b"ustar":
@@ -142,7 +188,8 @@ def members(kind: str, name: str, source: IO[bytes], budget: Budget) -> Iterator
 
 
 def _zip(source: IO[bytes], budget: Budget) -> Iterator[Member]:
-    with zipfile.ZipFile(source) as archive:
+    listing: Any = _Listed(source)
+    with zipfile.ZipFile(listing) as archive:
         listed = archive.infolist()
         budget.enter(len(listed))
         for each in listed:
@@ -191,6 +238,6 @@ _MAGIC: Final = {
 _STREAMS: Final[dict[str, Callable[[Any], Any]]] = {
     "gzip": lambda source: gzip.GzipFile(fileobj=source),
     "bzip2": bz2.BZ2File,
-    "xz": lzma.LZMAFile,
+    "xz": _Xz,
     "zstd": _zstd,
 }

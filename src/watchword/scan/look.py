@@ -95,18 +95,18 @@ class Look:
 
     def _blocks(self, path: str, block: bytes, rest: IO[bytes]) -> Iterator[Finding]:
         """Search block by block; the end of each is searched again with the next, since a secret may lie across."""
-        start, lines, before, told = 0, 0, 0, -1  # of the block: its place, the lines before it, the end of the last
+        start, before, told = 0, 0, -1  # the block's place, what of it was searched before, the last one that was found
+        lines = _Lines()
         while block:
             self._progress(len(block) - before)
             for hit in hits(block):
                 at = start + hit.at
                 if at > told and not self._ended(hit):
                     told = at
-                    line_at = block.rfind(b"\n", 0, hit.at) + 1
-                    line = lines + block.count(b"\n", 0, hit.at) + 1
-                    yield Finding(hit.shape, hit.text, path, line, hit.at - line_at + 1, at, hit.form)
+                    line, column = lines.place(block, hit.at)
+                    yield Finding(hit.shape, hit.text, path, line, column, at, hit.form)
             kept = block[-LONGEST:]
-            lines += block.count(b"\n", 0, len(block) - len(kept))
+            lines.leave(block, len(block) - len(kept))
             start += len(block) - len(kept)
             before = len(kept)
             more = rest.read(_BLOCK)
@@ -115,6 +115,30 @@ class Look:
     def _ended(self, hit: Hit) -> bool:
         end = ends_at(hit.text) if hit.shape is JWT else None
         return end is not None and end <= self._clock()
+
+
+class _Lines:
+    """Count lines, each once: there may be a secret in every one of them."""
+
+    def __init__(self) -> None:
+        self._line = 1  # that of the place up to which was counted
+        self._begun = 0  # where it begins; before the block, where it is longer than that
+        self._counted = 0
+
+    def place(self, block: bytes, at: int) -> tuple[int, int]:
+        """Return line and column of a place in the block, which is not before the last one."""
+        self._line += block.count(b"\n", self._counted, at)
+        last = block.rfind(b"\n", self._counted, at)
+        self._begun = self._begun if last < 0 else last + 1
+        self._counted = at
+        return self._line, at - self._begun + 1
+
+    def leave(self, block: bytes, count: int) -> None:
+        """Go on with a block that begins so many bytes later."""
+        if count > self._counted:
+            self.place(block, count)
+        self._counted -= count
+        self._begun -= count
 
 
 def merged(findings: list[Finding]) -> list[Finding]:

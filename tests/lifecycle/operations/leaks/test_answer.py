@@ -10,6 +10,7 @@ from tests.house import House, accepted, bearing, house, played, reason
 from tests.lifecycle.operations.leaks.holdings import ALICE, holdings
 from watchword.codec.secrets import new_root_key, new_secret
 from watchword.model.credential import Kind, State
+from watchword.model.ports import Unavailable
 from watchword.model.records import Event
 
 
@@ -213,6 +214,49 @@ async def test_a_thousand_at_once_with_one_that_changes_meanwhile(opened: House)
         False,
     ]
     assert sum(event.action == "leaked" for event in await opened.events()) == 600
+
+
+@played
+async def test_a_store_that_is_too_slow_for_many_gets_fewer(opened: House) -> None:
+    """What it did write before it gave up is not written twice."""
+    texts = [(await opened.issue()).material["secret"] for _ in range(120)]
+    store = opened.watchword.store
+    write = store.write
+    sizes: list[int] = []
+
+    async def slow(*changes: object) -> bool:
+        sizes.append(len(changes))
+        if len(sizes) == 2:
+            await write(*changes)  # type: ignore[arg-type]
+        if len(sizes) < 3:
+            raise Unavailable("too slow")
+        return await write(*changes)  # type: ignore[arg-type]
+
+    store.write = slow  # type: ignore[method-assign]
+    try:
+        reports = await opened.watchword.operations.leaks.report_all(texts, by="x")
+        assert all(each is not None and each.credential is not None and each.credential.leaked for each in reports)
+        assert sum(event.action == "leaked" for event in await opened.events()) == 120
+    finally:
+        store.write = write  # type: ignore[method-assign]
+
+
+async def broken(*changes: object) -> bool:
+    raise Unavailable("away")
+
+
+@played
+async def test_a_store_that_is_away_is_an_outage(opened: House) -> None:
+    issued = await opened.issue()
+    write = opened.watchword.store.write
+    opened.watchword.store.write = broken  # type: ignore[method-assign]
+    try:
+        with pytest.raises(Unavailable):
+            await opened.watchword.operations.leaks.report_all([issued.material["secret"]], by="x")
+        with pytest.raises(Unavailable):
+            await opened.watchword.operations.leaks.report(issued.material["secret"], by="x")
+    finally:
+        opened.watchword.store.write = write  # type: ignore[method-assign]
 
 
 @played

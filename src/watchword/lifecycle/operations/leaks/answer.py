@@ -16,12 +16,13 @@ from watchword.lifecycle.operations.leaks.tracing import Traced, Tracing, distin
 from watchword.lifecycle.operations.usage import KEPT, Picture, Usage
 from watchword.lifecycle.verbs import REMEMBERED, Issued, Lifecycle
 from watchword.model.credential import Credential, Kind, State
-from watchword.model.ports import Clock, Ephemeral, Records
+from watchword.model.ports import Clock, Ephemeral, Records, Unavailable
 from watchword.model.records import Change, Event, Publish, Swap, Topic
 
 __all__ = ["LeakReport", "Leaks"]
 
 _BATCH: Final = 100  # credentials that are revoked in one transaction: as many as a busy store writes in its time
+_LEAST: Final = 5
 _CHAIN: Final = 1_000
 _LONGEST_WHERE: Final = 500
 _ALONE: Final = frozenset({Kind.PASSWORD, Kind.IDENTITY, Kind.CONSENT, Kind.OAUTH_CLIENT, Kind.SIGNING_KEY, Kind.CA})
@@ -206,19 +207,26 @@ class Leaks:
     ) -> dict[str, Credential]:
         """Revoke in a few transactions; those of a batch in which one changed meanwhile, one by one."""
         after: dict[str, Credential] = {record.id: record for record in records}
-        due = [record for record in records if not record.leaked]
-        for start in range(0, len(due), _BATCH):
-            batch, now = due[start : start + _BATCH], self._clock()
+        due, size = [record for record in records if not record.leaked], _BATCH
+        while due:
+            batch, now = due[:size], self._clock()
             gone = [_gone(record, now, by, _reason(places[record.id])) for record in batch]
             changes = [change for record, new in zip(batch, gone, strict=True) for change in _changes(record, new, now)]
-            written = await self._store.write(*changes)
+            try:
+                written = await self._store.write(*changes)
+            except Unavailable:
+                if size <= _LEAST:
+                    raise
+                size = max(_LEAST, size // 4)  # a busy store, perhaps: what it did write is seen to below
+                continue
             self._told()
             if written:
                 after |= {new.id: new for new in gone}
-                continue
-            for record in batch:
-                reason = _reason(places[record.id])
-                after[record.id] = await self._lifecycle.revoke(record.id, reason=reason, by=by, leaked=True)
+            else:
+                for record in batch:
+                    reason = _reason(places[record.id])
+                    after[record.id] = await self._lifecycle.revoke(record.id, reason=reason, by=by, leaked=True)
+            due = due[len(batch) :]
         return after
 
 
