@@ -181,10 +181,17 @@ class Lifecycle:
         """Return a page of credentials ordered by id."""
         return await self._records.credentials(kind=kind, subject=subject, after=after, limit=limit)
 
-    async def rotate(self, id: str, *, overlap: int, by: str, options: Mapping[str, Any] | None = None) -> Issued:
-        """Issue a successor; the old one stays valid for ``overlap`` seconds more. One winner in a race."""
+    async def rotate(
+        self, id: str, *, overlap: int, by: str, options: Mapping[str, Any] | None = None, version: int | None = None
+    ) -> Issued:
+        """Issue a successor; the old one stays valid for ``overlap`` seconds more. One winner in a race.
+
+        ``version``: of that one alone, which somebody may have judged.
+        """
         now = self._clock()
         old = await self.show(id)
+        if version not in (None, old.version):
+            raise LifecycleError(f"{id} changed meanwhile", f"look with `watchword show {id}`")
         if old.replaced_by is not None:
             raise LifecycleError(f"{id} was rotated already", f"its successor is {old.replaced_by}")
         if old.state(now) is not State.ACTIVE:

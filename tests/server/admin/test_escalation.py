@@ -10,9 +10,11 @@ from tests.server.admin.operators import asking, problem
 from tests.server.live import Live, live
 
 from watchword.app import Watchword
+from watchword.lifecycle.clients.book import ClientBook
 from watchword.lifecycle.operations.rights import ALL_RIGHTS
+from watchword.lifecycle.verbs import Lifecycle
 from watchword.model.credential import Credential, Kind
-from watchword.model.records import Add
+from watchword.model.records import Add, Swap
 from watchword.server.admin.endpoints import admin_parts
 from watchword.server.config.settings import Settings
 
@@ -154,3 +156,28 @@ def test_what_somebody_logs_in_by_has_their_rights(server: Live, kind: Kind) -> 
         for act, body in (("rotate", {}), ("revoke", WHY)):
             answer = http.post(f"/admin/v1/credentials/{record.id}/{act}", json=body)
             assert problem(answer) == (403, "insufficient_scope"), act
+
+
+@pytest.mark.parametrize("kind", [Kind.API_KEY, Kind.OAUTH_CLIENT])
+def test_a_right_that_comes_between_judging_and_acting_is_not_given_away(
+    server: Live, kind: Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The successor would have a right that was not there when it was judged, and its secret goes to who asked."""
+    made = server.issue(kind, "service:billing").credential
+    area, owner = ("credentials", Lifecycle) if kind is Kind.API_KEY else ("clients", ClientBook)
+    place = f"/admin/v1/{area}/{made.id}/rotate"
+
+    async def granting(self: Any, id: str, **given: Any) -> Any:
+        store = server.watchword.store
+        record = await store.credential(made.id)
+        assert record is not None
+        assert await store.write(Swap(record.changed(scopes=frozenset({RIGHT}))))
+        return await rotate(self, id, **given)
+
+    rotate: Any = owner.rotate  # type: ignore[attr-defined]
+    monkeypatch.setattr(owner, "rotate", granting)
+    with asking(server, *(ALL_RIGHTS - {RIGHT})) as http:
+        answer = http.post(place, json={})
+    assert problem(answer)[0] in (409, 412)
+    record = server.do(server.watchword.lifecycle.show(made.id))
+    assert record.replaced_by is None

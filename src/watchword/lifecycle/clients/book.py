@@ -257,15 +257,21 @@ class ClientBook:
                 continue
         raise LifecycleError(f"{client_id} keeps changing", "try again")
 
-    async def rotate(self, client_id: str, *, overlap: int, by: str) -> Issued:
-        """Give a client a new secret; the one before is valid for ``overlap`` seconds more."""
+    async def rotate(self, client_id: str, *, overlap: int, by: str, version: str | None = None) -> Issued:
+        """Give a client a new secret; the one before is valid for ``overlap`` seconds more.
+
+        Of ``version`` alone where that is given. Raise ClientChanged when somebody else was faster.
+        """
         client = await self.find(client_id)
+        if version not in (None, client.version):
+            raise ClientChanged(f"{client_id} changed meanwhile", "look at it again")
         if not _secret(client.newest.detail):
             method = client.newest.detail.get("auth_method", "none")
             raise LifecycleError(f"{client_id} has no secret: it is {method}", "change its keys instead")
         if client.disabled:
             raise LifecycleError(f"{client_id} is disabled", "enable it first")
-        return await self._lifecycle.rotate(client.newest.id, overlap=overlap, by=by)
+        newest = client.newest
+        return await self._lifecycle.rotate(newest.id, overlap=overlap, by=by, version=newest.version)
 
     async def remove(self, client_id: str, *, reason: str, by: str) -> Client:
         """Revoke a client for good: every secret, every token that it was given. Idempotent."""

@@ -117,10 +117,17 @@ class Rotation:
         self.rules: RotationRules = RotationRules()
 
     async def rotate(
-        self, id: str, *, overlap: int | None, by: str, options: Mapping[str, Any] | None = None
+        self,
+        id: str,
+        *,
+        overlap: int | None,
+        by: str,
+        options: Mapping[str, Any] | None = None,
+        version: int | None = None,
     ) -> Rotated:
         """Replace one credential, whatever its kind. ``overlap`` is in seconds; None: as long as the rules say.
 
+        ``version``: of a caller's credential that one alone, which somebody may have judged.
         For a CA, None means until the last certificate that it issued has ended. Raise LifecycleError.
         """
         old = await self._lifecycle.show(id)
@@ -132,7 +139,7 @@ class Rotation:
         seconds = self.rules.overlap if overlap is None else overlap
         if old.kind is Kind.SIGNING_KEY:
             return await self._turned(old, seconds, by)
-        issued = await self._lifecycle.rotate(id, overlap=seconds, by=by, options=options)
+        issued = await self._lifecycle.rotate(id, overlap=seconds, by=by, options=options, version=version)
         return Rotated(issued, await self._lifecycle.show(id), issued.credential.created_at + seconds)
 
     async def _turned(self, key: Credential, overlap: int, by: str) -> Rotated:

@@ -215,7 +215,8 @@ class AdminClients:
         missing = self._desk.held(asked, client.newest.scopes) or self._desk.stale(asked, client.version)
         if missing is not None:
             return missing
-        issued = await self._book.rotate(client.id, overlap=overlap, by=asked.who.subject)
+        by, version = asked.who.subject, client.version  # of the version that was judged
+        issued = await self._book.rotate(client.id, overlap=overlap, by=by, version=version)
         after = await self._book.find(client.id)
         return self._desk.answer(after.value(self._clock()) | dict(issued.material), 200, after.version)
 

@@ -242,8 +242,8 @@ class AdminCredentials:
         if area_of(record.kind) != "credentials":
             raise LifecycleError(f"a {record.kind} is not rotated here", "see what its own part of the API does")
         await self._demand(record.subject, options.get("password"))
-        by = asked.who.subject
-        issued = await self._watchword.lifecycle.rotate(record.id, overlap=overlap, by=by, options=options)
+        more: Any = {"options": options, "version": record.version}  # of the version that was judged
+        issued = await self._watchword.lifecycle.rotate(record.id, overlap=overlap, by=asked.who.subject, **more)
         return self._made(issued, 200, overlap_ends_at=issued.credential.created_at + overlap)
 
     async def revoke(self, asked: Asked) -> Response:

@@ -151,7 +151,8 @@ class AdminRotation:
         if missing:
             return {**value, "problem": f"you lack {' '.join(sorted(missing))}"}
         try:
-            rotated = await self._rotation.rotate(due.id, overlap=overlap, by=asked.who.subject)
+            by, version = asked.who.subject, record.version  # of the version that was judged
+            rotated = await self._rotation.rotate(due.id, overlap=overlap, by=by, version=version)
         except LifecycleError as error:
             return {**value, "problem": str(error)}
         return {**value, "issued": self._issued(rotated)}
