@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -461,3 +462,33 @@ async def test_decisions_are_counted_by_the_route_that_let_them_in(house: House)
         grain=60, since=0, until=2**40, credential=issued.credential.id
     )
     assert (found.route, found.subject, found.decisions) == ("GET /orders/{id}", "service:billing", 1)
+
+
+def test_a_store_too_slow_for_a_large_batch_gets_smaller_ones() -> None:
+    store, sizes = MemoryStore(), []
+
+    class Log:
+        bound = 1500
+
+        async def append(self, events: Any, observed: Any = None) -> None:
+            sizes.append(events.count)
+            if events.count > self.bound:
+                raise Unavailable("it takes too long")
+            await store.append(events, observed)
+
+    log = Log()
+    audit = Audit(log, store)  # type: ignore[arg-type]
+    for number in range(12_000):
+        audit.note(float(number), asking(), None)
+    for _ in range(30):
+        with suppress(Unavailable):
+            run_sync(audit.flush())
+    assert len(audit) == 0
+    assert sizes[:4] == [10_000, 5_000, 2_500, 1_250]
+    assert [event.at for _, event in run_sync(store.events(limit=20_000))] == [float(n) for n in range(12_000)]
+    log.bound = 0
+    audit.note(0.0, asking(), None)
+    for _ in range(9):
+        with pytest.raises(Unavailable):
+            run_sync(audit.flush())
+    assert audit._most == 500 * 5

@@ -105,7 +105,8 @@ class Acts:
 
     def _labelled(self, method: str, path: bytes, nowhere: bool = False) -> str:
         """Return the route as it was configured; where none was, the path without what looks like an id."""
-        template = self.template(method, unquote(path.decode("utf-8", "backslashreplace")))
+        plain = path.decode("utf-8", "backslashreplace")
+        template = self.template(method, unquote(plain) if "%" in plain else plain)
         if template is not None:
             return fitting(f"{method_of(method)} {template}", _SHORT)
         return REST if nowhere else fitting(shape_of(method, place(path)), _SHORT)

@@ -28,6 +28,7 @@ _USED_KEPT: Final = 50_000
 _FIELDS: Final = 5  # of a note: time, method, path, address, verdict (a rejection with its reference)
 _BATCH: Final = 8_000 * _FIELDS
 _MOST: Final = 10_000 * _FIELDS  # that one batch holds
+_LEAST: Final = 500  # notes that one batch may hold, however slow the store is
 
 
 class Audit:
@@ -46,6 +47,7 @@ class Audit:
         "_acts",
         "_capacity",
         "_log",
+        "_most",
         "_next",
         "_pending",
         "_records",
@@ -72,6 +74,7 @@ class Audit:
         # One flat list: a tuple for each note would be one more thing for the garbage collector to walk.
         self._pending: list[Any] = []
         self._next = min(_BATCH, self._capacity)
+        self._most = _MOST
         self._told: dict[str, int] = {}
         self._acts, self._tallying, self._whereabouts = Acts(), Tallying(), Whereabouts()
         self.hurry: Callable[[], None] = _nothing
@@ -116,7 +119,7 @@ class Audit:
         Whoever calls it from time to time sets ``hurry``, to be told when a batch is full before that. Call from one
         place at a time. Whatever fails leaves the notes waiting.
         """
-        taken = min(len(self._pending), _MOST)
+        taken = min(len(self._pending), self._most)
         if not taken:
             return 0
         batch = self._pending[:taken]
@@ -144,13 +147,22 @@ class Audit:
         span = min(times), max(times)
         tallies, points, parts = self._tallying.count(times, which, said, span)
         observed = Observed(tallies, origins, points, parts, fresh)
-        await self._append(times, which, said, span, observed)
+        await self._written(self._append(times, which, said, span, observed))
         del self._pending[:taken]
         self._next = min(_BATCH, self._capacity)
         self._whereabouts.told(observed.origins)
         await self._tell_observers(observed)
         await self._tell_used(_used(uses))
         return len(times)
+
+    async def _written(self, appending: Awaitable[None]) -> None:
+        """Append; after a failure take half as much the next time: that a slow store may take in its time."""
+        try:
+            await appending
+        except BaseException:
+            self._most = max(self._most // 2 // _FIELDS, _LEAST) * _FIELDS
+            raise
+        self._most = min(2 * self._most, _MOST)
 
     async def _append(
         self, times: list[float], which: list[int], said: Sequence[Act], span: tuple[float, float], observed: Observed

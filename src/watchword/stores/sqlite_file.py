@@ -146,11 +146,11 @@ class SqliteFile:
                 raise Unavailable("SQLite: the store is not open")
             try:
                 with self._engine.connect() as connection, connection.begin() as transaction:
-                    outcome = _carry_out(plan, connection)
+                    outcome = _carry_out(plan, connection, self._writer)
                     if lost(outcome):
                         transaction.rollback()
                     return outcome
-            except SQLAlchemyError as error:
+            except (SQLAlchemyError, _dbapi.Error) as error:
                 raise _unavailable(error) from None
 
     def _connected(self) -> Engine:
@@ -186,12 +186,18 @@ def _bind(statement: Executable, parameters: Parameters) -> tuple[str, tuple[Any
     return prepared.text, prepared.bound(parameters)
 
 
-def _carry_out(plan: Plan[T], connection: Connection) -> T:
+def _carry_out(plan: Plan[T], connection: Connection, writer: Any) -> T:
     try:
         step = next(plan)
         while True:
+            statement, parameters = step
+            if isinstance(parameters, list):  # rows of text and numbers, whose result nobody looks at
+                prepared = _prepared(statement)
+                writer.executemany(prepared.text, [prepared.bound(each) for each in parameters])
+                step = plan.send(None)  # type: ignore[arg-type]
+                continue
             try:
-                result = connection.execute(*step)
+                result = connection.execute(statement, parameters)
             except DBAPIError as error:
                 step = plan.throw(error)
             else:
