@@ -13,7 +13,8 @@ _SHOWN: Final = 512  # characters of a path
 _LEVELS: Final = 3  # of percent-encoding that are looked under
 _REDACTED: Final = "[redacted]"
 _SECRET: Final = re.compile(
-    r"(?:ak|hs)_(?:live|test)_[0-9A-Za-z]+|(?:rt|ws|cs|lk|ac)_[0-9A-Za-z._-]{20,}|://[^/@:\s]+:[^/@\s]+@"
+    r"(?:ak|hs)_(?:live|test)_[0-9A-Za-z]+|(?:rt|ws|cs|lk|ac)_[0-9A-Za-z._-]{20,}|(?:at|dc)_[0-9A-Za-z]{36,}"
+    r"|://[^/@:\s]+:[^/@\s]+@"
 )
 _RUN: Final = re.compile(r"[\w.-]+")  # what a JWT is made of
 _JWT: Final = "eyJ"  # how it begins
