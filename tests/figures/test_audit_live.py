@@ -16,6 +16,8 @@ import pytest
 from tests.figures.house import House, api_key, caller, lines
 from watchword import Watchword
 
+_REQUESTS = 60  # of each of four connections
+
 
 def workers(house: House) -> list[psutil.Process]:
     """Return the processes that answer requests."""
@@ -28,25 +30,32 @@ def workers(house: House) -> list[psutil.Process]:
 async def _life(house: House, watchword: Watchword, bearer: list[tuple[str, str]]) -> None:
     """Send requests, prove and sign meanwhile, and kill a worker."""
     checkpoints = watchword.operations.checkpoints
+    answered, done = 0, False
     with lines(4, house.port) as several:
 
         async def send(number: int) -> None:
-            for _ in range(60):
+            nonlocal answered
+            for _ in range(_REQUESTS):
                 try:
                     await several[number].send("/whoami", bearer)
-                except (OSError, asyncio.IncompleteReadError, ConnectionError):
-                    return  # its worker was killed
+                except (OSError, EOFError):  # its worker was killed
+                    several[number].close()
+                    continue
+                answered += 1
+                if answered == _REQUESTS:
+                    os.kill(workers(house)[0].pid, signal.SIGKILL)
 
         async def look() -> None:
-            for turn in range(12):
+            while not done:
                 assert (await checkpoints.prove()).flaws == ()
-                if turn % 4 == 0:
-                    await checkpoints.sign()
-                if turn == 6:
-                    os.kill(workers(house)[0].pid, signal.SIGKILL)
+                await checkpoints.sign()
                 await asyncio.sleep(0.02)
 
-        await asyncio.gather(look(), *(send(number) for number in range(4)))
+        looking = asyncio.create_task(look())
+        await asyncio.gather(*(send(number) for number in range(4)))
+        done = True
+        await looking
+    assert answered > 3 * _REQUESTS
     assert (await checkpoints.prove()).flaws == ()
 
 
@@ -73,14 +82,15 @@ def test_nothing_is_invented_while_servers_write_and_die_and_syslog_gets_everyth
             await caller(watchword)
             _, secret = await api_key(watchword)
             await _life(house, watchword, [("authorization", f"Bearer {secret}")])
-            end, every = time.monotonic() + 20, [position for position, _ in await watchword.store.events(limit=10**6)]
-            while not set(every) <= got.keys() and time.monotonic() < end:
+            end, every = time.monotonic() + 20, list[int]()
+            while (len(every) <= 2 * _REQUESTS or not set(every) <= got.keys()) and time.monotonic() < end:
                 drain()
                 await asyncio.sleep(0.05)
+                every = [position for position, _ in await watchword.store.events(limit=10**6)]
             return every
 
     with receiver, House(tmp_path, workers=2, more=f'[audit.syslog]\naddress = "unix://{tmp_path}/log"') as house:
         every = asyncio.run(play(house))
-    assert len(every) > 100
+    assert len(every) > 2 * _REQUESTS, "what was decided after the kill is in the log"
     assert set(every) <= got.keys(), "some events never came"
     assert sum(got.values()) <= 2 * len(got), "events came again and again"

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from inspect import isawaitable
 from typing import Any, Final, Protocol, TypeAlias
 
 from watchword.lifecycle.operations.checkpoints.statements import digest_of
 from watchword.model.evidence import Checkpoint, CheckpointRecords
-from watchword.model.ports import AuditLog, Clock, Ephemeral
+from watchword.model.ports import AuditLog, Clock
 from watchword.model.records import Event
 
 __all__ = ["Deliver", "HandingOn", "Log", "value_of"]
@@ -16,13 +15,14 @@ __all__ = ["Deliver", "HandingOn", "Log", "value_of"]
 _TURN: Final = 5.0  # seconds that one worker hands on, while the others wait
 _PAGE: Final = 500
 _SIGNED: Final = ":signed"
+_TAKEN: Final = ":taken"  # until when, in milliseconds
 
 Deliver: TypeAlias = Callable[[Sequence[dict[str, Any]]], Awaitable[None]]
 """Give events away. Raise Unavailable when they were not taken: they come again."""
 
 
-class Log(AuditLog, Ephemeral, Protocol):
-    """Keep the audit, checkpoints of it, and who may do what for a moment."""
+class Log(AuditLog, Protocol):
+    """Keep the audit, checkpoints of it, and how far who has read."""
 
     @property
     def checkpoints(self) -> CheckpointRecords:
@@ -55,19 +55,34 @@ class HandingOn:
 
     async def turn(self) -> int:
         """Hand on what there is; return how many events that was. Raise Unavailable when nobody takes them."""
-        now = self._clock()
-        if not 0 < self._until - now <= _TURN:
-            claimed = self._log.claim(f"handing-on:{self._name}".encode(), now + _TURN)
-            if not (await claimed if isawaitable(claimed) else claimed):
-                return 0
-            self._until = now + _TURN
         count = 0
-        while 0 < self._until - self._clock() <= _TURN:
-            some = await self._events() + await self._checkpoints()
-            if not some:
+        while await self._waits():
+            held = self._holds()
+            if not held and not await self._taken():
                 break
-            count += some
+            if held:  # else another may have gone on a moment ago: look again
+                count += await self._events() + await self._checkpoints()
         return count
+
+    async def _waits(self) -> bool:
+        """Tell whether there is anything to hand on: an idle worker writes nothing."""
+        records = self._log.checkpoints
+        if await self._log.events(after=await records.cursor(self._name), limit=1):
+            return True
+        return bool(await records.page(await records.cursor(self._name + _SIGNED), 1))
+
+    def _holds(self) -> bool:
+        return 0 < self._until - self._clock() <= _TURN
+
+    async def _taken(self) -> bool:
+        """Take the next turn, in the store; False where another worker has it."""
+        records, name = self._log.checkpoints, self._name + _TAKEN
+        now = self._clock()
+        before, until = await records.cursor(name), int((now + _TURN) * 1000)
+        if 0 < before - now * 1000 <= _TURN * 1000 or not await records.move(name, before, until):
+            return False
+        self._until = now + _TURN
+        return True
 
     async def _events(self) -> int:
         records = self._log.checkpoints
