@@ -337,8 +337,7 @@ class Watchword:
         self.running = False
         await self._upkeep.stop()
         try:
-            while await self.audit.flush():
-                pass
+            await self.audit.settle()
             await self.operations.close()
         finally:
             if isinstance(self.passwords, HashingPool):

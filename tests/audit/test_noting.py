@@ -150,6 +150,60 @@ def test_a_last_use_is_told_again_only_when_it_is_some_seconds_later() -> None:
     assert told == [{"key_1": 100}, {"key_1": 110}, {"key_1": 121}]
 
 
+def test_the_very_last_use_is_told_though_nothing_follows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody revokes what nobody uses any more: a use that came soon after one that was told must not be missing."""
+    told: list[dict[str, int]] = []
+    now = [50.0]
+    monkeypatch.setattr("watchword.audit.noting.time.monotonic", lambda: now[0])
+
+    class Records:
+        broken = False
+
+        async def used(self, used: Any) -> None:
+            if self.broken:
+                raise Unavailable("full")
+            told.append(dict(used))
+
+    audit, records = Audit(MemoryStore(), Records()), Records  # type: ignore[arg-type]
+    for at in (100.0, 103.0, 105.0):
+        audit.note(at, asking(), WHO._replace(credential="key_1"))
+        run_sync(audit.flush())
+    now[0] = 59.0
+    assert run_sync(audit.flush()) == 0
+    assert told == [{"key_1": 100}]
+    now[0], records.broken = 60.0, True
+    with pytest.raises(Unavailable):
+        run_sync(audit.flush())
+    records.broken = False
+    for _ in range(3):
+        run_sync(audit.flush())
+    assert told == [{"key_1": 100}, {"key_1": 105}]
+    audit.note(109.0, asking(), WHO._replace(credential="key_1"))
+    run_sync(audit.settle())
+    assert told[2:] == [{"key_1": 109}]
+
+
+def test_a_last_use_that_could_not_be_written_waits() -> None:
+    told: list[dict[str, int]] = []
+
+    class Records:
+        broken = True
+
+        async def used(self, used: Any) -> None:
+            if self.broken:
+                raise Unavailable("full")
+            told.append(dict(used))
+
+    records = Records()
+    audit = Audit(MemoryStore(), records)  # type: ignore[arg-type]
+    audit.note(100.0, asking(), WHO._replace(credential="key_1"))
+    with pytest.raises(Unavailable):
+        run_sync(audit.flush())
+    records.broken = False
+    run_sync(audit.settle())
+    assert told == [{"key_1": 100}]
+
+
 def test_a_log_that_fails_loses_nothing_and_repeats_nothing() -> None:
     store = MemoryStore()
 

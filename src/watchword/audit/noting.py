@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Final, Literal
 
@@ -23,7 +24,7 @@ logger: logging.Logger = logging.getLogger("watchword")
 _CAPACITY: Final = 100_000
 _PATH_KEPT: Final = 2048  # bytes of a path that wait for the log: a hundred thousand long ones must not fill memory
 _METHOD_KEPT: Final = 32
-_USED_EVERY: Final = 10  # seconds: how exactly a credential's last use is known
+_USED_EVERY: Final = 10  # seconds: how often a credential's last use is written, and how late it may be known
 _USED_KEPT: Final = 50_000
 _FIELDS: Final = 5  # of a note: time, method, path, address, verdict (a rejection with its reference)
 _BATCH: Final = 8_000 * _FIELDS
@@ -46,6 +47,8 @@ class Audit:
     __slots__ = (
         "_acts",
         "_capacity",
+        "_late",
+        "_late_due",
         "_log",
         "_most",
         "_next",
@@ -76,6 +79,8 @@ class Audit:
         self._next = min(_BATCH, self._capacity)
         self._most = _MOST
         self._told: dict[str, int] = {}
+        self._late: dict[str, int] = {}  # last uses that follow too soon on one that was told
+        self._late_due = 0.0
         self._acts, self._tallying, self._whereabouts = Acts(), Tallying(), Whereabouts()
         self.hurry: Callable[[], None] = _nothing
         self.observers: list[Callable[[Observed], Awaitable[object]]] = []
@@ -121,6 +126,8 @@ class Audit:
         """
         taken = min(len(self._pending), self._most)
         if not taken:
+            if self._late and time.monotonic() >= self._late_due:
+                await self._tell(self._late)
             return 0
         batch = self._pending[:taken]
         times, verdicts = batch[0::_FIELDS], batch[4::_FIELDS]
@@ -155,6 +162,13 @@ class Audit:
         await self._tell_used(_used(uses))
         return len(times)
 
+    async def settle(self) -> None:
+        """Flush until nothing waits, last uses included. Raise Unavailable when it cannot be written."""
+        while await self.flush():
+            pass
+        if self._late:
+            await self._tell(self._late)
+
     async def _written(self, appending: Awaitable[None]) -> None:
         """Append; after a failure take half as much the next time: that a slow store may take in its time."""
         try:
@@ -179,16 +193,32 @@ class Audit:
         self._sampling.chosen(choice)
 
     async def _tell_used(self, used: dict[str, int]) -> None:
-        """Set last uses that are more than some seconds later than what was set before."""
-        told = self._told
-        later = {
-            credential: at for credential, at in used.items() if at >= told.get(credential, -_USED_EVERY) + _USED_EVERY
-        }
+        """Set last uses that are some seconds later than what was set before; what is not waits, for so long at most.
+
+        So a last use is exact once nobody uses the credential any more: whether it is safe to retire hangs on that.
+        """
+        told, late = self._told, self._late
+        later: dict[str, int] = {}
+        for credential, at in used.items():
+            before = told.get(credential, -_USED_EVERY)
+            if at >= before + _USED_EVERY:
+                later[credential] = at
+            elif at > before:
+                self._late_due = self._late_due if late else time.monotonic() + _USED_EVERY
+                late[credential] = max(at, late.get(credential, at))
+        if len(late) > _USED_KEPT or (late and time.monotonic() >= self._late_due):
+            later = {**late, **later}
         if later:
-            await self._records.used(later)
-            if len(told) + len(later) > _USED_KEPT:
-                told.clear()
-            told.update(later)
+            await self._tell(later)
+
+    async def _tell(self, later: dict[str, int]) -> None:
+        told = self._told
+        self._late.update(later)  # until they are written
+        await self._records.used(later)
+        if len(told) + len(later) > _USED_KEPT:
+            told.clear()
+        told.update(later)
+        self._late = {each: at for each, at in self._late.items() if at > told.get(each, -1)}
 
     async def _tell_observers(self, observed: Observed) -> None:
         for observer in self.observers:

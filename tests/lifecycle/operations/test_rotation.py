@@ -169,6 +169,28 @@ def test_one_that_cannot_be_rotated_does_not_stop_the_others() -> None:
     play(test)
 
 
+def test_what_is_used_right_now_is_not_called_safe_before_that_is_known() -> None:
+    async def test(opened: House, rotation: Rotation) -> None:
+        field, issued = await opened.key()
+        id = issued.credential.id
+        accepted(await opened.decide("api-key", bearing(field)))
+        await opened.events()
+        opened.clock.now += 3
+        await rotation.rotate(id, overlap=DAY, by="x")
+        soon = await rotation.retire_safe(id)
+        assert (soon.safe, soon.says.endswith("look again in a few seconds")) == (False, True)
+        opened.clock.now += 2
+        accepted(await opened.decide("api-key", bearing(field)))
+        await opened.events()  # a use that follows so soon is not yet on record
+        opened.clock.now += 8
+        assert not (await rotation.retire_safe(id)).safe
+        await opened.watchword.audit.settle()
+        opened.clock.now += 60
+        assert (await rotation.retire_safe(id)).says.endswith("somebody still has it")
+
+    play(test)
+
+
 def test_safe_to_retire_is_a_fact() -> None:
     async def test(opened: House, rotation: Rotation) -> None:
         field, issued = await opened.key()
@@ -182,6 +204,7 @@ def test_safe_to_retire_is_a_fact() -> None:
         assert before.safe
         assert before.state == "retiring"
         assert before.says.endswith("before its successor was there")
+        assert before.says.startswith("nobody used its successor yet")
         opened.clock.now += 60
         accepted(await opened.decide("api-key", bearing(field)))
         await opened.events()

@@ -24,6 +24,7 @@ ROOT_KEY_KIND: Final = "root-key"
 """What the root key is called among the kinds; it is no record."""
 
 _PAGE: Final = 500
+_LATE: Final = 15  # seconds until a last use is known for sure that came soon after another one
 _KINDS: Final = (Kind.API_KEY, Kind.HMAC, Kind.OAUTH_CLIENT, Kind.CLIENT_CERT, Kind.PASSWORD, Kind.CA)
 _OF_THEMSELVES: Final = ("registered", "document")  # such clients look after their own secrets
 
@@ -238,7 +239,10 @@ def _judgement(old: Credential, new: Credential | None, holding: int, now: float
     if old.last_used_at is None:
         return True, "it was never used"
     if old.last_used_at < new.created_at:
-        return True, f"it was last used {_moment(old.last_used_at)}, before its successor was there"
+        if now < new.created_at + _LATE and old.last_used_at + _LATE > new.created_at:
+            return False, "it was used just before its successor was there: look again in a few seconds"
+        unused = "" if new.last_used_at is not None else "nobody used its successor yet, and "
+        return True, f"{unused}it was last used {_moment(old.last_used_at)}, before its successor was there"
     return False, f"it was last used {_moment(old.last_used_at)}, after its successor was there: somebody still has it"
 
 
