@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.desk import Desk
 from watchword.cli.usage import sparkline
-from watchword.model.usage import Observed, Origin, Point, Tally
+from watchword.model.usage import Observed, Origin, Part, Point, Tally
 from watchword.stores.sqlite import SqliteStore
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -23,7 +23,9 @@ def counted(desk: Desk, credential: str, *, ago: int = 0, decisions: int = 3, ve
             route, network = "GET /orders/{id}", "192.0.2.0/24"
             one = Tally(start, credential, "service:billing", "api-key", route, network, verdict, reason, decisions)
             origins = [Origin(credential, network, start, start)]
-            await store.append((), Observed([one], origins, [Point(start, "api-key", verdict, decisions)]))
+            named = {"route": route, "network": network, "credential": credential, "subject": "service:billing"}
+            parts = [Part(start, kind, name, verdict, decisions) for kind, name in named.items()]
+            await store.append((), Observed([one], origins, [Point(start, "api-key", verdict, decisions)], parts))
 
     asyncio.run(play())
 

@@ -6,7 +6,7 @@ from tests.house import House, played
 from watchword.lifecycle.operations.alerts.inquiry import Inquiry
 from watchword.lifecycle.operations.alerts.rules import RULES
 from watchword.lifecycle.operations.alerts.suspicion import Candidate
-from watchword.model.usage import Observed, Origin, Tally
+from watchword.model.usage import Observed, Origin, Part, Tally
 
 DAY = 86400
 
@@ -39,7 +39,8 @@ async def test_what_other_workers_counted_is_counted(made: House) -> None:
     minute = int(made.clock()) // 60 * 60
     base = Tally(minute, "key_1", "", "api-key", "GET /x", "192.0.2.0/24", "refused", "insufficient_scope", 60)
     for _ in range(2):  # one batch of each of two workers
-        made.watchword.store.usage.add(Observed([base]))
+        parts = [Part(minute, "network", "192.0.2.0/24", "refused", 60)]
+        made.watchword.store.usage.add(Observed([base], parts=parts))
     candidate = Candidate("refusals", "key_1", at=minute)
     found = await inquiry(made).find(candidate, RULES["refusals"], made.clock())
     assert found is not None
