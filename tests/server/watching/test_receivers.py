@@ -167,6 +167,19 @@ def test_a_letter_says_what_was_seen_and_what_to_do() -> None:
     assert "https://auth.example/console/alerts" in sent[0].text
 
 
+def test_a_letter_tells_moments_as_people_read_them() -> None:
+    sent: list[Letter] = []
+
+    async def send(letter: Letter) -> None:
+        sent.append(letter)
+
+    alert = ALERT.changed(detail={**ALERT.detail, "ends_at": 1795669350, "since": 1795665753, "count": 1795669350})
+    asyncio.run(Mail(send, ("a@example.com",), "https://auth.example").tell(alert))
+    assert "ends at: 2026-11-26 05:02:30 UTC" in sent[0].text
+    assert "since: 2026-11-26 04:02:33 UTC" in sent[0].text
+    assert "count: 1795669350" in sent[0].text
+
+
 def test_a_letter_that_was_not_taken_is_a_failure() -> None:
     async def send(letter: Letter) -> None:
         raise Undeliverable("refused with 451")

@@ -142,12 +142,23 @@ class Mail:
 
     def _letter(self, alert: Alert, to: str) -> Letter:
         said = payload(alert, self._issuer)
-        at = datetime.fromtimestamp(alert.at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         about = {name: said[name] for name in ("credential", "subject", "network")} | said["detail"]
-        lines = [f"{said['told'][:1].upper()}{said['told'][1:]}.", "", f"when: {at}"]
-        lines += [f"{name}: {_plain(value)}" for name, value in about.items() if value not in ("", None, [], 0)]
+        lines = [f"{said['told'][:1].upper()}{said['told'][1:]}.", "", f"when: {_moment(alert.at)}"]
+        lines += [
+            f"{name.replace('_', ' ')}: {_plain(_readable(name, value))}"
+            for name, value in about.items()
+            if value not in ("", None, [], 0)
+        ]
         lines += ["", f"What to do: {said['advice']}.", "", f"{self._issuer}/console/alerts", f"alert {alert.id}"]
         return Letter(to, f"[{alert.severity}] {said['told']}", "\n".join(lines) + "\n")
+
+
+def _readable(name: str, value: object) -> object:
+    return _moment(value) if isinstance(value, int) and (name.endswith("_at") or name == "since") else value
+
+
+def _moment(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _plain(value: object) -> str:
