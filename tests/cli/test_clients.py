@@ -67,8 +67,18 @@ def test_certificates_are_keys_too(desk: Desk) -> None:
     assert (key["alg"], key["x5c"]) == ("ES256", [b64encode(made.der).decode()])
     assert "d" not in key
     assert key["kid"] in desk.done("client", "show", value["client_id"]).out
-    (desk.folder / "own.pem").write_bytes(made.key_pem)
     method = ("--auth-method", "self_signed_tls_client_auth")
+    said = desk.done("client", "add", "shop", *method, "--jwks", "own.pem")
+    assert "lets its certificate through" not in said.err
+    elsewhere = ("--unset", "jwks", "--jwks-uri", "https://shop.example/keys")
+    said = desk.done("client", "set", value["client_id"], *elsewhere)
+    assert "lets its certificate through only when --jwks" in said.err
+    (desk.folder / "key.json").write_text(json.dumps({**key, "x5c": None}))
+    assert "x5c" in desk.wrong("client", "add", "shop", *method, "--jwks", "key.json")
+    del key["x5c"]
+    (desk.folder / "key.json").write_text(json.dumps(key))
+    assert "lets its certificate through only" in desk.done("client", "add", "shop", *method, "--jwks", "key.json").err
+    (desk.folder / "own.pem").write_bytes(made.key_pem)
     said = desk.wrong("client", "add", "shop", *method, "--jwks", "own.pem")
     assert "--jwks: own.pem: there is no certificate in PEM" in said
 

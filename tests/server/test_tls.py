@@ -512,6 +512,39 @@ def test_a_registered_certificate_takes_no_cas_place(tmp_path: Path, common: str
             served.show(taken).ask()
 
 
+def shaken(server: ssl.SSLContext, shown: Path | None = None) -> int:
+    """Let a client and a server shake hands in memory; return how many certificates the server sent."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if shown is not None:
+        context.load_cert_chain(shown)
+    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client, other = context.wrap_bio(back, there), server.wrap_bio(there, back, server_side=True)
+    waiting = [client, other]
+    for _ in range(8):
+        for each in list(waiting):
+            with contextlib.suppress(ssl.SSLWantReadError):
+                each.do_handshake()
+                waiting.remove(each)
+    assert waiting == []
+    sent: list[Any] = client._sslobj.get_unverified_chain()  # type: ignore[attr-defined]
+    return len(sent)
+
+
+def test_a_registered_certificate_takes_no_place_in_a_chain(tmp_path: Path) -> None:
+    """Neither between a CA of the bundle and the one above it, nor in the chain that the server sends of itself."""
+    root = make(common="Root", ca=True, now=START)
+    between = make(root, common="Between", ca=True, now=START)
+    leaf = make(between, [uri("service:billing")], now=START)
+    server = make(root, [x509.DNSName("localhost")], now=START, usages=(ExtendedKeyUsageOID.SERVER_AUTH,))
+    shown, certificate = tmp_path / "shown.pem", tmp_path / "server.pem"
+    shown.write_bytes(leaf.pem + leaf.key_pem)
+    certificate.write_bytes(server.pem + server.key_pem)
+    anchors = [mimic(root, "Root", ca=ca).der for ca in (True, False)]
+    assert shaken(ssl_context(certificate, certificate, between.pem), shown) == 1
+    assert shaken(ssl_context(certificate, certificate, between.pem, anchors=anchors), shown) == 1
+
+
 def test_a_registered_certificate_takes_no_others_place(tmp_path: Path) -> None:
     served = Served(tmp_path)
     live = LiveTls(served.certificate, served.private_key, served.ca_pem)

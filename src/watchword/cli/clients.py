@@ -59,6 +59,7 @@ def add(
         book = book_of(house)
         issued = await _told(book.add(subject, {"client_name": name, **fields}, bounds, by=actor()))
         _warn_of_unknown(house, fields)
+        _warn_of_tls(fields)
         return issued, await book.find(issued.credential.id)
 
     issued, added = run(asked(ctx), work)
@@ -133,6 +134,7 @@ def set_(
         found = await _found(house, id)
         changed = await _told(book_of(house).change(found.id, fields, replace(bounds, **more), by=actor()))
         _warn_of_unknown(house, fields)
+        _warn_of_tls(changed.newest.detail)
         return changed
 
     changed = run(asked(ctx), work)
@@ -226,6 +228,15 @@ def _warn_of_unknown(house: Watchword, fields: Mapping[str, Any]) -> None:
     for kind in fields.get("authorization_details_types", ()):
         if kind not in rules.details:
             warn(f"[oauth.authorization_details] has no words for {kind} yet: it is refused")
+
+
+def _warn_of_tls(detail: Mapping[str, Any]) -> None:
+    """Say that a client's certificate does not pass TLS here, where none of its own is given."""
+    from watchword.codec.oauth.x5c import self_signed_in
+    from watchword.lifecycle.mint import SELF_SIGNED
+
+    if detail.get("auth_method") == SELF_SIGNED and not self_signed_in(detail.get("jwks")):
+        warn("`watchword serve` lets its certificate through only when --jwks holds it: give the certificate in PEM")
 
 
 async def _found(house: Watchword, id: str) -> Client:

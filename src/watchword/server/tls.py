@@ -118,8 +118,8 @@ def ssl_context(
     ``certificate`` (with its intermediates) and ``private_key`` are PEM files. ``client_ca_pem`` is the bundle that
     client certificates are checked against; each of its certificates is trusted by itself. ``optional=False`` refuses
     clients without one. ``anchors`` are certificates of clients (DER) that are let through besides, where there is a
-    bundle; those that cannot be, or go by the name of a CA of the bundle, are left out. Raise ValueError when the
-    bundle is empty or cannot be used (CVE-2026-27586), OSError or ssl.SSLError when a file cannot be.
+    bundle; those that cannot be, or go by the name of a CA, are left out. Raise ValueError when the bundle is empty or
+    cannot be used (CVE-2026-27586), OSError or ssl.SSLError when a file cannot be.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -128,24 +128,38 @@ def ssl_context(
     context.set_alpn_protocols(["http/1.1"])
     context.load_cert_chain(certificate, private_key)
     if client_ca_pem is not None:
-        _trust(context, client_ca_pem, anchors)
+        _trust(context, ChainVerifier(client_ca_pem).authorities, anchors, _issuers_in(certificate))
         context.verify_mode = ssl.CERT_OPTIONAL if optional else ssl.CERT_REQUIRED
     return context
 
 
-def _trust(context: ssl.SSLContext, client_ca_pem: bytes, anchors: Iterable[bytes]) -> None:
+def _trust(
+    context: ssl.SSLContext, authorities: Iterable[x509.Certificate], anchors: Iterable[bytes], own: Iterable[x509.Name]
+) -> None:
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import Encoding
 
-    authorities = ChainVerifier(client_ca_pem).authorities
     context.load_verify_locations(cadata=b"".join(each.public_bytes(Encoding.DER) for each in authorities))
     context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
     # OpenSSL finds issuers by name and tries one of that name: a client's in a CA's place would lock all others out.
-    taken = {_folded(each.subject) for each in authorities}
+    # From the same certificates it makes the chain that it sends with our own, where the file holds none.
+    names = (name for each in authorities for name in (each.subject, each.issuer))
+    taken = {_folded(name) for name in (*names, *own)}
     for der in anchors:
         with suppress(ValueError, ssl.SSLError):  # one that cannot be read here is one client's mistake
             if _folded(x509.load_der_x509_certificate(der).subject) not in taken:
                 context.load_verify_locations(cadata=der)
+
+
+def _issuers_in(certificate: File) -> list[x509.Name]:
+    from cryptography import x509
+
+    with open(certificate, "rb") as file:
+        pem = file.read()
+    try:
+        return [each.issuer for each in x509.load_pem_x509_certificates(pem)]
+    except ValueError:  # OpenSSL reads more than this parser does
+        return []
 
 
 def _folded(name: x509.Name) -> tuple[tuple[str, str], ...]:
