@@ -79,8 +79,8 @@ def test_certificates_are_keys_too(desk: Desk) -> None:
     (desk.folder / "key.json").write_text(json.dumps(key))
     assert "lets its certificate through only" in desk.done("client", "add", "shop", *method, "--jwks", "key.json").err
     (desk.folder / "own.pem").write_bytes(made.key_pem)
-    said = desk.wrong("client", "add", "shop", *method, "--jwks", "own.pem")
-    assert "--jwks: own.pem: there is no certificate in PEM" in said
+    wrong = desk.wrong("client", "add", "shop", *method, "--jwks", "own.pem")
+    assert "--jwks: own.pem: there is no certificate in PEM" in wrong
 
 
 def test_a_change_keeps_the_rest_and_replaces_lists(desk: Desk) -> None:
