@@ -152,3 +152,8 @@ def test_what_is_not_there_is_said_on_a_page(root: Browser) -> None:
         page = root.get(f"/console/{path}")
         assert page.status_code == 404, path
         assert "<b>" not in page.text.split("<main")[1].replace("<b>", "", 0).replace("&lt;b&gt;", "")
+
+
+def test_the_account_leads_operators_here_and_nobody_else(nobody: Browser, root: Browser) -> None:
+    assert 'href="/console"' in root.get("/account").text
+    assert 'href="/console"' not in nobody.get("/account").text
