@@ -206,7 +206,7 @@ class Sealer:
 
     def use(self, key_id: str, seed: bytes | None = None) -> None:
         """Seal by this root key, and derive from ``seed`` (None: from the key itself). Raise ValueError."""
-        root = next((each for each in self._roots.values() if each.id == key_id), None) or self._asked(key_id)
+        root = next((each for each in self._roots.values() if each.id == key_id), None) or self._looked(key_id)
         if root is None:
             known = ", ".join(self.key_ids)
             raise ValueError(f"the root key does not fit this store, which is sealed by {key_id}: given is {known}")
@@ -220,12 +220,21 @@ class Sealer:
         if self.reread is None or now - self._asked_at < _ASKED_EVERY:
             return None
         self._asked_at = now
+        return self._looked(key_id)
+
+    def _looked(self, key_id: str) -> _Root | None:
+        if self.reread is None:
+            return None
         try:
             found = _roots(self.reread() or "")
         except (ValueError, OSError):  # what is known goes on being known
             return None
         self._roots = {**found, **self._roots}
         return next((each for each in found.values() if each.id == key_id), None)
+
+    def knows(self, key_id: str) -> bool:
+        """Return whether this root key is given: it is looked for now, however lately strangers had one looked for."""
+        return key_id in self.key_ids or self._looked(key_id) is not None
 
     def derive(self, purpose: str) -> bytes:
         """Return a 32-byte key for one purpose (HKDF-SHA256, RFC 5869). Ask when it is used: ``use`` may change it."""

@@ -83,8 +83,11 @@ def test_run_again_it_makes_no_other_key_and_seals_what_is_left(desk: Desk) -> N
     assert "0 of 2 secrets" in said.out
     assert "--drop" in said.err
     assert (desk.folder / ".env").read_text() == env
+    assert "No other key was made" in said.err
     desk.done("rotate", "root-key", "--again")
     assert len(given(desk)) == 3
+    assert sealed_by(desk) == {ids(desk)[0]}
+    desk.done("rotate", "root-key")  # which is none of those that there were
     assert sealed_by(desk) == {ids(desk)[0]}
 
 

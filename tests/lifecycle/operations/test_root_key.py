@@ -14,7 +14,7 @@ import pytest
 from tests.house import Clock, House, accepted, bearing, house
 from watchword.app import Watchword
 from watchword.codec.otp import Totp
-from watchword.codec.secrets import Sealer, new_root_key
+from watchword.codec.secrets import Sealer, SealingError, new_root_key
 from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.families import Refreshed
 from watchword.lifecycle.mint import CA_SUBJECT, context
@@ -184,6 +184,85 @@ def test_a_second_rotation_keeps_the_first_seed_and_drops_nothing_too_early(stor
     play(store, OLD, old)
     play(store, f"{OLD} {NEW} {third}", twice)
     play(store, third, old)
+
+
+def test_a_key_that_was_replaced_never_comes_again(store: Any) -> None:
+    """However long ago that was: it may have been replaced because it leaked."""
+    third = new_root_key()
+    third_id = Sealer(third).key_id
+    clock = Clock()
+
+    async def made(opened: House) -> None:
+        """Make the store."""
+
+    async def twice(opened: House) -> None:
+        root_key = opened.watchword.operations.root_key
+        for id in (NEW_ID, third_id):
+            await root_key.begin(id, by="x")
+            await root_key.reseal()
+            await root_key.finish(by="x")
+            opened.clock.now += LINGERS + 86400
+        before = (await root_key.state()).before or {}
+        assert set(before) == {OLD_ID, NEW_ID}
+        assert before[OLD_ID] < before[NEW_ID] < opened.clock()
+        for id in (OLD_ID, NEW_ID):
+            with pytest.raises(LifecycleError, match="was replaced before"):
+                await root_key.begin(id, by="x")
+        assert (await root_key.state()).id == third_id
+
+    play(store, OLD, made, clock=clock)
+    play(store, f"{third},{NEW},{OLD}", twice, clock=clock)
+
+
+def test_it_is_not_finished_while_a_key_that_is_needed_is_not_given(store: Any) -> None:
+    """Half of it is sealed again, and somebody takes the old key away: that is said, and nothing is called done."""
+
+    async def half(opened: House) -> None:
+        await opened.issue(Kind.HMAC)
+        root_key = opened.watchword.operations.root_key
+        await root_key.begin(NEW_ID, by="x")
+        for record in await sealed_records(opened):
+            if record.kind is not Kind.HMAC:
+                await root_key._resealed_one(record.id)
+
+    async def without(opened: House) -> None:
+        root_key = opened.watchword.operations.root_key
+        await root_key.reseal()
+        with pytest.raises(LifecycleError, match=f"1 secrets are sealed by root key {OLD_ID}, which is not given"):
+            await root_key.finish(by="x")
+        assert not (await root_key.state()).finished
+
+    async def again(opened: House) -> None:
+        root_key = opened.watchword.operations.root_key
+        assert (await root_key.reseal()).sealed == 1
+        assert (await root_key.finish(by="x")).finished
+        await root_key.dropping([OLD_ID], by="cli:root")
+        assert (await opened.events())[-1].detail == f"dropping root key {OLD_ID}"
+
+    play(store, f"{OLD},{NEW}", half)
+    play(store, NEW, without)
+    play(store, f"{NEW},{OLD}", again)
+
+
+def test_strangers_who_show_unknown_keys_keep_no_process_from_hearing_of_the_new_one() -> None:
+    """Something sealed, such as the ticket of a passkey login, may come from anybody."""
+    store = MemoryStore()
+
+    async def run() -> None:
+        async with house(store, root_key=OLD) as node:
+            node.watchword.sealer.reread = lambda: f"{NEW},{OLD}"
+            strange = Sealer(new_root_key()).seal(b"x", "ticket")
+            async with house(store, root_key=f"{OLD},{NEW}") as other:
+                await other.watchword.operations.root_key.begin(NEW_ID, by="x")
+                await other.watchword.operations.root_key.reseal()
+            node.watchword.sealer._roots.pop(Sealer(NEW)._root.head, None)
+            with pytest.raises(SealingError):
+                node.watchword.sealer.open(strange, "ticket")
+            node.watchword.sealer._roots.pop(Sealer(NEW)._root.head, None)
+            await node.watchword.watch.sync(node.clock())  # type: ignore[misc]
+            assert node.watchword.sealer.key_id == NEW_ID
+
+    asyncio.run(run())
 
 
 def test_a_process_that_runs_learns_of_the_new_key_before_its_next_decision() -> None:

@@ -69,7 +69,9 @@ class _Turn:
             return await self._go_on(state)
         target = self._prepared(state)
         if target is None and not wish.again and self._lingering(state):
-            return await self._go_on(state)  # what another node sealed meanwhile
+            await self._go_on(state)  # what another node sealed meanwhile
+            note("No other key was made, as one from before is still given: --drop it first, or say --again.")
+            return None
         if target is None:
             target = self._make(state)
             if target is None:
@@ -131,6 +133,7 @@ class _Turn:
         total = await self._root_key.reseal(said)
         with refusing():
             state = await self._root_key.finish(by=actor())
+        given = {id: end for id, end in (state.before or {}).items() if id in self._house.sealer.key_ids}
         value = {
             "root_key": state.id,
             "state": "done",
@@ -138,12 +141,12 @@ class _Turn:
             "sealed_again": total.sealed,
             "secrets": total.seen,
             "lost": list(total.lost),
-            "droppable_at": dict(state.before or {}),
+            "droppable_at": given,
         }
         rows: list[tuple[str, Any]] = [
             ("since", moment(state.since)),
             ("sealed again", f"{total.sealed} of {total.seen} secrets"),
-            *[("drop after", f"{moment(end)}, {id}") for id, end in (state.before or {}).items()],
+            *[("drop after", f"{moment(end)}, {id}") for id, end in given.items()],
         ]
         self._print(value, f"everything is sealed by root key {state.id}", rows)
         if total.lost:
@@ -166,7 +169,8 @@ class _Turn:
             raise Stop(f"the rotation to {(unused or [state.id])[0]} is not finished", "`watchword rotate root-key`")
         left = await self._root_key.left()
         if left:
-            raise Stop(f"{left} secrets are sealed by an old root key", "go on: `watchword rotate root-key`")
+            text = f"{sum(left.values())} secrets are sealed by an old root key"
+            raise Stop(text, "go on: `watchword rotate root-key`")
         waits = max(before[id] for id in old)
         if waits > now:
             raise Stop(f"links in mails need it until {moment(waits)}", "drop it then")
@@ -175,6 +179,7 @@ class _Turn:
         kept = [text for text in self._given() if Sealer(text).key_id == state.id]
         if len(kept) != 1:
             raise Stop(f"{self._source} does not have the root key {state.id}", "it is the one in use")
+        await self._root_key.dropping(old, by=actor())
         with refusing():
             write_secret(self._source, self._folder, kept[0])
         self._print({"root_key": state.id, "dropped": old}, f"dropped: {', '.join(old)}", [("root key", state.id)])

@@ -46,7 +46,7 @@ _GO_ON: Final = "go on: `watchword rotate root-key`"
 class RootKeyState:
     """Say which root key seals (its public id), since when, and whether everything is sealed by it (Unix seconds).
 
-    ``before`` has the keys from before, by id, each with the time from which it may be dropped.
+    ``before`` has all keys from before, by id, each with the time from which it may be dropped.
     """
 
     id: str
@@ -91,6 +91,7 @@ class RootKey:
             if len(self._sealer.key_ids) > 1:
                 self._sealer.use(await self._first())
             return
+        self._sealer.knows(kept["id"])
         try:
             seed = self._sealer.open(from_base64url(kept["seed"].encode()) or b"", _SEED)
         except SealingError as error:
@@ -146,6 +147,8 @@ class RootKey:
                 return state
             if not state.finished:
                 raise LifecycleError(f"not everything is sealed by {state.id} yet", _GO_ON)
+            if key_id in (state.before or {}):
+                raise LifecycleError(f"the root key {key_id} was replaced before", "make another one")
             changes = self._switched(owner, state, key_id, now, by)
             if await self._commit(*changes):
                 await self.settle()
@@ -156,7 +159,7 @@ class RootKey:
         sealer = self._sealer
         fresh = sealer.by(key_id).seal(sealer.seed, _SEED)
         until = now + LINGERS
-        before = {id: end for id, end in (state.before or {}).items() if end > now} | {state.id: until}
+        before = {**(state.before or {}), state.id: until}  # all that ever were: none of them comes again
         kept = {"id": key_id, "seed": to_base64url(fresh).decode(), "since": now, "before": before}
         event = _event(now, by, f"root key {state.id} to {key_id}")
         return [Swap(owner.changed(detail={**owner.detail, _STATE: kept})), _announced(key_id, now), event]
@@ -198,20 +201,23 @@ class RootKey:
         for record in records:
             if not record.secret or sealer.sealed_by(record.secret) == sealer.key_id:
                 continue
-            place = context(record.id)
-            try:
-                plain = sealer.open(record.secret, place)
-            except SealingError:
-                lost.append(record.id)  # under a key from long before, or broken: it was of no use to anybody
-                continue
-            swaps.append(Swap(record.changed(secret=sealer.seal(plain, place))))
+            plain = self._opened(record)
+            if plain is None:
+                lost.append(record.id)
+            else:
+                swaps.append(Swap(record.changed(secret=sealer.seal(plain, context(record.id)))))
         return swaps, lost
 
     async def finish(self, *, by: str) -> RootKeyState:
         """Note that nothing is sealed by another key any more. Raise LifecycleError where something is."""
         left = await self.left()
+        missing = sorted(set(left) - set(self._sealer.key_ids))
+        if missing:
+            count = sum(left[id] for id in missing)
+            text = f"{count} secrets are sealed by root key {', '.join(missing)}, which is not given any more"
+            raise LifecycleError(text, "give it again beside the new one, then go on")
         if left:
-            raise LifecycleError(f"{left} secrets are sealed by another root key", _GO_ON)
+            raise LifecycleError(f"{sum(left.values())} secrets are sealed by another root key", _GO_ON)
         for _ in range(_TRIES):
             now = int(self._clock())
             owner = await self._records.subject(CA_SUBJECT)
@@ -219,22 +225,39 @@ class RootKey:
             if owner is None or not kept or kept.get("done_at"):
                 return await self.state()
             # What another node sealed a moment ago by the key from before lives as long from now on.
-            before = {id: max(end, now + LINGERS) for id, end in kept["before"].items()}
+            before = {id: max(end, now + LINGERS) if end > kept["since"] else end for id, end in kept["before"].items()}
             detail = {**owner.detail, _STATE: {**kept, "done_at": now, "before": before}}
             event = _event(now, by, f"everything is sealed by {kept['id']}")
             if await self._commit(Swap(owner.changed(detail=detail)), event):
                 return await self.state()
         raise LifecycleError("the root key keeps changing", "try again")
 
-    async def left(self) -> int:
-        """Return how many secrets that open are sealed by another key than the one in use."""
-        count = 0
+    async def left(self) -> dict[str, int]:
+        """Return how many secrets are sealed by another key than the one in use, by the id of that key.
+
+        What opens by no key that this store ever had is of no use to anybody, and does not count.
+        """
+        sealer, before, found = self._sealer, (await self.state()).before or {}, dict[str, int]()
         for kind in SEALED:
             after = ""
             while page := await self._records.credentials(kind=kind, after=after, limit=_BATCH):
                 after = page[-1].id
-                count += len(self._swaps(page)[0])
-        return count
+                for record in page:
+                    id = sealer.sealed_by(record.secret)
+                    gone = id in before and id not in sealer.key_ids
+                    if record.secret and id != sealer.key_id and (gone or self._opened(record) is not None):
+                        found[id] = found.get(id, 0) + 1
+        return found
+
+    def _opened(self, record: Credential) -> bytes | None:
+        try:
+            return self._sealer.open(record.secret, context(record.id))
+        except SealingError:  # under a key from long before, or broken
+            return None
+
+    async def dropping(self, ids: Sequence[str], *, by: str) -> None:
+        """Note in the audit that keys from before are taken out of their source."""
+        await self._records.write(_event(int(self._clock()), by, f"dropping root key {', '.join(ids)}"))
 
     async def _commit(self, *changes: Change) -> bool:
         done = await self._records.write(*changes)
