@@ -69,6 +69,11 @@
     }
   }
 
+  // On a phone the menu is one line that scrolls: show where one is.
+  const menu = document.querySelector("nav ul");
+  const here = menu && menu.querySelector("[aria-current]");
+  if (here) menu.scrollLeft = here.offsetLeft - menu.offsetLeft - 16;
+
   for (const button of document.querySelectorAll("[data-copy]")) {
     if (!navigator.clipboard) continue;
     button.hidden = false;
