@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import json
 from typing import Any
 
 import pytest
@@ -101,3 +102,24 @@ def test_a_long_content_is_not_hashed_a_thousand_times(monkeypatch: pytest.Monke
     assert fitting("concat", parts, SECRET, b"0" * 64) == ()
     assert len(hashed) > 1000
     assert max(hashed) < 64 * 1024
+
+
+@pytest.mark.parametrize("profile", ["v1", "concat"])
+def test_trying_is_little_work_whatever_the_content_is(profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Explaining is done between two requests of others: no content may make it long."""
+    body = b'{"b": 1,  "a": [' + b"[]," * 2700 + b"[]]}\n"
+    parts, digest, read, worked = _parts(body=body, body_sha256=body_digest(body)), hmac.digest, json.loads, [0, 0]
+
+    def counted(key: bytes, message: bytes, name: str) -> bytes:
+        worked[0] += len(message)
+        return digest(key, message, name)
+
+    def counting(text: bytes) -> Any:
+        worked[1] += 1
+        return read(text)
+
+    monkeypatch.setattr("hmac.digest", counted)
+    monkeypatch.setattr("json.loads", counting)
+    assert fitting(profile, parts, SECRET, b"0" * 64) == ()
+    assert worked[0] < 40_000_000
+    assert 3 <= worked[1] < 30

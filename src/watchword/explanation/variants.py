@@ -19,7 +19,7 @@ from watchword.codec.message import PROFILES, Parts, body_digest
 
 __all__ = ["Fit", "fitting"]
 
-_MOST_BODY: Final = 64 * 1024  # bytes: what is longer is hashed for the text itself, not for a thousand others
+_MOST_BODY: Final = 8 * 1024  # bytes: what is longer is hashed for the text itself, not for a thousand others
 _SECONDS: Final = 900  # that the time signed may differ from the time sent
 _MOST: Final = 3
 
@@ -40,6 +40,7 @@ class _Draft(NamedTuple):
     secret: bytes
     join: str = "plain"
     plain_hash: bool = False
+    body_changed: bool = False
 
 
 _Change: TypeAlias = Callable[[_Draft], _Draft | None]
@@ -64,7 +65,9 @@ def _content(make: Callable[[bytes], bytes]) -> _Change:
             other = make(_short(draft.parts.body))
         except (ValueError, UnicodeError, RecursionError):
             return None
-        return draft._replace(parts=draft.parts._replace(body=other, body_sha256=body_digest(other)))
+        if other == draft.parts.body:
+            return draft
+        return draft._replace(parts=draft.parts._replace(body=other, body_sha256=body_digest(other)), body_changed=True)
 
     return change
 
@@ -224,11 +227,19 @@ def _drafts(plain: _Draft) -> list[tuple[str, _Change, _Draft]]:
 
 def _pairs_of(ones: list[tuple[str, _Change, _Draft]], wanted: bytes) -> tuple[Fit, ...]:
     """Return the first two rows that fit together."""
-    for (first, _, half), (then, change, _) in combinations(ones, 2):
-        draft = change(half)
+    for (first, _, half), (then, change, alone) in combinations(ones, 2):
+        draft = _both(half, change, alone)
         if draft is not None and _is(draft, wanted):
             return (Fit(f"{first}, and {then}", _text(draft)),)
     return ()
+
+
+def _both(half: _Draft, change: _Change, alone: _Draft) -> _Draft | None:
+    """Return the change to a half-changed draft; other content is not made anew, which is long work for JSON."""
+    body = alone.parts.body
+    if half.body_changed or not alone.body_changed:
+        return change(half)
+    return half._replace(parts=half.parts._replace(body=body, body_sha256=alone.parts.body_sha256), body_changed=True)
 
 
 def _second(plain: _Draft, wanted: bytes) -> tuple[Fit, ...]:
