@@ -36,7 +36,7 @@ pytestmark = pytest.mark.processes
 NOW: Final = time.time()
 MORE: Final = '[oauth]\nregistration = "open"\n'
 REFUSED: Final = (httpx2.TransportError, ssl.SSLError, ConnectionError)
-IN_A_ROW: Final = 8  # connections that are all let in, or all refused: two workers take turns
+IN_A_ROW: Final = 5  # connections that are all let in, or all refused: two workers take turns
 
 T = TypeVar("T")
 
