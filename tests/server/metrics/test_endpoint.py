@@ -119,7 +119,7 @@ def test_two_workers_add_up_also_when_one_was_killed(tmp_path: Path) -> None:
                     found["watchword_workers",],
                 )
                 assert seen[0] <= count
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.2)
 
     with House(tmp_path, workers=2) as house:
         asyncio.run(play(house))
