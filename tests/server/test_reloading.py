@@ -7,88 +7,22 @@ import logging
 import os
 import random
 import signal
-import time
-from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.certificates import make
+from tests.server.reloaded import NEW, NOW, OLD, TLS, TOML, Place, play
 
 from watchword.codec.oauth.x5c import jwks_of
-from watchword.codec.secrets import Sealer, new_root_key
-from watchword.lifecycle.certificates import issue_server_certificate, new_ca
+from watchword.codec.secrets import Sealer
+from watchword.lifecycle.certificates import new_ca
 from watchword.model.credential import Kind
 from watchword.model.ports import Unavailable
 from watchword.model.records import FeedEntry, Topic
-from watchword.server.config.load import load, watchword_of
 from watchword.server.reloading import Reloading
-from watchword.server.tls import LiveTls
 
-NOW = time.time()
-TOML = """
-[store]
-url = "sqlite:///w.db"
-[root_key]
-file = "root"
-[mail]
-server = "localhost:25"
-sender = "a@example.com"
-username = "me"
-password = { file = "mail" }
-[rotation]
-api_key = "90d"
-"""
-TLS = '[server.tls]\ncertificate = "server.pem"\nprivate_key = "server.key"\nclient_ca = "{client_ca}"\n'
-OLD, NEW = new_root_key(), new_root_key()
 SELF = {"auth_method": "self_signed_tls_client_auth"}
-
-
-class Place:
-    """Hold a server's folder, its Watchword and what reloads it."""
-
-    def __init__(self, folder: Path, toml: str = TOML, *, tls: bool = False, client_ca: str = "watchword") -> None:
-        self.folder = folder
-        self.write("root", OLD + "\n")
-        self.write("mail", "first")
-        if tls:
-            self.certify()
-        self.write("watchword.toml", toml + (TLS.format(client_ca=client_ca) if tls else ""))
-        self.settings = load(folder / "watchword.toml")
-        self.watchword = watchword_of(self.settings, workers=1)
-        self.live = LiveTls(folder / "server.pem", folder / "server.key", new_ca("Old", NOW)[0]) if tls else None
-        self.reloading = Reloading(self.watchword, self.settings, self.live, every=3600.0)
-
-    def write(self, name: str, text: str) -> None:
-        (self.folder / name).write_text(text)
-
-    def certify(self) -> None:
-        pem, key, _ = issue_server_certificate(*new_ca("Test", NOW), ["localhost"], NOW, NOW + 86400)
-        (self.folder / "server.pem").write_bytes(pem)
-        (self.folder / "server.key").write_bytes(key)
-
-    @property
-    def mail(self) -> str:
-        kept = self.settings.secret("mail.password")
-        assert kept is not None
-        return kept()
-
-    async def acts(self) -> list[tuple[str, str]]:
-        events = [event for _, event in await self.watchword.store.events(limit=1000)]
-        return [(event.outcome, event.detail) for event in events if event.action == "reload"]
-
-
-def play(place: Place, test: Callable[[Place], Coroutine[Any, Any, None]]) -> None:
-    async def run() -> None:
-        await place.watchword.start()
-        try:
-            await place.reloading.start()
-            await test(place)
-        finally:
-            await place.reloading.stop()
-            await place.watchword.stop()
-
-    asyncio.run(run())
 
 
 def test_a_changed_file_is_seen_and_taken(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -134,6 +68,9 @@ def test_whatever_is_missing_nothing_is_taken(tmp_path: Path) -> None:
     """A secret and a root key that are gone, a root key without the one in use: all or nothing."""
 
     async def test(place: Place) -> None:
+        place.write("watchword.toml", TOML.replace("90d", "30d").replace('file = "root"', 'env = "NOT_THERE"'))
+        assert not await place.reloading.reload()
+        assert "root_key: env 'NOT_THERE' has none" in (await place.acts())[-1][1]
         place.write("watchword.toml", TOML.replace("90d", "30d"))
         for name, text, said in (
             ("mail", "", "mail.password: file 'mail' is empty"),
@@ -197,6 +134,76 @@ def test_what_only_a_start_takes_up_is_named(tmp_path: Path, caplog: pytest.LogC
     assert "a restart takes up what else changed: server, sessions" in caplog.text
 
 
+def test_no_secret_is_shown_to_whom_it_is_not_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The tables change places, one gets another server: what a running process asks is still the one from before."""
+
+    async def test(place: Place) -> None:
+        def secret(name: str) -> str:
+            kept = place.settings.secret(name)
+            assert kept is not None
+            return kept()
+
+        first, second = "introspection.1.client_secret", "introspection.2.client_secret"
+        place.write("elsewhere", "not for who had the first")
+        mail = TOML.replace("localhost:25", "elsewhere:25").replace('file = "mail"', 'file = "elsewhere"')
+        place.write("watchword.toml", mail + asked("b") + asked("a"))
+        await place.reloading.look()
+        assert (secret(first), secret(second), place.mail) == ("secret of a", "secret of b", "first")
+        place.write("watchword.toml", TOML + asked("a", "again") + asked("b"))
+        await place.reloading.look()
+        assert (secret(first), secret(second)) == ("new secret of a", "secret of b")
+        assert [outcome for outcome, _ in await place.acts()] == ["done", "done"]
+
+    def asked(name: str, file: str = "secret") -> str:
+        endpoint = f'endpoint = "https://{name}.example/introspect"\nclient_id = "w"\n'
+        return f'[[introspection]]\n{endpoint}client_secret = {{ file = "{name}.{file}" }}\n'
+
+    for name, text in (("a.secret", "secret of a"), ("b.secret", "secret of b"), ("a.again", "new secret of a")):
+        (tmp_path / name).write_text(text)
+    with caplog.at_level(logging.WARNING, "watchword"):
+        play(Place(tmp_path, TOML + asked("a") + asked("b")), test)
+    assert "a restart takes up what else changed: introspection, mail" in caplog.text
+    assert "secret of" not in caplog.text
+
+
+def test_while_the_store_is_away_it_is_taken_when_it_is_back(tmp_path: Path) -> None:
+    async def test(place: Place) -> None:
+        store: Any = place.watchword.store
+        real = store.subject
+
+        async def away(*_: Any, **__: Any) -> Any:
+            raise Unavailable("away")
+
+        store.subject = away
+        place.write("watchword.toml", TOML.replace("90d", "30d"))
+        await place.reloading.look()
+        assert await place.acts() == []
+        store.subject = real
+        await place.reloading.look()
+        assert await place.acts() == [("done", "")]
+
+    play(Place(tmp_path), test)
+
+
+def test_whose_certificates_count_stays_as_it_began(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def test(place: Place) -> None:
+        live, before = place.live, place.live and place.live.client_ca
+        assert live is not None
+        for tls in (TLS.format(client_ca="outside.pem"), TLS.format(client_ca=""), ""):
+            place.write("watchword.toml", TOML + tls)
+            await place.reloading.look()
+            assert live.client_ca == before
+        await place.watchword.operations.authorities.rotate(by="x")  # ours are followed all the same
+        await place.reloading.look()
+        assert live.client_ca != before
+        assert [outcome for outcome, _ in await place.acts()] == ["done"] * 3
+
+    (tmp_path / "outside.pem").write_bytes(new_ca("Outside", NOW)[0])
+    with caplog.at_level(logging.WARNING, "watchword"):
+        play(Place(tmp_path, tls=True), test)
+    assert caplog.text.count("a restart takes up what else changed: server.tls") == 3
+
+
 def test_tls_follows_its_files_and_our_cas(tmp_path: Path) -> None:
     async def test(place: Place) -> None:
         live, authorities = place.live, place.watchword.operations.authorities
@@ -216,7 +223,20 @@ def test_tls_follows_its_files_and_our_cas(tmp_path: Path) -> None:
         second = live._current
         place.watchword.watch.due = float("inf")
         await authorities.rotate(by="x")  # it is told: so the feed is due, though nobody asks anything
+        read, trusted = place.watchword.authorities, list[bytes]()
+
+        async def slowly() -> bytes:
+            bundle = trusted[-1] if trusted else await read()
+            if not trusted:
+                place.reloading._heard(FeedEntry(0, Topic.KEYS, "", 0, 0))  # another one comes meanwhile
+            trusted.append(bundle)
+            return bundle
+
+        place.watchword.authorities = slowly  # type: ignore[method-assign]
         await place.reloading.look()
+        await place.reloading.look()
+        assert len(trusted) == 2
+        place.watchword.authorities = read  # type: ignore[method-assign]
         assert live.client_ca == await authorities.bundle()
         assert live.client_ca.count(b"BEGIN CERTIFICATE") == 2
         assert live._current is not second

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import ssl
 import threading
@@ -19,7 +20,7 @@ from inspect import isawaitable
 from pathlib import Path
 from typing import Any, Final
 
-from watchword.app import Watchword
+from watchword.app import ROOT_KEY, Watchword
 from watchword.audit import redact
 from watchword.codec.secrets import digest
 from watchword.lifecycle.mint import CA_SUBJECT
@@ -27,8 +28,8 @@ from watchword.lifecycle.oauth.anchors import Anchors
 from watchword.model.ports import Unavailable
 from watchword.model.records import Event, FeedEntry, Topic
 from watchword.server.config.file import stamp
-from watchword.server.config.load import OWN_CA, ConfigError, Settings, load, root_key_of
-from watchword.server.config.secrets import sources_of
+from watchword.server.config.load import OWN_CA, ConfigError, Problem, Settings, load, root_key_of
+from watchword.server.config.secrets import SECRET_FIELDS, owners_of, sources_of
 from watchword.server.config.sources import Source
 from watchword.server.tls import LiveTls
 
@@ -39,7 +40,14 @@ logger: logging.Logger = logging.getLogger("watchword")
 _LOOK: Final = 1.0  # seconds
 _SAID_ONCE: Final = 5.0  # seconds in which several workers say the same: one of them does
 _LONGEST: Final = 500
-_FOLLOWED: Final = frozenset({"mail", "provider", "introspection", "root_key", "rotation"})
+_FOLLOWED: Final[dict[str, Any]] = {
+    "root_key": True,
+    "rotation": True,
+    "mail": set(SECRET_FIELDS),
+    "provider": {"__all__": set(SECRET_FIELDS)},
+    "introspection": {"__all__": set(SECRET_FIELDS)},
+    "server": {"listen", "tls"},
+}
 
 _Stamps = dict[str, tuple[int, int, int]]
 
@@ -51,9 +59,9 @@ class _Read:
     settings: Settings
     root_key: str | None
     secrets: Mapping[str, tuple[Source, str]]
-    tls: ssl.SSLContext | None
-    files: tuple[Path, Path] | None
-    client_ca: bytes | None
+    tls: ssl.SSLContext | None = None
+    files: tuple[Path, Path] | None = None
+    client_ca: bytes | None = None
 
 
 class Reloading:
@@ -73,6 +81,7 @@ class Reloading:
         if settings.file is not None and settings.seen is not None:  # what changed since then is not known yet
             self._stamps[str(settings.file)] = settings.seen
         self._wanted = asyncio.Event()
+        self._unfinished = False  # the store was away while something was taken
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
         self._untrusted = True  # the CAs are those of when the first process began
@@ -114,7 +123,7 @@ class Reloading:
     async def look(self) -> None:
         """Reload where that is wanted or a file changed; hear the feed, also where nobody asks anything."""
         stamps = self._stamped()
-        if self._wanted.is_set() or stamps != self._stamps:
+        if self._wanted.is_set() or self._unfinished or stamps != self._stamps:
             self._wanted.clear()
             self._stamps = stamps
             await self.reload()
@@ -127,9 +136,14 @@ class Reloading:
 
     async def reload(self) -> bool:
         """Take what the settings say now, or say why not and go on as before; return whether it was taken."""
+        self._unfinished = False
         try:
             found = await asyncio.to_thread(self._read)
             await self._take(found)
+        except Unavailable as error:  # all but what the store says was taken: the next look takes it again
+            self._unfinished = True
+            logger.error("the configuration is not all taken yet: %s", error)
+            return False
         except (ConfigError, ValueError, OSError) as error:  # SSLError is an OSError
             why = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {_place(error)}"
             logger.error("the configuration is not taken, and what was before goes on: %s", redact(why))
@@ -143,11 +157,13 @@ class Reloading:
         settings = self._now if self._now.file is None else load(self._now.file)
         secrets = self._settings.secrets.read(sources_of(settings))
         root_key = root_key_of(settings)
+        if root_key is None and self._watchword.store.lasting and not os.environ.get(ROOT_KEY):
+            raise ConfigError([Problem("root_key", "", f"{settings.root_key.source} has none")])
         if self._live is None:
-            return _Read(settings, root_key, secrets, None, None, None)
+            return _Read(settings, root_key, secrets)
         tls = settings.server.tls
-        files = (settings.place(tls.certificate), settings.place(tls.private_key))
-        outside = tls.client_ca not in ("", OWN_CA)
+        files = (settings.place(tls.certificate), settings.place(tls.private_key)) if tls.certificate else None
+        outside = "a file" == _trusting(settings) == _trusting(self._settings)
         client_ca = settings.place(tls.client_ca).read_bytes() if outside else None
         return _Read(settings, root_key, secrets, self._live.made(files, client_ca), files, client_ca)
 
@@ -155,7 +171,9 @@ class Reloading:
         house = self._watchword
         if found.root_key:
             house.sealer.take(found.root_key)
-        self._settings.secrets.take(found.secrets)
+        before, after = owners_of(self._settings), owners_of(found.settings)
+        same = {place: each for place, each in found.secrets.items() if before.get(place) == after[place]}
+        self._settings.secrets.take(same)  # no other: it would be shown to whom it is not for
         house.operations.rotation.rules = found.settings.rotation.rules()
         if self._live is not None and found.tls is not None:
             self._live.take(found.tls, found.files)
@@ -185,7 +203,7 @@ class Reloading:
 
     @property
     def _own_ca(self) -> bool:
-        return self._live is not None and self._now.server.tls.client_ca == OWN_CA
+        return self._live is not None and _trusting(self._settings) == "watchword"
 
     def _heard(self, entry: FeedEntry) -> None:
         self._untrusted = self._untrusted or entry.topic is Topic.KEYS
@@ -207,12 +225,13 @@ class Reloading:
         """Have TLS trust our CAs as they are; where the files cannot be read now, the next look tries again."""
         if self._live is None or not self._own_ca:
             return
+        self._untrusted = False  # before it is read: what is heard meanwhile counts
         try:
             bundle = await self._watchword.authorities()
             if bundle:
                 self._live.trust(bundle)
-            self._untrusted = False
         except (Unavailable, ValueError, OSError) as error:
+            self._untrusted = True
             logger.error("the CAs of clients cannot be taken up: %s", type(error).__name__)
 
     async def _let_through(self) -> None:
@@ -256,6 +275,11 @@ def _place(error: OSError) -> str:
 
 
 def _dumped(settings: Settings) -> dict[str, Any]:
-    found = {key: value for key, value in settings.model_dump().items() if key not in _FOLLOWED}
-    server = found["server"]
-    return found | {"server": {key: server[key] for key in server if key not in ("listen", "tls")}}
+    tls = bool(settings.server.tls.certificate), _trusting(settings)
+    return {**settings.model_dump(exclude=_FOLLOWED), "server.tls": tls}
+
+
+def _trusting(settings: Settings) -> str:
+    """Return which way clients' certificates are judged, which stays as it began; the file may be another."""
+    client_ca = settings.server.tls.client_ca
+    return client_ca if client_ca in ("", OWN_CA) else "a file"

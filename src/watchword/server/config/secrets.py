@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from watchword.server.config.file import ConfigError, Problem
 from watchword.server.config.sources import Source, SourceError
 
 if TYPE_CHECKING:
     from watchword.server.config.settings import Settings
+    from watchword.server.config.values import Table
 
-__all__ = ["Kept", "Secrets", "sources_of"]
+__all__ = ["SECRET_FIELDS", "Kept", "Secrets", "owners_of", "sources_of"]
+
+SECRET_FIELDS: Final = frozenset({"password", "password_env", "client_secret", "client_secret_env"})
+"""What says where a secret is; all else in its table says whom it is shown to, and how."""
 
 
 class Kept:
@@ -83,17 +87,22 @@ class Secrets:
 
 def sources_of(settings: Settings) -> dict[str, Source]:
     """Return where each secret comes from that the server shows to others, by the setting that says so."""
-    return dict(_sources(settings))
+    return {place: source for place, source, _ in _tables(settings)}
 
 
-def _sources(settings: Settings) -> Iterator[tuple[str, Source]]:
+def owners_of(settings: Settings) -> dict[str, object]:
+    """Return whom each secret is shown to: equal where it is the same one, in the same way."""
+    return {place: table.model_dump(exclude=set(SECRET_FIELDS)) for place, _, table in _tables(settings)}
+
+
+def _tables(settings: Settings) -> Iterator[tuple[str, Source, Table]]:
     if settings.mail.source is not None:
-        yield "mail.password", settings.mail.source
+        yield "mail.password", settings.mail.source, settings.mail
     for provider in settings.provider:
         if provider.source is not None:
-            yield f"provider.{provider.title}.client_secret", provider.source
+            yield f"provider.{provider.title}.client_secret", provider.source, provider
     for number, asked in enumerate(settings.introspection, 1):
-        yield f"introspection.{number}.client_secret", asked.source
+        yield f"introspection.{number}.client_secret", asked.source, asked
 
 
 def _setting(place: str, source: Source) -> str:
