@@ -19,11 +19,11 @@ class Worker:
     begun = 0
     pid: int | None = None
 
-    def __init__(self, *_: Any, ready: bool = False, exitcode: int | None = None) -> None:
-        self._ready, self.exitcode = ready, exitcode
+    def __init__(self, *_: Any, ready: bool = False, exitcode: int | None = None, answers: bool = True) -> None:
+        self._ready, self.exitcode, self.answers = ready, exitcode, answers
 
     def is_alive(self, timeout: float = 5) -> bool:
-        return self.exitcode is None
+        return self.exitcode is None and self.answers
 
     def is_ready(self, timeout: float = 5) -> bool:
         return self._ready
@@ -78,6 +78,25 @@ def test_one_that_crashed_is_replaced_at_once(supervisor: Workers) -> None:
         supervisor.processes = [Worker(ready=True), Worker(exitcode=-9)]  # type: ignore[list-item]
         supervisor.keep_subprocess_alive()
     assert Worker.begun == 3
+
+
+def test_one_that_is_slow_to_begin_gets_its_time_and_one_that_hangs_does_not(
+    supervisor: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(workers, "monotonic", lambda: now)
+    slow, hung = Worker(answers=False), Worker(ready=True)
+    supervisor.processes = [slow, hung]  # type: ignore[list-item]
+    supervisor.keep_subprocess_alive()
+    now = 129.0
+    supervisor.keep_subprocess_alive()
+    assert Worker.begun == 0
+    hung.answers = False  # it had answered before
+    supervisor.keep_subprocess_alive()
+    assert (Worker.begun, supervisor.processes[0]) == (1, slow)
+    now = 131.0
+    supervisor.keep_subprocess_alive()
+    assert (Worker.begun, supervisor.processes[0] is slow) == (2, False)
 
 
 def test_a_mistake_of_the_operators_ends_the_start(supervisor: Workers) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import signal
+from socket import socket
 from time import monotonic
 from typing import Final
 
-from uvicorn.config import STARTUP_FAILURE
+from uvicorn.config import STARTUP_FAILURE, Config
 from uvicorn.supervisors import Multiprocess
 from uvicorn.supervisors.multiprocess import Process
 
@@ -17,6 +18,7 @@ __all__ = ["Workers"]
 logger: logging.Logger = logging.getLogger("watchword")
 
 _PAUSE: Final = 5.0  # seconds between two attempts to start a worker
+_BEGINS_WITHIN: Final = 30.0  # seconds: on a busy machine a process needs some before it can answer at all
 
 
 class Workers(Multiprocess):
@@ -29,14 +31,23 @@ class Workers(Multiprocess):
     _served = False
     _next = float("-inf")
 
+    def __init__(self, config: Config, sockets: list[socket]) -> None:
+        """Take what uvicorn's own takes."""
+        super().__init__(config, sockets)
+        self._heard: dict[Process, float] = {}  # when one was first waited for in vain; infinite once it answered
+
     def keep_subprocess_alive(self) -> None:
         """Replace workers that ended or hang."""
         for place, worker in enumerate(self.processes):
             if self.should_exit.is_set():
                 return
             if worker.is_alive(timeout=self.config.timeout_worker_healthcheck):
+                self._heard[worker] = float("inf")
                 self._served = self._served or worker.is_ready()
                 continue
+            if worker.exitcode is None and self._begins(worker):
+                continue
+            self._heard.pop(worker, None)
             worker.kill()
             worker.join()
             if worker.exitcode == STARTUP_FAILURE:
@@ -50,6 +61,12 @@ class Workers(Multiprocess):
             logger.error("a worker ended, another one starts")
             self.processes[place] = Process(self.config, self.sockets)
             self.processes[place].start()
+
+    def _begins(self, worker: Process) -> bool:
+        """Return whether one that has never answered may still be starting."""
+        now = monotonic()
+        first = self._heard.setdefault(worker, now)
+        return 0 <= now - first < _BEGINS_WITHIN
 
     def handle_hup(self) -> None:
         """Have the workers read what may have changed; one that is still beginning reads it anyway."""
