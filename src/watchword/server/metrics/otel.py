@@ -97,16 +97,16 @@ def _own(watchword: Watchword, settings: Settings) -> Telemetry:
     from watchword import __version__
     from watchword.adapters.tracing import trace
 
-    table, base = settings.otel, settings.otel.endpoint.rstrip("/")
+    table, base = settings.otel, settings.otel.endpoint.rstrip("/") + "/"
     resource = Resource.create({"service.name": table.service, "service.version": __version__})
     spans = TracerProvider(ParentBased(TraceIdRatioBased(table.share)), resource, shutdown_on_exit=False)
-    spans.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{base}/v1/traces", timeout=_PATIENCE)))
-    reader: Any = PeriodicExportingMetricReader(OTLPMetricExporter(f"{base}/v1/metrics", timeout=_PATIENCE))
+    spans.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{base}v1/traces", timeout=_PATIENCE)))
+    reader: Any = PeriodicExportingMetricReader(OTLPMetricExporter(f"{base}v1/metrics", timeout=_PATIENCE))
     meters = MeterProvider([reader], resource, shutdown_on_exit=False)
     ends: list[Callable[[], object]] = [spans.shutdown, meters.shutdown]
     if settings.audit.otel:
         logs = LoggerProvider(resource, shutdown_on_exit=False)
-        logs.add_log_record_processor(BatchLogRecordProcessor(OTLPLogExporter(f"{base}/v1/logs", timeout=_PATIENCE)))
+        logs.add_log_record_processor(BatchLogRecordProcessor(OTLPLogExporter(f"{base}v1/logs", timeout=_PATIENCE)))
         _logs.set_logger_provider(logs)
         ends.append(logs.shutdown)
     trace(watchword, tracer_provider=spans, meter_provider=meters)
