@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 import types
@@ -78,6 +79,10 @@ def test_the_environment_wins_over_the_dotenv_and_is_what_is_watched(
         (command(f"import sys; print({SECRET!r}, file=sys.stderr); raise SystemExit({SECRET!r})"), "exit code 1"),
         (command(f"import sys; sys.stdout.buffer.write(b'\\xff{SECRET}')"), "is not UTF-8"),
         (command("pass"), "is empty"),
+        (Source("command", command=("yes", SECRET)), "command 'yes' is longer than 65536 bytes"),  # for ever
+        (Source("env", "BYTES"), "env 'BYTES' is not UTF-8"),
+        (Source("file", "pipe"), "file 'pipe' is empty"),  # that nobody writes to
+        (Source("file", "/dev/zero"), "file '/dev/zero' is longer than 65536 bytes"),
     ],
 )
 def test_what_cannot_be_had_is_said_and_never_quoted(
@@ -87,12 +92,34 @@ def test_what_cannot_be_had_is_said_and_never_quoted(
     (tmp_path / "empty").write_text(" \n")
     (tmp_path / "bytes").write_bytes(b"\xff" + SECRET.encode())
     (tmp_path / "long").write_text(SECRET * 10000)
+    os.mkfifo(tmp_path / "pipe")
+    monkeypatch.setitem(os.environ, "BYTES", f"{SECRET}\udcff")
     with pytest.raises(SourceError) as caught:
         source.read(tmp_path)
     assert said in str(caught.value)
     assert SECRET not in str(caught.value)
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+def test_a_dot_env_gives_what_is_written_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_text("MAIL='x${HOME}$y'\n")
+    assert Source("env", "MAIL").read(tmp_path) == "x${HOME}$y"
+
+    def locked(*_: Any, **__: Any) -> None:
+        raise PermissionError(13, "Permission denied", SECRET)
+
+    monkeypatch.setattr("dotenv.dotenv_values", locked)
+    with pytest.raises(SourceError, match=r"^cannot read \.env: Permission denied$"):
+        Source("env", "MAIL").read(tmp_path)
+
+
+def test_a_command_that_leaves_something_running_is_not_waited_for_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "SECONDS", 0.2)
+    with pytest.raises(SourceError, match="took longer"):
+        Source("command", command=("/bin/sh", "-c", "echo secret; sleep 60 &")).read(tmp_path)
 
 
 def test_a_command_that_hangs_is_ended_with_all_that_it_started(

@@ -10,8 +10,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import selectors
 import signal
 import subprocess
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +56,8 @@ class Source:
         """Return the secret, without white space around it; relative files are in ``folder``. Raise SourceError."""
         try:
             text = _READ[self.kind](self, folder)
-        except UnicodeDecodeError:  # its text would quote the secret
+            text.encode()
+        except UnicodeError:  # its text would quote the secret
             raise SourceError(f"{self} is not UTF-8") from None
         if not text.strip():
             raise SourceError(f"{self} is empty")
@@ -83,7 +86,10 @@ def _environment(source: Source, folder: Path) -> str:
     if dotenv.is_file():
         from dotenv import dotenv_values
 
-        found = dotenv_values(dotenv).get(source.name)
+        try:
+            found = dotenv_values(dotenv, interpolate=False).get(source.name)  # a secret is what is written there
+        except OSError as error:
+            raise SourceError(f"cannot read {dotenv.name}: {error.strerror}") from None
         if found:
             return found
     raise SourceError(f"the variable {source.name} is not set")
@@ -108,9 +114,16 @@ def _credential_file(source: Source) -> Path:
 
 
 def _content(path: Path, source: Source) -> str:
+    """Read a file, and wait for nothing: it may be a pipe that nobody writes to."""
+    text = b""
     try:
-        with path.open("rb") as file:
-            return file.read(_LONGEST + 1).decode()
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        try:
+            while len(text) <= _LONGEST and (part := os.read(descriptor, _LONGEST + 1)):
+                text += part
+        finally:
+            os.close(descriptor)
+        return text.decode()
     except OSError as error:
         raise SourceError(f"cannot read {source}: {error.strerror}") from None
 
@@ -127,15 +140,35 @@ def _command(source: Source, folder: Path) -> str:
             start_new_session=True,
         ) as process:
             try:
-                output, _ = process.communicate(timeout=SECONDS)
+                output = _printed(process, time.monotonic() + SECONDS)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 raise SourceError(f"{source} failed: it took longer than {SECONDS:.0f} s") from None
+            if len(output) > _LONGEST:
+                os.killpg(process.pid, signal.SIGKILL)
+                raise SourceError(f"{source} is longer than {_LONGEST} bytes")
     except OSError as error:
         raise SourceError(f"{source} failed: {error.strerror or type(error).__name__}") from None
     if process.returncode:
         raise SourceError(f"{source} failed: exit code {process.returncode}")
     return output.decode()
+
+
+def _printed(process: subprocess.Popen[bytes], end: float) -> bytes:
+    """Return what it prints until it ends, and no more than is too much. Raise TimeoutExpired."""
+    output = b""
+    with selectors.DefaultSelector() as waiting:
+        descriptor = process.stdout.fileno() if process.stdout is not None else -1
+        waiting.register(descriptor, selectors.EVENT_READ)
+        while len(output) <= _LONGEST:
+            if not waiting.select(max(0.0, end - time.monotonic())):
+                raise subprocess.TimeoutExpired(process.args, SECONDS)
+            part = os.read(descriptor, _LONGEST)
+            if not part:
+                process.wait(max(0.0, end - time.monotonic()))
+                break
+            output += part
+    return output
 
 
 def _keyring(source: Source, _folder: Path) -> str:
