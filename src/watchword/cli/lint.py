@@ -96,18 +96,7 @@ def _refuse_absent(url: str) -> None:
 def _print_rules(asked: Asked) -> None:
     from watchword.lint import RULES
 
-    values = [
-        {
-            "rule": each.id,
-            "severity": each.severity.value,
-            "title": each.title,
-            "why": each.why,
-            "fix": each.fix,
-            "sources": list(each.sources),
-            "issued": each.issued,
-        }
-        for each in RULES.values()
-    ]
+    values = [each.values() for each in RULES.values()]
     columns = {
         "RULE": [each.id for each in RULES.values()],
         "SEVERITY": [each.severity.value for each in RULES.values()],

@@ -59,6 +59,18 @@ class Rule:
     check: Callable[[Case], Iterable[Spot]] = field(compare=False, repr=False)
     issued: bool = False
 
+    def values(self) -> Mapping[str, Any]:
+        """Return it as JSON values."""
+        return {
+            "rule": self.id,
+            "severity": self.severity.value,
+            "title": self.title,
+            "why": self.why,
+            "fix": self.fix,
+            "sources": list(self.sources),
+            "issued": self.issued,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:

@@ -134,7 +134,7 @@ class ServerApp:
             *Discovery(watchword, certificates=bool(settings.server.tls.client_ca)).routes(),
             *ProtectedResources(watchword).routes(),
             *github_leaks(watchword, settings),
-            *admin_endpoints(watchword, settings),
+            *admin_endpoints(watchword, settings, self.post),
             *account_endpoints(watchword, settings, attempts, pages, self.post),
             *console_endpoints(watchword, settings, pages),
             *self.metrics.routes(),

@@ -42,6 +42,7 @@ HELD: dict[str, Any] = {
     "/admin/v1/invitations": {"address": "new@example.com", "scopes": [RIGHT]},
     "/admin/v1/tokens/revoke": {"subject": "user:root", **WHY},
     "/admin/v1/clients": {"subject": "service:shop", "scopes": [RIGHT]},
+    "/admin/v1/subjects/import": {"people": [{"username": "new", "password_hash": ""}], "scopes": [RIGHT]},
     "/admin/v1/clients/{client_id}": {"client_name": "x"},
     "/admin/v1/clients/{client_id}/rotate": {},
     "/admin/v1/clients/{client_id}/disable": None,
@@ -52,6 +53,8 @@ HELD: dict[str, Any] = {
 FREE: dict[str, str] = {
     "/admin/v1/subjects": "who is new can do nothing yet",
     "/admin/v1/alerts/{id}/acknowledge": "it is noted who looked",
+    "/admin/v1/alerts/test": "it goes to those whom the settings name",
+    "/admin/v1/clients/registration-token": "who registers gets no right: the scope is one for registering",
     "/admin/v1/audit/checkpoint": "what is signed is what there is",
     "/admin/v1/rotation": "each outcome says which right is missing: test_rotation",
 }

@@ -85,26 +85,10 @@ def test(ctx: typer.Context) -> None:
         raise Stop("nobody is told of alerts", "set webhook or email in [alerts]")
 
     async def work(house: Watchword) -> dict[str, str]:
-        from watchword.lifecycle.operations.alerts import RULES
-        from watchword.model.alerts import Alert
-        from watchword.model.ports import Unavailable
         from watchword.server.account.post import Post
-        from watchword.server.watching.receivers import Receivers
+        from watchword.server.watching.trying import tried
 
-        rule, now = RULES["test"], int(house.clock())
-        detail = {"told": rule.told, "advice": rule.advice, "by": actor()}
-        alert = Alert(f"alr_test{now}", now, rule.id, rule.severity, f"test:{now}", detail=detail)
-        receivers, said = Receivers(house, settings, Post(house, settings).deliver), {}
-        try:
-            for name, tell in receivers.tells.items():
-                try:
-                    await tell(alert)
-                    said[name] = ""
-                except Unavailable as error:
-                    said[name] = str(error)
-        finally:
-            await receivers.close()
-        return said
+        return await tried(house, settings, Post(house, settings).deliver, by=actor())
 
     said = run(asked(ctx), work)
     value = {name: {"told": not why, "error": why} for name, why in said.items()}

@@ -7,6 +7,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from watchword.app import Watchword
+from watchword.server.account.post import Post
 from watchword.server.admin.desk import AdminDesk
 from watchword.server.admin.openapi import document_of
 from watchword.server.admin.operation import Operation, Part
@@ -16,6 +17,7 @@ from watchword.server.admin.parts.audit import AdminAudit
 from watchword.server.admin.parts.clients import AdminClients
 from watchword.server.admin.parts.configuration import AdminConfiguration
 from watchword.server.admin.parts.credentials import AdminCredentials
+from watchword.server.admin.parts.importing import AdminImport
 from watchword.server.admin.parts.leaks import AdminLeaks
 from watchword.server.admin.parts.people import AdminPeople
 from watchword.server.admin.parts.rotation import AdminRotation
@@ -28,29 +30,32 @@ from watchword.server.oauth.discovery import public
 __all__ = ["admin_endpoints", "admin_parts"]
 
 
-def admin_parts(watchword: Watchword, settings: Settings, desk: AdminDesk | None = None) -> list[Part]:
+def admin_parts(
+    watchword: Watchword, settings: Settings, desk: AdminDesk | None = None, post: Post | None = None
+) -> list[Part]:
     """Return every part of the API."""
-    desk = desk or AdminDesk(watchword, settings)
+    desk, post = desk or AdminDesk(watchword, settings), post or Post(watchword, settings)
     return [
         AdminRotation(watchword, desk),
         AdminCredentials(watchword, desk),
+        AdminImport(watchword, desk),
         AdminSubjects(watchword, desk),
-        AdminPeople(watchword, desk, sign_up=settings.accounts.sign_up != "off"),
+        AdminPeople(watchword, settings, desk, post),
         AdminTokens(watchword, desk),
         AdminClients(watchword, desk),
         AdminUsage(watchword, desk),
         AdminAudit(watchword, desk),
-        AdminAlerts(watchword, desk),
+        AdminAlerts(watchword, settings, desk, post),
         AdminLeaks(watchword, desk),
         AdminConfiguration(watchword, settings, desk),
         AdminAdvise(desk),
     ]
 
 
-def admin_endpoints(watchword: Watchword, settings: Settings) -> list[Route]:
+def admin_endpoints(watchword: Watchword, settings: Settings, post: Post | None = None) -> list[Route]:
     """Return every endpoint under ``/admin/v1``, and ``/openapi.json``, which anybody may read."""
     desk = AdminDesk(watchword, settings)
-    parts = admin_parts(watchword, settings, desk)
+    parts = admin_parts(watchword, settings, desk, post)
     document = document_of(watchword, desk.accept, parts)
 
     async def describe(request: Request) -> Response:

@@ -11,10 +11,13 @@ from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.values import duration_of, networks_of, rate_of, scopes_of
 from watchword.stores.rows import storable
 
-__all__ = ["DAY", "Fields", "bounds_of", "read"]
+__all__ = ["DAY", "FLAGS", "Fields", "bounds_of", "read"]
 
 DAY: Final = 86_400
 """Seconds."""
+
+FLAGS: Final = {"": False, "false": False, "true": True}
+"""What a flag of the query may be."""
 
 _LONGEST: Final = 36_600 * DAY
 _MOST_TEXTS: Final = 1_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -10,6 +11,7 @@ from tests.server.admin.operators import asking, problem
 from tests.server.live import Live, live
 
 from watchword.model.alerts import Alert
+from watchword.server.account.mail import Letter
 
 PLACE = "/admin/v1/alerts"
 READ, WRITE = "admin:alerts:read", "admin:alerts:write"
@@ -68,3 +70,26 @@ def test_looking_is_not_acknowledging(server: Live) -> None:
     with asking(server, READ) as reader, asking(server, "admin:audit:read") as other:
         assert problem(reader.post(f"{PLACE}/alr_0/acknowledge")) == (403, "insufficient_scope")
         assert problem(other.get(PLACE)) == (403, "insufficient_scope")
+
+
+def test_rules_are_shown_as_the_settings_have_them(admin: httpx2.Client) -> None:
+    rules = {each["id"]: each for each in admin.get(f"{PLACE}/rules").json()["rules"]}
+    assert "test" not in rules
+    assert (rules["leaked"]["severity"], rules["leaked"]["on"]) == ("high", True)
+
+
+def test_a_test_reaches_who_is_told(tmp_path: Path, admin: httpx2.Client) -> None:
+    assert problem(admin.post(f"{PLACE}/test")) == (409, "conflict")
+    letters: list[str] = []
+
+    async def send(letter: Letter) -> None:
+        letters.append(letter.to)
+
+    with live(tmp_path, '[alerts]\nemail = ["ops@example.com"]\n', send_mail=send) as server:
+        server.service("ops")
+        with asking(server, READ) as reader:
+            assert problem(reader.post(f"{PLACE}/test")) == (403, "insufficient_scope")
+        with asking(server, WRITE) as writer:
+            said = {each["receiver"]: each["told"] for each in writer.post(f"{PLACE}/test").json()["receivers"]}
+        assert said["email"] is True
+        assert "ops@example.com" in letters

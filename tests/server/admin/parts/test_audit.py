@@ -141,3 +141,25 @@ def test_the_log_is_for_who_may_read_it(server: Live) -> None:
     with asking(server, "admin:usage:read") as http:
         for place in ("", "/verify", "/export", "/checkpoint"):
             assert problem(http.get(PLACE + place)) == (403, "insufficient_scope")
+
+
+def test_events_of_lately_alone(server: Live, admin: httpx2.Client) -> None:
+    now = server.watchword.clock()
+    old, older = (Event(now - age, "issue", "done", credential=f"key_{age}") for age in (5_000, 90_000))
+    for each in (older, old):
+        assert server.do(server.watchword.store.write(each))
+    found = {each["credential"] for each in admin.get(PLACE, params={"since": "2h"}).json()["events"]}
+    assert "key_5000" in found
+    assert "key_90000" not in found
+    assert "key_90000" in {each["credential"] for each in admin.get(PLACE, params={"since": "2d"}).json()["events"]}
+    assert problem(admin.get(PLACE, params={"since": "soon"})) == (422, "invalid_fields")
+
+
+def test_a_checkpoint_that_was_kept_elsewhere_holds_or_does_not(server: Live, admin: httpx2.Client) -> None:
+    with asking(server, READ, WRITE) as more:
+        kept = more.post(f"{PLACE}/checkpoint").json()
+    assert admin.post(f"{PLACE}/verify", json=kept).json()["intact"] is True
+    found = admin.post(f"{PLACE}/verify", json={**kept, "number": kept["number"] + 1}).json()
+    assert (found["intact"], len(found["flaws"])) == (False, 1)
+    for body in ({}, {**kept, "number": "1"}, {**kept, "number": 1 << 60}, {**kept, "statement": 7}):
+        assert problem(admin.post(f"{PLACE}/verify", json=body)) == (422, "invalid_fields")

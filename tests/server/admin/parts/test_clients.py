@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import httpx2
 import pytest
+from tests.server.admin.operators import asking, problem
 from tests.server.live import Live, live
 
 from watchword.codec.jose import SigningKey
@@ -293,3 +294,26 @@ def test_an_overlap_is_a_duration(admin: httpx2.Client) -> None:
     for body in ({"overlap": 5}, {"overlap": "soon"}, {"overlap": None}, {"ovrelap": "1h"}):
         assert admin.post(place, json=body).status_code == 422
     assert admin.post(place, json={"overlap": "0s"}).status_code == 200
+
+
+def test_clients_are_found_by_their_state(server: Live) -> None:
+    with asking(server, "admin:clients:read", "admin:clients:write") as admin:
+        made = admin.post(PLACE, json={"subject": "service:stated"}).json()["client_id"]
+        admin.post(f"{PLACE}/{made}/disable")
+        disabled = [each["client_id"] for each in admin.get(PLACE, params={"state": "disabled"}).json()["clients"]]
+        active = [each["client_id"] for each in admin.get(PLACE, params={"state": "active"}).json()["clients"]]
+        assert (made in disabled, made in active) == (True, False)
+        assert problem(admin.get(PLACE, params={"state": "x"})) == (422, "invalid_fields")
+
+
+def test_a_token_lets_clients_register_and_nothing_else(server: Live) -> None:
+    with asking(server, "admin:clients:write") as admin:
+        made = admin.post(f"{PLACE}/registration-token", json={"expires": "7d", "limit": "5/h", "name": "partners"})
+        assert made.status_code == 201, made.text
+        value = made.json()
+        assert (value["name"], value["limit"], len(value["scopes"])) == ("partners", "5/h", 1)
+        assert value["expires_at"] - value["created_at"] == 7 * 86_400
+        for body in ({"expires": "soon"}, {"limit": "often"}, {"scopes": []}):
+            assert problem(admin.post(f"{PLACE}/registration-token", json=body)) == (422, "invalid_fields")
+    with server.client(headers={"authorization": f"Bearer {value['secret']}"}) as http:
+        assert problem(http.get(PLACE)) == (403, "insufficient_scope")

@@ -11,6 +11,7 @@ import pytest
 from tests.server.admin.operators import asking, problem
 from tests.server.live import Live, live
 
+from watchword.lint import RULES
 from watchword.model.credential import Kind
 from watchword.server.admin.parts.configuration import shown_settings
 from watchword.server.config.load import load
@@ -122,3 +123,9 @@ def test_it_is_for_who_may_read_it(server: Live) -> None:
         for place in ("configuration", "routes", "lint"):
             assert problem(http.get(f"/admin/v1/{place}")) == (403, "insufficient_scope")
         assert problem(http.post("/admin/v1/explain", json={"url": "http://a/"})) == (403, "insufficient_scope")
+
+
+def test_rules_of_lint_are_shown(admin: httpx2.Client) -> None:
+    rules = admin.get("/admin/v1/lint/rules").json()["rules"]
+    assert [each["rule"] for each in rules] == list(RULES)
+    assert all(each["why"] and each["fix"] for each in rules)

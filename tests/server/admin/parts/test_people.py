@@ -12,6 +12,7 @@ from tests.server.live import PASSWORD, Live, live
 
 from watchword.model.credential import Credential, Kind
 from watchword.model.records import Add
+from watchword.server.account.mail import Undeliverable
 
 PLACE = "/admin/v1/subjects"
 BOTH = ("admin:subjects:read", "admin:subjects:write")
@@ -124,3 +125,35 @@ def test_where_nobody_signs_up_nobody_is_invited(tmp_path: Any) -> None:
         with asking(server, *BOTH) as admin:
             answer = admin.post("/admin/v1/invitations", json={"address": "a@example.com"})
             assert problem(answer) == (409, "conflict")
+
+
+def test_a_link_that_goes_by_mail_is_seen_by_the_mailbox_alone(tmp_path: Any) -> None:
+    letters: list[Any] = []
+
+    async def send(letter: Any) -> None:
+        if letter.to == "broken@example.com":
+            raise Undeliverable("it was not taken")
+        letters.append(letter)
+
+    mail = '[mail]\nserver = "127.0.0.1:25"\nencryption = "none"\nsender = "watchword@example.com"\n'
+    with live(tmp_path, mail + '[accounts]\nsign_up = "invitation"\n', send_mail=send) as server:
+        server.service("ops")
+        server.user("hans")
+        with asking(server, *BOTH) as admin:
+            place, sent = f"{PLACE}/user:hans/reset-link", {"mail": True}
+            assert problem(admin.post(place, json=sent)) == (409, "conflict")
+            admin.post(f"{PLACE}/user:hans/address", json={"address": "hans@example.com"})
+            assert admin.post(place, json=sent).json() == {"sent_to": "hans@example.com"}
+            invited = admin.post("/admin/v1/invitations", json={"address": "new@example.com", **sent})
+            assert (invited.status_code, invited.json()) == (201, {"sent_to": "new@example.com"})
+            broken = admin.post("/admin/v1/invitations", json={"address": "broken@example.com", **sent})
+            assert problem(broken) == (409, "conflict")
+        token = letters[0].text.partition("?token=")[2].split()[0]
+        with server.client() as http:
+            assert http.post("/reset/new", json={"token": token, "password": OTHER}).status_code == 200
+    assert [each.to for each in letters[:2]] == ["hans@example.com", "new@example.com"]
+
+
+def test_where_no_mail_can_be_sent_none_is_promised(server: Live, admin: httpx2.Client) -> None:
+    answer = admin.post("/admin/v1/invitations", json={"address": "ida@example.com", "mail": True})
+    assert problem(answer) == (422, "invalid_fields")

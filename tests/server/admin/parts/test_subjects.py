@@ -140,3 +140,14 @@ def test_reading_is_not_writing(server: Live) -> None:
         for method, place in (("POST", ""), ("POST", "/user:alice/disable"), ("DELETE", "/user:alice")):
             more = {"json": {"subject": "user:x"}} if not place else {}
             assert problem(reader.request(method, PLACE + place, **more)) == (403, "insufficient_scope")
+
+
+def test_what_is_held_about_somebody_has_their_events_for_who_may_read_the_audit(server: Live) -> None:
+    place = f"{PLACE}/user:alice/export"
+    with asking(server, BOTH[0]) as reader:
+        assert "events" not in reader.get(place).json()
+        assert problem(reader.get(place, params={"events": "true"})) == (403, "insufficient_scope")
+        assert problem(reader.get(place, params={"events": "yes"})) == (422, "invalid_fields")
+    with asking(server, BOTH[0], "admin:audit:read") as reader:
+        events = reader.get(place, params={"events": "true"}).json()["events"]
+    assert "issue" in {each["action"] for each in events}

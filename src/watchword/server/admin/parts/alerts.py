@@ -8,11 +8,16 @@ from starlette.responses import Response
 
 from watchword.app import Watchword
 from watchword.lifecycle.clients.fields import FieldError
+from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.operations.rights import to_read, to_write
 from watchword.model.alerts import Alert
+from watchword.server.account.post import Post
 from watchword.server.admin.desk import AdminDesk, Missing
+from watchword.server.admin.fields import FLAGS
 from watchword.server.admin.operation import Asked, Operation, Schema, nullable, one_of, reference, several, under
 from watchword.server.admin.paging import PAGE_QUERY, listed, page_of
+from watchword.server.config.settings import Settings
+from watchword.server.watching.trying import tried
 
 __all__ = ["AdminAlerts"]
 
@@ -24,7 +29,16 @@ _ONE: Final = "/admin/v1/alerts/{id}"
 _TEXT: Final = {"type": "string"}
 _COUNT: Final = {"type": "integer"}
 _MOMENT: Final = nullable("integer", description="Unix seconds")
-_FLAGS: Final = {"": False, "false": False, "true": True}
+_RULE_FIELDS: Final[dict[str, Schema]] = {
+    "id": _TEXT,
+    "on": {"type": "boolean"},
+    "severity": _TEXT,
+    **dict.fromkeys(("count", "within"), _COUNT),
+    "factor": {"type": "number"},
+    "repeat": _COUNT,
+    **dict.fromkeys(("told", "advice"), _TEXT),
+}
+_RULE: Final[Schema] = {"type": "object", "required": list(_RULE_FIELDS), "properties": _RULE_FIELDS}
 
 
 class AdminAlerts:
@@ -32,8 +46,11 @@ class AdminAlerts:
 
     tag = "Alerts"
 
-    def __init__(self, watchword: Watchword, desk: AdminDesk) -> None:
+    def __init__(self, watchword: Watchword, settings: Settings, desk: AdminDesk, post: Post) -> None:
         self._desk = desk
+        self._watchword = watchword
+        self._settings = settings
+        self._post = post
         self._alerts = watchword.operations.alerts
         self._records = watchword.store.alerts
 
@@ -45,6 +62,13 @@ class AdminAlerts:
         return [
             Operation(
                 "GET", _PLACE, READ, "List alerts, the newest first", self.listed, ("200", "Alerts"), query=query
+            ),
+            Operation(
+                "GET", under(_PLACE, "rules"), READ, "What they are raised by", self.rules, ("200", "AlertRules")
+            ),
+            Operation(
+                *("POST", under(_PLACE, "test"), WRITE, "Tell all of a test", self.test, ("200", "Told")),
+                refuses=("409",),
             ),
             Operation("POST", under(_ONE, "acknowledge"), WRITE, "Say that you looked", self.acknowledge, one, **seen),
             Operation("GET", _ONE, READ, "Show an alert", self.show, one, **seen),
@@ -66,7 +90,11 @@ class AdminAlerts:
             "told_at": _MOMENT,
         }
         page = {"alerts": several(reference("Alert")), "next": nullable("string")}
+        told = {"receiver": _TEXT, "told": {"type": "boolean"}, "error": _TEXT}
+        receivers = {"receivers": several({"type": "object", "required": list(told), "properties": told})}
         return {
+            "AlertRules": {"type": "object", "required": ["rules"], "properties": {"rules": several(_RULE)}},
+            "Told": {"type": "object", "required": ["receivers"], "properties": receivers},
             "Alert": {"type": "object", "required": list(alert), "properties": alert},
             "Alerts": {"type": "object", "required": list(page), "properties": page},
         }
@@ -74,10 +102,10 @@ class AdminAlerts:
     async def listed(self, asked: Asked) -> Response:
         """Return a page of alerts; ``open=true`` leaves out what somebody has looked at."""
         page, flag = page_of(asked.http, str), asked.query("open")
-        if flag not in _FLAGS:
+        if flag not in FLAGS:
             raise FieldError("open", "open: true or false")
         after = str(page.after[0]) if page.after else ""
-        found = await self._alerts.page(after=after, limit=page.limit, open_only=_FLAGS[flag])
+        found = await self._alerts.page(after=after, limit=page.limit, open_only=FLAGS[flag])
         more = (found[-1].id,) if len(found) == page.limit else ()
         value, headers = listed(asked.http, "alerts", [_value(each) for each in found], more)
         return self._desk.answer(value, headers=headers)
@@ -90,6 +118,19 @@ class AdminAlerts:
         """Note who has looked, once."""
         alert = await self._named(asked)
         return self._desk.answer(_value(await self._alerts.acknowledge(alert.id, asked.who.subject)))
+
+    async def rules(self, asked: Asked) -> Response:
+        """Return the rules, as the settings have them."""
+        found = [each for each in self._alerts.rules.rules.values() if each.id != "test"]
+        return self._desk.answer({"rules": [{name: getattr(each, name) for name in _RULE_FIELDS} for each in found]})
+
+    async def test(self, asked: Asked) -> Response:
+        """Tell all receivers of an alert that is only a test, now, and say whom it reached."""
+        if not self._settings.alerts.receivers():
+            raise LifecycleError("nobody is told of alerts", "set webhook or email in [alerts]")
+        said = await tried(self._watchword, self._settings, self._post.deliver, by=asked.who.subject)
+        receivers = [{"receiver": name, "told": not why, "error": why} for name, why in said.items()]
+        return self._desk.answer({"receivers": receivers})
 
     async def _named(self, asked: Asked) -> Alert:
         found = await self._records.alert(asked.part("id"))

@@ -13,9 +13,12 @@ from watchword.lifecycle.clients.fields import FieldError
 from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.operations.handing_on import value_of
 from watchword.lifecycle.operations.rights import to_read, to_write
+from watchword.lifecycle.values import duration_of
+from watchword.model.evidence import Checkpoint
 from watchword.model.reason import REASONS
 from watchword.model.records import Event
 from watchword.server.admin.desk import AdminDesk
+from watchword.server.admin.fields import Fields, read
 from watchword.server.admin.operation import Asked, Operation, Schema, nullable, one_of, reference, several, under
 from watchword.server.admin.paging import PAGE_QUERY, listed, page_of
 from watchword.stores.observed.backwards import backwards_of
@@ -27,8 +30,11 @@ WRITE: Final = to_write("audit")
 
 _PLACE: Final = "/admin/v1/audit"
 _LOOKED_AT: Final = 5_000  # events that one page costs at most
+_LATE: Final = 3_600  # seconds that an event may be on its way to the log, while others overtake it
 _EXPORTED: Final = 1_000
 _FLAWS: Final = 100
+_LARGEST: Final = 1 << 53
+_LARGEST_STATEMENT: Final = 8_192  # characters
 _TEXT: Final = {"type": "string"}
 _COUNT: Final = {"type": "integer"}
 _OUTCOMES: Final = ("accepted", "refused", "broken", "done")
@@ -50,12 +56,17 @@ class AdminAudit:
     def operations(self) -> list[Operation]:
         """Return what can be asked."""
         query = {name: one_of(_WORDS[name]) if name in _WORDS else _TEXT for name in _FILTERS}
+        query |= {"since": {"type": "string", "examples": ["1h"], "description": "How far back"}}
         after: Schema = {"type": "integer", "minimum": 0, "description": "The position of the last event that one has"}
         return [
             Operation(
                 "GET", _PLACE, READ, "What happened", self.page, ("200", "Events"), query={**query, **PAGE_QUERY}
             ),
             Operation("GET", under(_PLACE, "verify"), READ, "Whether it is whole", self.verify, ("200", "Proof")),
+            Operation(
+                *("POST", under(_PLACE, "verify"), READ, "Whether it is what it was", self.verify, ("200", "Proof")),
+                body="KeptCheckpoint",
+            ),
             Operation(
                 *("GET", under(_PLACE, "export"), READ, "The next thousand events", self.export, ("200", "Lines")),
                 query={"after": after},
@@ -88,7 +99,14 @@ class AdminAudit:
             "begins_after": _COUNT,
         }
         checkpoint = {"number": _COUNT, "at": _COUNT, "statement": _TEXT, "key": {"type": "object"}}
+        kept = {"number": {**_COUNT, "minimum": 1}, "at": _COUNT, "statement": _TEXT}
         return {
+            "KeptCheckpoint": {
+                "type": "object",
+                "description": "As `checkpoint` answered once, and was kept elsewhere",
+                "required": list(kept),
+                "properties": {**kept, "key": {"type": "object"}},
+            },
             "Event": {"type": "object", "required": list(event), "properties": event},
             "Events": {"type": "object", "required": list(page), "properties": page},
             "Proof": {"type": "object", "required": list(proof), "properties": proof},
@@ -102,13 +120,17 @@ class AdminAudit:
         for name, words in _WORDS.items():
             if wanted.get(name, words[0]) not in words:
                 raise FieldError(name, f"{name}: there is no such word")
+        since = asked.query("since")
+        begin = self._watchword.clock() - read("since", since, duration_of) if since else 0.0
         page = page_of(asked.http, int)
         before, found, looked = (max(int(page.after[0]), 1) if page.after else 0), list[dict[str, Any]](), 0
         place: tuple[int, ...] = ()
         if before != 1:
             async for position, event in self._log.events(before):
                 looked += 1
-                if _fits(event, wanted):
+                if event.at < begin - _LATE:
+                    break
+                if event.at >= begin and _fits(event, wanted):
                     found.append(value_of(position, event))
                 if len(found) == page.limit or looked == _LOOKED_AT:
                     place = (position,)
@@ -117,8 +139,9 @@ class AdminAudit:
         return self._desk.answer(value, headers=headers)
 
     async def verify(self, asked: Asked) -> Response:
-        """Prove the log by its chain and by what was signed of it."""
-        proof = await self._desk.aside(self._watchword.operations.checkpoints.prove())
+        """Prove the log by its chain and by what was signed of it, with POST also by what was kept elsewhere."""
+        kept = _kept(Fields(asked.body)) if asked.request.method == "POST" else None
+        proof = await self._desk.aside(self._watchword.operations.checkpoints.prove(kept))
         return self._desk.answer(
             {
                 "intact": not proof.flaws,
@@ -161,6 +184,14 @@ class AdminAudit:
         if last is None:
             raise LifecycleError("nothing was signed yet", "POST signs now")
         return self._desk.answer({**asdict(last), "key": await checkpoints.public_key(last)})
+
+
+def _kept(fields: Fields) -> Checkpoint:
+    number, at = fields.any("number"), fields.any("at")
+    for name, value in (("number", number), ("at", at)):
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _LARGEST:
+            raise FieldError(name, f"{name}: as `checkpoint` answered it")
+    return Checkpoint(number, at, fields.text("statement", most=_LARGEST_STATEMENT))
 
 
 def _fits(event: Event, wanted: dict[str, str]) -> bool:

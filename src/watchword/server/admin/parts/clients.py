@@ -13,8 +13,10 @@ from watchword.lifecycle.clients.book import Client, ClientBook
 from watchword.lifecycle.clients.fields import AUTH_METHODS, GRANTS, FieldError
 from watchword.lifecycle.oauth.openid.id_tokens import ALGORITHMS
 from watchword.lifecycle.operations.rights import to_read, to_write
+from watchword.lifecycle.operations.shown import credential_value
+from watchword.lifecycle.values import rate_of
 from watchword.server.admin.desk import AdminDesk
-from watchword.server.admin.fields import Fields, bounds_of
+from watchword.server.admin.fields import Fields, bounds_of, read
 from watchword.server.admin.operation import Asked, Operation, Schema, nullable, one_of, reference, several, under
 from watchword.server.admin.paging import PAGE_QUERY, listed, page_of
 
@@ -85,10 +87,11 @@ BOUNDS: Final[Mapping[str, Schema]] = {
 }
 """What every credential has."""
 
+_STATES: Final = ("active", "disabled", "pending", "retiring", "retired", "expired", "revoked", "leaked")
 _SAID: Final[Mapping[str, Schema]] = {
     "client_id": _TEXT,
     "subject": {"type": "string", "examples": ["service:billing"]},
-    "state": one_of(["active", "disabled", "pending", "retiring", "retired", "expired", "revoked", "leaked"]),
+    "state": one_of(_STATES),
     "source": one_of(["operator", "registered", "document"]),
     "created_at": {"type": "integer"},
     "last_used_at": _MOMENT,
@@ -111,6 +114,7 @@ class AdminClients:
     def __init__(self, watchword: Watchword, desk: AdminDesk) -> None:
         self._desk = desk
         self._clock = watchword.clock
+        self._registration = watchword.oauth.registration
         self._book = ClientBook(watchword.store, watchword.lifecycle, told=watchword.watch.hurry, clock=watchword.clock)
 
     def operations(self) -> list[Operation]:
@@ -119,7 +123,15 @@ class AdminClients:
         acted: Any = {"versioned": True, "anew": True, "repeats": True, "refuses": ("404", "409", "412")}
         patch: Any = {**acted, "body": "ClientFields", "repeats": False}  # it says itself what comes of it
         return [
-            Operation("GET", _PLACE, READ, "List clients", self.listed, ("200", "Clients"), query=PAGE_QUERY),
+            Operation(
+                *("GET", _PLACE, READ, "List clients", self.listed, ("200", "Clients")),
+                query={"state": _SAID["state"], **PAGE_QUERY},
+            ),
+            Operation(
+                *("POST", under(_PLACE, "registration-token"), WRITE, "Let clients register", self.registration_token),
+                ("201", "CredentialWithSecret"),
+                **(made | {"body": "RegistrationToken", "needs_body": False, "refuses": ("409",)}),  # type: ignore[arg-type]
+            ),
             Operation(
                 *("POST", _PLACE, WRITE, "Add a client", self.add, ("201", "ClientWithSecret")),
                 **(made | {"body": "NewClient", "refuses": ("409",)}),  # type: ignore[arg-type]
@@ -152,6 +164,15 @@ class AdminClients:
                 "required": list(_NEEDED),
                 "properties": {**whole, "client_secret": _TEXT},
             },
+            "RegistrationToken": {
+                "type": "object",
+                "additionalProperties": False,
+                "properties": {
+                    "name": {"type": "string", "maxLength": 64},
+                    "expires": {"type": "string", "examples": ["24h"]},
+                    "limit": {"type": "string", "examples": ["5/h"]},
+                },
+            },
             "Clients": {"type": "object", "required": list(page), "properties": page},
             "ClientFields": fields,
             "NewClient": {**fields, "required": ["subject"], "properties": new},
@@ -159,10 +180,12 @@ class AdminClients:
         }
 
     async def listed(self, asked: Asked) -> Response:
-        """Return a page of clients, and the cursor of the next one."""
-        page, now = page_of(asked.http, str), self._clock()
+        """Return a page of clients, and the cursor of the next one; with ``state`` a page may hold fewer."""
+        page, now, state = page_of(asked.http, str), self._clock(), asked.query("state")
+        if state and state not in _STATES:
+            raise FieldError("state", f"state: one of {', '.join(_STATES)}")
         found, after = await self._book.page(after=page.after[0] if page.after else "", limit=page.limit)
-        clients = [each.value(now) for each in found]
+        clients = [each.value(now) for each in found if state in ("", each.state(now))]
         value, headers = listed(asked.http, "clients", clients, (after,) if after else ())
         return self._desk.answer(value, headers=headers)
 
@@ -180,6 +203,19 @@ class AdminClients:
         client = await self._book.find(issued.credential.id)
         value = client.value(self._clock()) | dict(issued.material)
         return self._desk.answer(value, 201, client.version, f"{_PLACE}/{quote(client.id, safe='')}")
+
+    async def registration_token(self, asked: Asked) -> Response:
+        """Make a token by which clients register themselves, where ``oauth.registration`` asks for one."""
+        fields = Fields(asked.body)
+        name, ends = fields.text("name", "registration", most=64), fields.duration("expires", "24h")
+        limit = read("limit", fields.text("limit"), rate_of) if "limit" in fields else None
+        fields.done()
+        given: Any = {"expires_at": int(self._clock()) + ends, "limit": limit, "name": name.strip()}
+        issued = await self._registration.initial_token(by=asked.who.subject, **given)
+        record = issued.credential
+        value = credential_value(record, self._clock()) | {"version": f"{record.id}.{record.version}"}
+        place = f"/admin/v1/credentials/{record.id}"
+        return self._desk.answer(value | dict(issued.material), 201, str(value["version"]), place)
 
     async def show(self, asked: Asked) -> Response:
         """Return one client."""

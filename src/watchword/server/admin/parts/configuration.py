@@ -12,12 +12,13 @@ from watchword.app import Watchword
 from watchword.explanation import Question, Unclear, explained
 from watchword.lifecycle.clients.fields import FieldError
 from watchword.lifecycle.operations.rights import to_read
-from watchword.lint import Report, Severity, examine, examine_store
+from watchword.lint import RULES, Report, Severity, examine, examine_store
 from watchword.routes import Rule
 from watchword.server.admin.desk import AdminDesk
-from watchword.server.admin.operation import Asked, Operation, Schema, nullable, one_of, reference, several
+from watchword.server.admin.fields import FLAGS
+from watchword.server.admin.operation import Asked, Operation, Schema, nullable, one_of, reference, several, under
 from watchword.server.config.settings import Settings
-from watchword.server.places import own_places
+from watchword.server.places import front_of, own_places
 
 __all__ = ["AdminConfiguration"]
 
@@ -28,7 +29,14 @@ _ROUTES: Final = "/admin/v1/routes"
 _LINT: Final = "/admin/v1/lint"
 _EXPLAIN: Final = "/admin/v1/explain"
 _TEXT: Final = {"type": "string"}
-_FLAGS: Final = {"": False, "false": False, "true": True}
+_SEVERITY: Final = one_of([each.value for each in Severity])
+_RULE_FIELDS: Final[dict[str, Schema]] = {
+    **dict.fromkeys(("rule", "title", "why", "fix"), _TEXT),
+    "severity": _SEVERITY,
+    "sources": several(_TEXT),
+    "issued": {"type": "boolean", "description": "Whether it looks at what is issued"},
+}
+_RULE: Final[Schema] = {"type": "object", "required": list(_RULE_FIELDS), "properties": _RULE_FIELDS}
 _MOST_QUESTION: Final = 65_536  # bytes: a question holds a request's content
 
 
@@ -51,6 +59,7 @@ class AdminConfiguration:
             Operation("GET", _CONFIGURATION, READ, "The settings", self.shown, ("200", "Configuration")),
             Operation("GET", _ROUTES, READ, "What each place demands", self.routes, ("200", "Routes")),
             Operation("GET", _LINT, READ, "What is wrong with it", self.lint, ("200", "Findings"), query=store),
+            Operation("GET", under(_LINT, "rules"), READ, "What is judged by", self.rules, ("200", "LintRules")),
             Operation(
                 "POST", _EXPLAIN, READ, "Why a request would pass", self.explain, ("200", "Explanation"), **asked
             ),
@@ -65,7 +74,7 @@ class AdminConfiguration:
         }
         finding = {
             **dict.fromkeys(("rule", "file", "key", "message", "why", "fix"), _TEXT),
-            "severity": one_of([each.value for each in Severity]),
+            "severity": _SEVERITY,
             "line": nullable("integer"),
             "sources": several(_TEXT),
         }
@@ -96,6 +105,7 @@ class AdminConfiguration:
             "Routes": {"type": "object", "required": ["routes"], "properties": {"routes": several(reference("Route"))}},
             "Finding": {"type": "object", "required": list(finding), "properties": finding},
             "Findings": {"type": "object", "required": list(findings), "properties": findings},
+            "LintRules": {"type": "object", "required": ["rules"], "properties": {"rules": several(_RULE)}},
             "Question": {"type": "object", "additionalProperties": False, "required": ["url"], "properties": question},
             "Explanation": {"type": "object", "required": list(explanation), "properties": explanation},
         }
@@ -112,15 +122,19 @@ class AdminConfiguration:
     async def lint(self, asked: Asked) -> Response:
         """Judge the configuration; with ``store=true`` also what is issued, for which every credential is read."""
         flag = asked.query("store")
-        if flag not in _FLAGS:
+        if flag not in FLAGS:
             raise FieldError("store", "store: true or false")
         file, now = self._settings.file, self._watchword.clock()
         text = _text(file)
         given: dict[str, Any] = {"file": file.name if file is not None and text else "", "now": now}
         report = examine(self._settings, text, **given)
-        if _FLAGS[flag]:
+        if FLAGS[flag]:
             report = await self._desk.aside(examine_store(self._settings, text, self._watchword.store, **given))
         return self._desk.answer(_reported(report))
+
+    async def rules(self, asked: Asked) -> Response:
+        """Return the rules that configurations are judged by."""
+        return self._desk.answer({"rules": [dict(each.values()) for each in RULES.values()]})
 
     async def explain(self, asked: Asked) -> Response:
         """Say what the gate would decide for a request, step by step. Nothing is kept of it, and nothing burnt."""
@@ -128,7 +142,7 @@ class AdminConfiguration:
             question = Question.of(asked.body)
         except Unclear as error:
             raise FieldError(error.field, f"{error.field}: {error}", error.hint) from None
-        return self._desk.answer((await explained(self._watchword, question, self._places)).value())
+        return self._desk.answer((await explained(self._watchword, question, front_of(self._watchword))).value())
 
 
 def shown_settings(settings: Settings) -> dict[str, Any]:

@@ -11,16 +11,19 @@ from watchword.lifecycle.clients.fields import FieldError
 from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.operations.rights import rights_of, to_read, to_write
 from watchword.lifecycle.people.demands import demand_password
-from watchword.lifecycle.people.holdings import LOGINS
+from watchword.lifecycle.people.holdings import LOGINS, address_of
 from watchword.lifecycle.people.sessions import SessionView
 from watchword.lifecycle.values import scopes_of
 from watchword.model.credential import Credential
 from watchword.model.records import Subject
 from watchword.server.account import INVITATION, NEW_PASSWORD, link
+from watchword.server.account.mail import Letter, Undeliverable
+from watchword.server.account.post import Post
 from watchword.server.admin.desk import AdminDesk, Missing
 from watchword.server.admin.fields import Fields, read
 from watchword.server.admin.operation import Asked, Operation, Schema, nullable, one_of, reference, several, under
 from watchword.server.admin.parts.subjects import ONE, named
+from watchword.server.config.settings import Settings
 
 __all__ = ["AdminPeople"]
 
@@ -30,7 +33,29 @@ WRITE: Final = to_write("subjects")
 _TEXT: Final = {"type": "string"}
 _INTEGER: Final = {"type": "integer"}
 _MOMENT: Final = nullable("integer", description="Unix seconds")
+_MAIL: Final = {"type": "boolean", "description": "Send the link by mail, instead of answering with it"}
 _KINDS: Final = [each.value for each in LOGINS]
+
+_SESSION: Final[dict[str, Schema]] = {
+    "id": _TEXT,
+    "kind": one_of(_KINDS),
+    "device": _TEXT,
+    "address": _TEXT,
+    "created_at": _INTEGER,
+    "last_used_at": _INTEGER,
+    "ends_at": _MOMENT,
+    "idle_at": _MOMENT,
+    "factors": several(_TEXT),
+    "client": _TEXT,
+}
+_FACTOR: Final[dict[str, Schema]] = {
+    "id": _TEXT,
+    "kind": _TEXT,
+    "name": _TEXT,
+    "codes_left": _INTEGER,
+    "created_at": _INTEGER,
+    "last_used_at": _MOMENT,
+}
 
 
 class AdminPeople:
@@ -38,10 +63,12 @@ class AdminPeople:
 
     tag = "What people prove themselves by"
 
-    def __init__(self, watchword: Watchword, desk: AdminDesk, *, sign_up: bool) -> None:
+    def __init__(self, watchword: Watchword, settings: Settings, desk: AdminDesk, post: Post) -> None:
         self._desk = desk
         self._watchword = watchword
-        self._sign_up = sign_up
+        self._post = post
+        self._sign_up = settings.accounts.sign_up != "off"
+        self._mails = bool(settings.mail.server)
 
     def operations(self) -> list[Operation]:
         """Return what can be done."""
@@ -53,7 +80,10 @@ class AdminPeople:
                 *("POST", under(ONE, "password"), WRITE, "Set their password", self.set_password, ("204", "")),
                 **{**acted, "body": "Password"},
             ),
-            Operation("POST", under(ONE, "reset-link"), WRITE, "Link to choose one", self.reset_link, linked, **acted),
+            Operation(
+                *("POST", under(ONE, "reset-link"), WRITE, "Link to choose one", self.reset_link, linked),
+                **{**acted, "body": "ResetLink", "needs_body": False},
+            ),
             Operation(
                 *("POST", under(ONE, "address"), WRITE, "Vouch for an address", self.add_address, ("204", "")),
                 **{**acted, "body": "Address"},
@@ -77,26 +107,6 @@ class AdminPeople:
 
     def schemas(self) -> dict[str, Schema]:
         """Return what they take and answer."""
-        session = {
-            "id": _TEXT,
-            "kind": one_of(_KINDS),
-            "device": _TEXT,
-            "address": _TEXT,
-            "created_at": _INTEGER,
-            "last_used_at": _INTEGER,
-            "ends_at": _MOMENT,
-            "idle_at": _MOMENT,
-            "factors": several(_TEXT),
-            "client": _TEXT,
-        }
-        factor = {
-            "id": _TEXT,
-            "kind": _TEXT,
-            "name": _TEXT,
-            "codes_left": _INTEGER,
-            "created_at": _INTEGER,
-            "last_used_at": _MOMENT,
-        }
         lists = {
             "Sessions": {"sessions": several(reference("Session"))},
             "Factors": {"factors": several(reference("Factor"))},
@@ -104,12 +114,16 @@ class AdminPeople:
         taken: dict[str, tuple[list[str], dict[str, Schema]]] = {
             "Password": (["password"], {"password": _TEXT}),
             "Address": (["address"], {"address": {"type": "string", "format": "email"}}),
-            "Invitation": (["address"], {"address": {"type": "string", "format": "email"}, "scopes": several(_TEXT)}),
+            "Invitation": (
+                ["address"],
+                {"address": {"type": "string", "format": "email"}, "scopes": several(_TEXT), "mail": _MAIL},
+            ),
+            "ResetLink": ([], {"mail": _MAIL}),
             "Why": (["reason"], {"reason": {"type": "string", "minLength": 1, "maxLength": 500}}),
         }
         return {
-            "Session": {"type": "object", "required": list(session), "properties": session},
-            "Factor": {"type": "object", "required": ["id", "kind", "created_at"], "properties": factor},
+            "Session": {"type": "object", "required": list(_SESSION), "properties": _SESSION},
+            "Factor": {"type": "object", "required": ["id", "kind", "created_at"], "properties": _FACTOR},
             **{name: {"type": "object", "required": list(each), "properties": each} for name, each in lists.items()},
             **{
                 name: {"type": "object", "additionalProperties": False, "required": needed, "properties": fields}
@@ -117,8 +131,10 @@ class AdminPeople:
             },
             "Link": {
                 "type": "object",
-                "required": ["link"],
-                "properties": {"link": {"type": "string", "format": "uri", "description": "Works once: hand it over"}},
+                "properties": {
+                    "link": {"type": "string", "format": "uri", "description": "Works once: hand it over"},
+                    "sent_to": {"type": "string", "description": "Who has the link instead, by mail"},
+                },
             },
         }
 
@@ -147,12 +163,19 @@ class AdminPeople:
 
     async def reset_link(self, asked: Asked) -> Response:
         """Return a link with which they choose a new password, once, within 30 minutes; the present one stays valid."""
-        subject = await self._person(asked)
+        fields, subject = Fields(asked.body), await self._person(asked)
+        mail = self._mail(fields)
+        fields.done()
         refused = await self._refused(asked, subject)
         if refused is not None:
             return refused
-        reset = await self._watchword.accounts.reset_for(subject.name, by=asked.who.subject)
-        return self._desk.answer({"link": link(self._watchword.issuer, NEW_PASSWORD, reset.token)}, 201)
+        watchword = self._watchword
+        if mail and await address_of(watchword.store, subject.name, watchword.clock()) is None:
+            raise LifecycleError(f"{subject.name} has no confirmed address", "ask for the link, and hand it over")
+        reset = await watchword.accounts.reset_for(subject.name, by=asked.who.subject)
+        if mail:
+            return await self._sent(self._post.new_password(reset), reset.address)
+        return self._desk.answer({"link": link(watchword.issuer, NEW_PASSWORD, reset.token)}, 201)
 
     async def add_address(self, asked: Asked) -> Response:
         """Give them a confirmed address: who reads its mail can choose their password."""
@@ -169,6 +192,7 @@ class AdminPeople:
         """Return a link with which somebody makes their account, once, within 7 days."""
         fields = Fields(asked.body)
         address, scopes = fields.text("address", most=320), fields.texts("scopes")
+        mail = self._mail(fields)
         fields.done()
         refused = self._desk.held(asked, read("scopes", scopes, scopes_of))
         if refused is not None:
@@ -176,7 +200,23 @@ class AdminPeople:
         if not self._sign_up:
             raise LifecycleError("nobody can sign up here", 'set sign_up = "invitation" in [accounts]')
         invited = await self._watchword.accounts.invite(address, scopes=scopes, by=asked.who.subject)
-        return self._desk.answer({"link": link(self._watchword.issuer, INVITATION, invited.token)}, 201)
+        if not mail:
+            return self._desk.answer({"link": link(self._watchword.issuer, INVITATION, invited.token)}, 201)
+        return await self._sent(self._post.invitation(invited), invited.address)
+
+    def _mail(self, fields: Fields) -> bool:
+        """Return whether the link is to go by mail: then nobody but the mailbox has it. Raise FieldError."""
+        wanted = fields.flag("mail")
+        if wanted and not self._mails:
+            raise FieldError("mail", "mail: no mail can be sent from here", "set [mail], or hand the link over")
+        return wanted
+
+    async def _sent(self, letter: Letter, address: str) -> Response:
+        try:
+            await self._post.deliver(letter)
+        except Undeliverable as error:
+            raise LifecycleError(f"the letter could not be sent: {error}", "look at [mail]") from None
+        return self._desk.answer({"sent_to": address}, 201)
 
     # --- factors ------------------------------------------------------------------------------------------------------
 

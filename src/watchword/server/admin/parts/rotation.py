@@ -152,7 +152,7 @@ class AdminRotation:
             return {**value, "problem": f"you lack {' '.join(sorted(missing))}"}
         try:
             by, version = asked.who.subject, record.version  # of the version that was judged
-            rotated = await self._rotation.rotate(due.id, overlap=overlap, by=by, version=version)
+            rotated = await self._rotation.replace(due, overlap=overlap, by=by, version=version)
         except LifecycleError as error:
             return {**value, "problem": str(error)}
         return {**value, "issued": self._issued(rotated)}

@@ -7,6 +7,7 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from watchword.app import Watchword
+from watchword.lifecycle.clients.fields import FieldError
 from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.mint import CA_SUBJECT
 from watchword.lifecycle.operations.rights import rights_of, to_read, to_write
@@ -15,7 +16,7 @@ from watchword.lifecycle.people.holdings import address_of
 from watchword.lifecycle.values import subject_of
 from watchword.model.records import Subject
 from watchword.server.admin.desk import AdminDesk, Missing
-from watchword.server.admin.fields import Fields, read
+from watchword.server.admin.fields import FLAGS, Fields, read
 from watchword.server.admin.operation import Asked, Operation, Schema, nullable, one_of, reference, several, under
 from watchword.server.admin.paging import PAGE_QUERY, listed, page_of
 
@@ -64,6 +65,7 @@ class AdminSubjects:
         query = {"kind": one_of(_KINDS), "state": one_of(_STATES), "q": _TEXT, **PAGE_QUERY}
         acted: Any = {"versioned": True, "anew": True, "repeats": True, "refuses": ("404", "409", "412")}
         new: Any = {"body": "NewSubject", "repeats": True, "versioned": True, "refuses": ("409",)}
+        events = {"events": {"type": "boolean", "description": "Their audit events, too: needs `admin:audit:read`"}}
         one, plain = ("200", "Subject"), {"refuses": ("404",)}
         gone: Any = {**acted, "repeats": False}
         return [
@@ -74,7 +76,7 @@ class AdminSubjects:
             Operation("POST", under(ONE, "log-out"), WRITE, "Log them out everywhere", self.log_out, one, **acted),
             Operation(
                 *("GET", under(ONE, "export"), READ, "What is held about them", self.export, ("200", "Takeout")),
-                **(plain | {"anew": True}),  # type: ignore[arg-type]
+                **{**plain, "anew": True, "query": events},  # type: ignore[arg-type]
             ),
             Operation(
                 *("GET", ONE, READ, "Show one", self.show, one),
@@ -104,6 +106,7 @@ class AdminSubjects:
                     "disabled_at": _MOMENT,
                     "profile": {"type": "object"},
                     "credentials": several({"type": "object"}),
+                    "events": several({"type": "object"}),
                 },
             },
         }
@@ -142,9 +145,15 @@ class AdminSubjects:
         return await self._shown(await named(asked, self._watchword))
 
     async def export(self, asked: Asked) -> Response:
-        """Return everything that is held about one, without secrets."""
-        subject = await named(asked, self._watchword)
-        return self._desk.answer(await self._watchword.accounts.export(subject.name))
+        """Return everything that is held about one, without secrets; with ``events=true`` the audit is read for it."""
+        subject, flag = await named(asked, self._watchword), asked.query("events")
+        if flag not in FLAGS:
+            raise FieldError("events", "events: true or false")
+        refused = self._desk.held(asked, [to_read("audit")] if FLAGS[flag] else [])
+        if refused is not None:
+            return refused
+        export = self._watchword.accounts.export(subject.name, events=FLAGS[flag])
+        return self._desk.answer(await (self._desk.aside(export) if FLAGS[flag] else export))
 
     # --- acting -------------------------------------------------------------------------------------------------------
 
