@@ -23,6 +23,7 @@ __all__ = [
     "Minted",
     "Workshop",
     "context",
+    "every",
 ]
 
 CA_SUBJECT: Final = "service:watchword"
@@ -44,6 +45,7 @@ _CLIENT: Final[Mapping[str, Any]] = {
 }
 _FIRST_RECORDS: Final = frozenset({"tokens_void_up_to"})  # what only the record of the client id says
 _LOGIN: Final = ("factors", "proved", "authenticated_at", "login", "agent", "address", "outside")
+_PAGE: Final = 100
 _IDLE: Final = 3600  # seconds (NIST SP 800-63B-4 section 2.2.3)
 
 
@@ -89,6 +91,16 @@ class Minted:
 Mint: TypeAlias = Callable[[Workshop, Draft], Awaitable[Minted]]
 
 
+async def every(records: Records, kind: Kind) -> list[Credential]:
+    """Return all records of a kind, such as the server's own keys, of which there are few."""
+    found: list[Credential] = []
+    while page := await records.credentials(kind=kind, after=found[-1].id if found else "", limit=_PAGE):
+        found += page
+        if len(page) < _PAGE:
+            break
+    return found
+
+
 def context(id: str) -> str:
     """Return the row that a sealed secret is bound to."""
     return f"credential:{id}"
@@ -131,10 +143,9 @@ async def _client_cert(workshop: Workshop, draft: Draft) -> Minted:
     from watchword.codec.x509 import der_of, serial_of
     from watchword.lifecycle.certificates import issue_client_certificate
 
-    authorities = await workshop.records.credentials(kind=Kind.CA, limit=1000)
-    usable = [record for record in authorities if record.refusal(draft.now) is None]
+    usable = [record for record in await every(workshop.records, Kind.CA) if record.refusal(draft.now) is None]
     if not usable:
-        raise LifecycleError("there is no certificate authority", "make one with `watchword init`")
+        raise LifecycleError("no certificate authority issues", "try again in some seconds")
     authority = max(usable, key=lambda record: (record.not_before or record.created_at, record.id))
     key = workshop.sealer.open(authority.secret, context(authority.id))
     expires_at = draft.expires_at or draft.now + CERTIFICATE_LIFE

@@ -1,4 +1,4 @@
-"""Turn the server's signing keys over: published before use, retired after the last token that they signed.
+"""Turn the server's own keys over: published before use, retired after the last token that they signed.
 
 Every step is one write that one of any number of workers wins, and what a key may do follows from its record's times
 alone, so a worker killed between two steps leaves a key that signs and every key that has signed.
@@ -14,12 +14,21 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from watchword.lifecycle.errors import LifecycleError
-from watchword.lifecycle.mint import CA_SUBJECT, MINTS, Draft, Workshop
+from watchword.lifecycle.mint import CA_SUBJECT, MINTS, Draft, Workshop, every
 from watchword.model.credential import Credential, Kind, State
 from watchword.model.ports import Clock
 from watchword.model.records import Add, Change, Event, Publish, Swap, Topic
 
-__all__ = ["DEFAULT_ALGORITHM", "LONGEST_LIFE", "KeySchedule", "begin_signing", "in_use", "instead_of"]
+__all__ = [
+    "DEFAULT_ALGORITHM",
+    "LONGEST_LIFE",
+    "TRUSTED_AFTER",
+    "KeySchedule",
+    "begin_signing",
+    "in_use",
+    "instead_of",
+    "minted_ca",
+]
 
 DEFAULT_ALGORITHM: Final = "EdDSA"
 """The JWS algorithm of every access token."""
@@ -27,11 +36,13 @@ DEFAULT_ALGORITHM: Final = "EdDSA"
 LONGEST_LIFE: Final = 2 * 86400
 """Seconds that an access token may live at most."""
 
+TRUSTED_AFTER: Final = 5
+"""Seconds until every node trusts a new CA: trusted first, then issued by."""
+
 _OUTLASTS: Final = LONGEST_LIFE + 60  # for clocks that are behind
 _PUBLISHED: Final = 86400  # seconds that the next key is published before it signs
 _LOOK: Final = 60.0
 _TRIES: Final = 8
-_PAGE: Final = 100
 
 
 def in_use(keys: Iterable[Credential], now: float, algorithm: str = DEFAULT_ALGORITHM) -> Credential | None:
@@ -73,6 +84,13 @@ class KeySchedule:
             return
         for algorithm in sorted({_algorithm(key) for key in keys}):
             await self._turn([key for key in keys if _algorithm(key) == algorithm], algorithm, now)
+
+    async def in_use(self, algorithm: str = DEFAULT_ALGORITHM) -> Credential:
+        """Return the key that signs by an algorithm. Raise LifecycleError where there is none."""
+        found = in_use(await _keys(self._workshop), self._clock(), algorithm)
+        if found is None:
+            raise LifecycleError("there is no active signing-key", "restart the server: it makes one")
+        return found
 
     async def provide(self, algorithm: str) -> None:
         """Make a key of an algorithm where none is active."""
@@ -151,7 +169,12 @@ async def begin_signing(workshop: Workshop, *, by: str, now: float, algorithm: s
 
 
 async def instead_of(revoked: Credential, workshop: Workshop, by: str, now: float) -> list[Change]:
-    """Return what makes another key sign when ``revoked`` is: the next one if it is published, else a new one."""
+    """Return what makes another key sign when ``revoked`` is: the next one if it is published, else a new one.
+
+    In a CA's place comes another one likewise.
+    """
+    if revoked.kind is Kind.CA:
+        return await _authority_instead(revoked, workshop, by, now)
     algorithm = _algorithm(revoked)
     others = [key for key in await _keys(workshop) if key.id != revoked.id and _algorithm(key) == algorithm]
     if in_use(others, now, algorithm) is not None:
@@ -164,15 +187,32 @@ async def instead_of(revoked: Credential, workshop: Workshop, by: str, now: floa
     return [Add(new), _event(now, "issue", new, f"instead of {revoked.id}", by)]
 
 
+async def _authority_instead(revoked: Credential, workshop: Workshop, by: str, now: float) -> list[Change]:
+    """Return another CA, which issues once all trust it, where no other one does or is about to."""
+    others = [each for each in await every(workshop.records, Kind.CA) if each.id != revoked.id]
+    if any(each.state(now) in (State.ACTIVE, State.PENDING) for each in others):
+        return []
+    new = await minted_ca(workshop, now, revoked)
+    return [Add(new), _told_all(new, now), _event(now, "issue", new, f"instead of {revoked.id}", by)]
+
+
+async def minted_ca(workshop: Workshop, now: float, before: Credential) -> Credential:
+    """Return a CA that takes the place of one: it issues five seconds later, when every node trusts it."""
+    minted = await MINTS[Kind.CA](workshop, Draft(Kind.CA, CA_SUBJECT, int(now), previous=before))
+    return Credential(
+        id=minted.id,
+        kind=Kind.CA,
+        subject=CA_SUBJECT,
+        created_at=int(now),
+        secret=minted.secret,
+        detail=minted.detail,
+        not_before=int(now) + TRUSTED_AFTER,
+        replaces=before.id,
+    )
+
+
 async def _keys(workshop: Workshop) -> list[Credential]:
-    keys: list[Credential] = []
-    while page := await workshop.records.credentials(
-        kind=Kind.SIGNING_KEY, after=keys[-1].id if keys else "", limit=_PAGE
-    ):
-        keys += page
-        if len(page) < _PAGE:
-            break
-    return keys
+    return await every(workshop.records, Kind.SIGNING_KEY)
 
 
 def _next(current: Credential, keys: Iterable[Credential], now: float) -> Credential | None:

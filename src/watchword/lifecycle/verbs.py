@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from watchword.audit import redact
 from watchword.lifecycle.errors import LifecycleError
-from watchword.lifecycle.mint import CA_SUBJECT, MINTS, SELF_SIGNED, Draft, Minted, Workshop
+from watchword.lifecycle.mint import CA_SUBJECT, MINTS, SELF_SIGNED, Draft, Minted, Workshop, every
 from watchword.lifecycle.outlasting import TOGETHER, Outlasting
 from watchword.lifecycle.signing import LONGEST_LIFE, begin_signing, instead_of
 from watchword.lifecycle.values import networks_of, scopes_of, subject_of
@@ -71,8 +71,8 @@ class Lifecycle:
         if await self._records.subject(CA_SUBJECT) is None:
             await self._commit(Add(Subject(CA_SUBJECT, int(self._clock()))))
         await begin_signing(self._workshop, by=by, now=self._clock())
-        held = await self._records.credentials(kind=Kind.CA, limit=1000)
-        if not any(record.refusal(self._clock()) is None for record in held):
+        held, now = await every(self._records, Kind.CA), self._clock()
+        if not any(record.refusal(now) is None or record.state(now) is State.PENDING for record in held):
             await self.issue(Kind.CA, CA_SUBJECT, by=by)
 
     async def set_enabled(self, name: str, enabled: bool, *, by: str) -> Subject:
@@ -213,8 +213,8 @@ class Lifecycle:
 
         With a password end its owner's sessions and refresh tokens: whoever knew it may hold some. With an outside
         identity end those that were begun with it, with a consent those of its application. With an OAuth client's
-        record every access token of the client is void, people's too. For the signing key in use comes another, and
-        what the revoked one signed is void. The successor from a rotation is another credential, and stays.
+        record every access token of the client is void, people's too. For the signing key or CA in use comes another,
+        and what the revoked one signed is void. The successor from a rotation is another credential, and stays.
         """
         for tries in range(_TRIES):
             now = self._clock()
@@ -235,7 +235,7 @@ class Lifecycle:
                 changed = replace(changed, lookup=None)  # so that another can be given in its place
             elif record.kind is Kind.OAUTH_CLIENT:
                 changed, ended = await self._client_ended(changed, now)
-            elif record.kind is Kind.SIGNING_KEY:
+            elif record.kind in (Kind.SIGNING_KEY, Kind.CA):
                 ended = await instead_of(record, self._workshop, by, now)
             if await self._commit(Swap(changed), *voids, event, *ended):
                 if those is not None and not together:

@@ -15,6 +15,7 @@ from watchword.lifecycle.mint import CERTIFICATE_LIFE
 from watchword.lifecycle.operations.authorities import Authorities
 from watchword.lifecycle.verbs import Issued
 from watchword.model.credential import Kind, State
+from watchword.model.ports import Unavailable
 from watchword.model.request import Request
 
 DAY = 86400
@@ -130,12 +131,52 @@ def test_of_two_rotations_at_once_one_wins() -> None:
 
 
 def test_without_one_that_issues_there_is_nothing_to_rotate() -> None:
+    """Until, five seconds later, another one issues in the place of the revoked one."""
+
     async def test(opened: House, authorities: Authorities) -> None:
-        issuing = await authorities.issuing()
+        before = await certificate(opened)
+        issuing, bundle = await authorities.issuing(), await authorities.bundle()
         await opened.watchword.lifecycle.revoke(issuing.id, reason="test", by="x")
         with pytest.raises(LifecycleError, match="no active ca"):
             await authorities.rotate(by="x")
-        assert await authorities.bundle() == b""
+        with pytest.raises(LifecycleError, match="no certificate authority issues"):
+            await certificate(opened)
+        assert bundle not in await authorities.bundle()
+        assert reason(await opened.decide("mtls", request(before))) == "untrusted_certificate"
+        await opened.watchword.lifecycle.provide(by="x")  # as each start does
+        (new,) = await authorities.trusted()
+        assert new.replaces == issuing.id
+        opened.clock.now += 5
+        assert (await authorities.issuing()).id == new.id
+        assert accepted(await opened.decide("mtls", request(await certificate(opened))))
+        revoked = await opened.watchword.lifecycle.revoke(new.id, reason="test", by="x")
+        assert revoked.replaced_by is None
         assert CERTIFICATE_LIFE == 90 * DAY
+
+    play(test)
+
+
+def test_who_cannot_be_told_of_an_end_now_is_told_later() -> None:
+    """The store is away in that very moment: the ended one must not be trusted for good."""
+
+    async def test(opened: House, authorities: Authorities) -> None:
+        before = await certificate(opened)
+        await authorities.rotate(by="x", overlap=DAY)
+        accepted(await opened.decide("mtls", request(before)))
+        opened.clock.now += DAY
+        store: Any = opened.watchword.store
+        real = store.credentials
+
+        async def away(*_: Any, **__: Any) -> Any:
+            raise Unavailable("away")
+
+        store.credentials = away
+        with pytest.raises(Unavailable):
+            await authorities.look()
+        store.credentials = real
+        await authorities.look()
+        assert reason(await opened.decide("mtls", request(before))) == "untrusted_certificate"
+
+    play(test)
 
     play(test)

@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from watchword.lifecycle.errors import LifecycleError
-from watchword.lifecycle.mint import CA_SUBJECT, CERTIFICATE_LIFE, MINTS, Draft, Workshop
+from watchword.lifecycle.mint import CA_SUBJECT, CERTIFICATE_LIFE, Workshop, every
+from watchword.lifecycle.signing import TRUSTED_AFTER, minted_ca
 from watchword.model.credential import Credential, Kind, State
 from watchword.model.ports import Clock
 from watchword.model.records import Add, Event, Publish, Swap, Topic
@@ -18,7 +19,6 @@ from watchword.model.records import Add, Event, Publish, Swap, Topic
 __all__ = ["Authorities"]
 
 _TRUSTED: Final = frozenset({State.PENDING, State.ACTIVE, State.RETIRING})
-_KNOWN: Final = 5  # seconds until every node trusts a new one: trusted first, then issued by
 _PAGE: Final = 500
 _HEARD: Final = 3600
 _SLACK: Final = 60  # for clocks that are behind
@@ -51,9 +51,11 @@ class Authorities:
 
     async def look(self) -> None:
         """Tell who listens when the trust in one has ended since the last look."""
-        if self._clock() >= self._due:
-            self._due = float("inf")
-            await self.tell()
+        due = self._due
+        if self._clock() >= due:
+            await self.tell()  # where that breaks it stays due
+            if self._due == due:  # nobody asked who is trusted now
+                self._due = float("inf")
 
     async def tell(self) -> None:
         """Tell who listens that other CAs are trusted now."""
@@ -65,7 +67,7 @@ class Authorities:
         now = self._clock()
         usable = [each for each in await self._all() if each.state(now) is State.ACTIVE]
         if not usable:
-            raise LifecycleError("there is no active ca", "restart the server: it makes one")
+            raise LifecycleError("there is no active ca", "try again in some seconds: one may be about to issue")
         return max(usable, key=_begins)
 
     async def rotate(self, *, by: str, overlap: int | None = None) -> tuple[Credential, Credential]:
@@ -76,20 +78,11 @@ class Authorities:
         now = int(self._clock())
         old = await self.issuing()
         lasting = await self._last_end(old, now) - now if overlap is None else overlap
-        minted = await MINTS[Kind.CA](self._workshop, Draft(Kind.CA, CA_SUBJECT, now, previous=old))
-        new = Credential(
-            id=minted.id,
-            kind=Kind.CA,
-            subject=CA_SUBJECT,
-            created_at=now,
-            secret=minted.secret,
-            detail=minted.detail,
-            not_before=now + _KNOWN,
-            replaces=old.id,
-        )
-        retiring = old.changed(retire_at=now + max(lasting, _KNOWN), replaced_by=new.id)
+        new = await minted_ca(self._workshop, now, old)
+        lasting = max(lasting, TRUSTED_AFTER)
+        retiring = old.changed(retire_at=now + lasting, replaced_by=new.id)
         told = Publish(Topic.KEYS, new.id, now, now + _HEARD)
-        detail = f"to {new.id}, overlap {max(lasting, _KNOWN)} s"
+        detail = f"to {new.id}, overlap {lasting} s"
         event = Event(now, "rotate", "done", "", "", Kind.CA, old.id, CA_SUBJECT, by, detail=detail)
         if not await self._records.write(Swap(retiring), Add(new), told, event):
             raise LifecycleError(f"{old.id} changed meanwhile", f"look with `watchword show {old.id}`")
@@ -119,7 +112,7 @@ class Authorities:
         return found
 
     async def _all(self) -> Sequence[Credential]:
-        return await self._records.credentials(kind=Kind.CA, limit=1000)
+        return await every(self._records, Kind.CA)
 
 
 def _begins(authority: Credential) -> tuple[int, str]:
