@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from tests.house import House, accepted, bearing, house
 from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.operations.rotation import Due, Outcome, Rotation, RotationRules
 from watchword.model.credential import Kind, State
+from watchword.model.records import Add, Swap
 
 DAY = 86400
 
@@ -147,6 +149,39 @@ def test_a_ca_is_due_before_it_can_no_longer_issue_for_a_whole_life() -> None:
     play(test)
 
 
+def test_an_overlap_for_all_that_is_due_cuts_no_certificate_short() -> None:
+    async def test(opened: House, rotation: Rotation) -> None:
+        rotation.rules = RotationRules({"ca": DAY, "api-key": DAY})
+        await opened.issue()
+        await opened.issue(Kind.CLIENT_CERT)
+        opened.clock.now += 2 * DAY
+        found = {each.due.kind: each.rotated for each in await done(rotation, overlap=3600)}
+        key, ca = found["api-key"], found["ca"]
+        assert key is not None
+        assert ca is not None
+        assert key.ends_at == int(opened.clock()) + 3600
+        assert await opened.watchword.operations.authorities.ending_early(ca.old) == []
+
+    play(test)
+
+
+def test_the_key_in_use_is_found_among_any_number() -> None:
+    async def test(opened: House, rotation: Rotation) -> None:
+        store = opened.watchword.store
+        (key,) = await store.credentials(kind=Kind.SIGNING_KEY)
+        (ca,) = await store.credentials(kind=Kind.CA)
+        for number in range(1010):
+            old = {"revoked_at": 1, "version": 0, "lookup": None}
+            assert await store.write(Add(replace(key, id=f"sig_!{number}", **old)))
+            assert await store.write(Add(replace(ca, id=f"ca_!{number}", **old)))
+        assert (await opened.watchword.signing.in_use()).id == key.id
+        assert (await rotation.rotate(key.id, overlap=0, by="x")).old.id == key.id
+        assert (await rotation.rotate(ca.id, overlap=None, by="x")).old.id == ca.id
+        assert await opened.issue(Kind.CLIENT_CERT, expires_at=int(opened.clock()) + DAY)
+
+    play(test)
+
+
 def test_one_that_cannot_be_rotated_does_not_stop_the_others() -> None:
     async def test(opened: House, rotation: Rotation) -> None:
         now = int(opened.clock())
@@ -200,11 +235,18 @@ def test_safe_to_retire_is_a_fact() -> None:
         await opened.events()
         opened.clock.now += 60
         await rotation.rotate(id, overlap=DAY, by="x")
+        successor = (await opened.watchword.lifecycle.show(id)).replaced_by or ""
         before = await rotation.retire_safe(id)
-        assert before.safe
+        assert not before.safe  # whoever used it did not change over
         assert before.state == "retiring"
         assert before.says.endswith("before its successor was there")
         assert before.says.startswith("nobody used its successor yet")
+        record = await opened.watchword.lifecycle.show(successor)
+        store = opened.watchword.store
+        assert await store.write(Swap(record.changed(last_used_at=int(opened.clock()))))
+        changed_over = await rotation.retire_safe(id)
+        assert changed_over.safe
+        assert changed_over.says.startswith("it was last used")
         opened.clock.now += 60
         accepted(await opened.decide("api-key", bearing(field)))
         await opened.events()

@@ -139,12 +139,6 @@ def _rotate_one(ctx: typer.Context, what: str, overlap: int | None, out: Path | 
 
 async def _in_use(house: Watchword, kind: str) -> Credential:
     """Return the signing key that signs tokens, or the CA that issues."""
-    from watchword.lifecycle.signing import in_use
     from watchword.model.credential import Kind
 
-    if kind == Kind.CA:
-        return await house.operations.authorities.issuing()
-    found = in_use(await house.lifecycle.page(kind=Kind.SIGNING_KEY, limit=1000), house.clock())
-    if found is None:
-        raise Stop(f"there is no active {kind}", "restart the server: it makes one")
-    return found
+    return await (house.operations.authorities.issuing() if kind == Kind.CA else house.signing.in_use())

@@ -12,7 +12,7 @@ from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.mint import CERTIFICATE_LIFE, SECRET_METHODS
 from watchword.lifecycle.operations.authorities import Authorities
 from watchword.lifecycle.operations.root_key import RootKey
-from watchword.lifecycle.signing import KeySchedule, in_use
+from watchword.lifecycle.signing import KeySchedule
 from watchword.lifecycle.verbs import Issued, Lifecycle
 from watchword.model.credential import Credential, Kind, State
 from watchword.model.ports import Clock, Records
@@ -80,8 +80,8 @@ class Outcome:
 class Retirement:
     """Say whether a replaced credential is still needed.
 
-    ``safe``: nobody used it since its successor was there. ``origins`` is where it was used from, latest first; for a
-    CA, ``holding`` counts the certificates that it vouches for.
+    ``safe``: nobody used it since its successor was there, and somebody used that. ``origins`` is where it was used
+    from, latest first; for a CA, ``holding`` counts the certificates that it vouches for.
     """
 
     id: str
@@ -146,10 +146,9 @@ class Rotation:
     async def _turned(self, key: Credential, overlap: int, by: str) -> Rotated:
         """Replace the key in use of an algorithm: the one before verifies as long as a token may live, at least."""
         algorithm = str(key.detail["algorithm"])
-        used = in_use(await self._lifecycle.page(kind=Kind.SIGNING_KEY, limit=1000), self._clock(), algorithm)
-        if used is None or used.id != key.id:
-            hint = f"that is {used.id}" if used is not None else "restart the server: it makes one"
-            raise LifecycleError(f"{key.id} is not the key in use", hint)
+        used = await self._signing.in_use(algorithm)
+        if used.id != key.id:
+            raise LifecycleError(f"{key.id} is not the key in use", f"that is {used.id}")
         new, old = await self._signing.rotate(by=by, overlap=overlap, algorithm=algorithm)
         return Rotated(Issued(new, {}), old, old.retire_at or 0)
 
@@ -177,9 +176,16 @@ class Rotation:
                 yield Outcome(due, problem="a person has to do it")
                 continue
             try:
-                yield Outcome(due, await self.rotate(due.id, overlap=overlap, by=by))
+                yield Outcome(due, await self.replace(due, overlap=overlap, by=by))
             except LifecycleError as error:
                 yield Outcome(due, problem=f"{error}" + (f" ({error.hint})" if error.hint else ""))
+
+    async def replace(self, due: Due, *, overlap: int | None, by: str, version: int | None = None) -> Rotated:
+        """Replace one that is due, as ``rotate`` does. ``overlap`` is not for a CA: it would take along what it issued.
+
+        Raise LifecycleError.
+        """
+        return await self.rotate(due.id, overlap=None if due.kind == Kind.CA else overlap, by=by, version=version)
 
     async def _each(self, until: int) -> AsyncIterator[Due]:
         now = self._clock()
@@ -242,7 +248,8 @@ def _judgement(old: Credential, new: Credential | None, holding: int, now: float
         if now < new.created_at + _LATE and old.last_used_at + _LATE > new.created_at:
             return False, "it was used just before its successor was there: look again in a few seconds"
         unused = "" if new.last_used_at is not None else "nobody used its successor yet, and "
-        return True, f"{unused}it was last used {_moment(old.last_used_at)}, before its successor was there"
+        says = f"{unused}it was last used {_moment(old.last_used_at)}, before its successor was there"
+        return not unused, says  # whoever used it has not changed over
     return False, f"it was last used {_moment(old.last_used_at)}, after its successor was there: somebody still has it"
 
 

@@ -32,7 +32,7 @@ _NOT_AGAIN: Final = {
     Kind.SESSION: "a login begins another",
     Kind.REFRESH: "a login begins another",
     Kind.SIGNING_KEY: "another signs from now on",
-    Kind.CA: "`watchword rotate ca` makes another",
+    Kind.CA: "another issues in a few seconds",
 }
 _ROOT: Final = (
     "the root key is replaced by `watchword rotate root-key`: until then whoever has it and the store reads all"
