@@ -50,8 +50,17 @@ def test_settings_are_shown_with_their_defaults(admin: httpx2.Client) -> None:
 
 def test_no_secret_of_the_settings_is_shown(tmp_path: Path) -> None:
     file = tmp_path / "watchword.toml"
-    file.write_text('[store]\nurl = "postgresql://watchword:canary-password@127.0.0.1/w"\n')
-    assert "canary" not in str(shown_settings(load(file)))
+    file.write_text(
+        '[store]\nurl = "postgresql://watchword:canary-password@127.0.0.1/w"\n'
+        '[root_key]\ncommand = ["vault", "--token=canary", "read"]\n'
+        '[mail]\nserver = "127.0.0.1:25"\nsender = "a@example.com"\npassword = { command = ["get", "canary"] }\n'
+        '[alerts]\nwebhook = "https://hooks.example/in?token=canary"\nwebhook_key = "hk_live_x"\n'
+    )
+    shown = shown_settings(load(file))
+    assert "canary" not in str(shown)
+    assert shown["root_key"]["command"][0] == "vault"
+    assert "hooks.example/in" in shown["alerts"]["webhook"]
+    assert shown["server"]["listen"] == "127.0.0.1:8000"
 
 
 def test_routes_are_those_of_the_file_and_the_servers_own(admin: httpx2.Client) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -37,6 +38,8 @@ _RULE_FIELDS: Final[dict[str, Schema]] = {
     "issued": {"type": "boolean", "description": "Whether it looks at what is issued"},
 }
 _RULE: Final[Schema] = {"type": "object", "required": list(_RULE_FIELDS), "properties": _RULE_FIELDS}
+_STARS: Final = "**********"
+_ASKED: Final = re.compile(r"\?.*")
 _MOST_QUESTION: Final = 65_536  # bytes: a question holds a request's content
 
 
@@ -146,8 +149,20 @@ class AdminConfiguration:
 
 
 def shown_settings(settings: Settings) -> dict[str, Any]:
-    """Return settings as JSON values, secrets as stars."""
-    value: dict[str, Any] = settings.model_dump(mode="json")
+    """Return settings as JSON values, secrets as stars, and what secrets stand in at times."""
+    return {name: _shown(name, value) for name, value in settings.model_dump(mode="json").items()}
+
+
+def _shown(name: str, value: Any) -> Any:
+    """Return a setting without the arguments of commands, and the queries of URLs: some hold a token."""
+    if isinstance(value, dict):
+        return {key: _shown(key, each) for key, each in value.items()}
+    if isinstance(value, list):
+        if name == "command":
+            return [*value[:1], *([_STARS] if value[1:] else [])]
+        return [_shown(name, each) for each in value]
+    if isinstance(value, str) and "://" in value:
+        return _ASKED.sub(f"?{_STARS}", value)
     return value
 
 
