@@ -128,6 +128,13 @@ def test_a_name_has_its_form(admin: httpx2.Client, body: dict[str, Any]) -> None
     assert problem(admin.post(PLACE, json=body)) == (422, "invalid_fields")
 
 
+@pytest.mark.parametrize("name", ["user:j\u00f6rg", "service:\u65e5\u672c", "user:a@b"])
+def test_where_somebody_new_is_can_be_asked(admin: httpx2.Client, name: str) -> None:
+    added = admin.post(PLACE, json={"subject": name})
+    assert added.headers["location"].isascii()
+    assert admin.get(added.headers["location"]).json()["subject"] == name
+
+
 @pytest.mark.parametrize("name", ["user:nobody", "nobody", "user:%00", "%ff", "user:" + "x" * 3000])
 def test_who_is_not_there_is_404(admin: httpx2.Client, name: str) -> None:
     assert problem(admin.get(f"{PLACE}/{name}")) == (404, "not_found")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Final
+from urllib.parse import quote
 
 from starlette.responses import Response
 
@@ -163,7 +164,7 @@ class AdminSubjects:
         name = read("subject", fields.text("subject", most=200), subject_of)
         fields.done()
         subject = await self._watchword.lifecycle.add_subject(name, by=asked.who.subject)
-        return self._desk.answer(_value(subject), 201, _version(subject), f"{_PLACE}/{subject.name}")
+        return self._desk.answer(_value(subject), 201, _version(subject), f"{_PLACE}/{quote(subject.name, safe=':')}")
 
     async def disable(self, asked: Asked) -> Response:
         """Have every credential and token of theirs refused from now on; sessions and refresh tokens end for good."""
