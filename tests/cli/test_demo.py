@@ -46,6 +46,7 @@ def test_check_is_right_about_every_scheme(tmp_path: Path) -> None:
     assert refused.total() >= 28
     assert f"{refused.total()} refused; every one is right" in count
     assert "\x1b" not in out + err
+    assert "alert" not in err
     assert list(tmp_path.iterdir()) == []
 
 

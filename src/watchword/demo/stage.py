@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import shutil
 import socket
@@ -106,6 +107,9 @@ def staged(bound: socket.socket, url: str) -> Iterator[Stage]:
     """Serve the demo on a bound socket for as long as the context lasts."""
     hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(_PREFIX)}
     folder = Path(tempfile.mkdtemp(prefix="ww-"))
+    logger = logging.getLogger("watchword")
+    level = logger.level
+    logger.setLevel(logging.ERROR)  # forgeries raise alerts, as they should: nobody has to look after these
     try:
         with bound, _served(bound, url, folder) as seeds:
             stage = Stage(url, folder, seeds)
@@ -114,6 +118,7 @@ def staged(bound: socket.socket, url: str) -> Iterator[Stage]:
             finally:
                 stage.close()
     finally:
+        logger.setLevel(level)
         shutil.rmtree(folder, ignore_errors=True)
         os.environ.update(hidden)
 
