@@ -56,6 +56,28 @@ def test_a_hundred_at_once_with_one_key_make_one_credential(server: Live) -> Non
     assert keys(server, "service:race") == 1
 
 
+@pytest.mark.postgres
+def test_at_two_nodes_one_key_is_one_key(tmp_path_factory: pytest.TempPathFactory, postgres_url: str) -> None:
+    settings, root = f'[admin]\nlimit = ""\n[store]\nurl = "{postgres_url}"\n', new_root_key()
+    with (
+        live(tmp_path_factory.mktemp("a"), settings, root_key=root) as first,
+        live(tmp_path_factory.mktemp("b"), settings, root_key=root) as second,
+    ):
+        first.service("ops")
+        first.service("race")
+        body = {**NEW, "subject": "service:race"}
+        with asking(first, "admin:credentials:write") as here, second.client(verify=False) as there:
+            there.headers["authorization"] = here.headers["authorization"]
+            given = {"headers": {"idempotency-key": "race-2"}, "json": body}
+            with ThreadPoolExecutor(8) as threads:
+                answers = list(threads.map(lambda n: (here, there)[n % 2].post(PLACE, **given), range(24)))
+            again = [each.post(PLACE, **given) for each in (here, there)]
+        assert {each.status_code for each in answers} <= {201, 409}
+        secrets = {each.json()["secret"] for each in [*answers, *again] if each.status_code == 201}
+        assert [each.headers["idempotency-replayed"] for each in again] == ["true", "true"]
+        assert (len(secrets), keys(first, "service:race")) == (1, 1)
+
+
 def test_the_answer_comes_again_with_its_secret_and_says_so(server: Live) -> None:
     with asking(server, "admin:credentials:write") as http, asking(server, "admin:credentials:write") as other:
         given: Any = {"headers": {"idempotency-key": "again"}, "json": NEW}
