@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.cli.desk import Desk
-from watchword.codec.message import sign
+from watchword.codec.message import body_digest, sign
 
 ROUTES = """
 [[route]]
@@ -18,6 +18,7 @@ accept = "api-key | hmac"
 scopes = ["orders:read"]
 limit = "600/min"
 networks = ["127.0.0.0/8"]
+body = "upstream"
 
 [[route]]
 path = "/internal"
@@ -46,6 +47,8 @@ def test_an_accepted_request_exits_0_and_says_who(routed: Desk) -> None:
     said = routed.done("explain", "GET", URL, "--header", f"Authorization: Bearer {key['secret']}")
     assert f"accepted: service:billing, proved by api-key {key['id']}" in said.out
     assert key["secret"] not in said.out
+    assert "left after this one" not in said.out
+    assert "how much of a limit is used up is known to the servers" in said.out
     value = routed.done("explain", "GET", URL, "-H", f"Authorization: Bearer {key['secret']}", "--json").json
     assert (value["decision"], value["status"], value["subject"]) == ("accepted", 200, "service:billing")
     assert value["route"]["path"] == "/orders/{id}"
@@ -97,6 +100,7 @@ def test_public_lets_anybody_in(routed: Desk) -> None:
 def _signed(desk: Desk, body: str, key: Any) -> tuple[list[str], str]:
     stamp = str(int(time.time()))
     words = ["-H", f"X-API-Key: {key['id']}", "-H", f"X-Timestamp: {stamp}", "-H", "Content-Type: application/json"]
+    words += ["-H", f"X-Content-SHA256: {body_digest(body.encode())}"]
     asked = desk.run("explain", "POST", URL + "?a=b", *words, "--data", body, "--json")
     assert asked.code == 1
     return words, asked.json["signature"]["string_to_sign"]
@@ -111,8 +115,15 @@ def test_the_string_to_sign_is_exactly_what_the_gate_checks(routed: Desk) -> Non
     said = routed.done("explain", "POST", URL + "?a=b", *words, "--data", '{"n": 1}')
     assert f"proved by hmac {key['id']}" in said.out
     assert key["secret"] not in said.out
-    tampered = routed.run("explain", "POST", URL + "?a=b", *words, "--data", '{"n": 2}')
+    tampered = routed.run("explain", "POST", URL + "?a=c", *words, "--data", '{"n": 1}')
     assert "refused: 401 bad_signature" in tampered.out
+    other = routed.done("explain", "POST", URL + "?a=b", *words, "--data", '{"n": 2}')
+    assert "X-Content-SHA256 is not of this content: the service behind must refuse it" in other.out
+    at = next(place for place, word in enumerate(words) if "SHA256" in word)
+    unstated = words[: at - 1] + words[at + 1 :]
+    unseen = routed.run("explain", "POST", URL + "?a=b", *unstated, "-d", "x")
+    assert "refused: 400 body_unseen" in unseen.out
+    assert "a gateway asks without the content: the caller has to send X-Content-SHA256" in unseen.out
 
 
 def test_concat_shows_its_own_string(routed: Desk) -> None:

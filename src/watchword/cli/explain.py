@@ -116,11 +116,21 @@ def _certificate(path: Path | None) -> bytes | None:
 def _here(asked: Asked, question: Question) -> dict[str, Any]:
     async def work(house: Watchword) -> dict[str, Any]:
         from watchword.explanation import explained
-        from watchword.server.places import own_places
+        from watchword.server.places import front_of
 
-        return (await explained(house, question, own_places(house))).value()
+        return _uncounted((await explained(house, question, front_of(house))).value())
 
     return run(asked, work)
+
+
+def _uncounted(value: dict[str, Any]) -> dict[str, Any]:
+    """Say nothing of what is left of limits: those who serve count, not who asks the store."""
+    limits = [step for step in value["steps"] if step["outcome"] == "passed" and step["detail"]]
+    for step in limits:
+        step["detail"] = None
+    if limits:
+        value["notes"].append("how much of a limit is used up is known to the servers: --server asks one")
+    return value
 
 
 def _there(question: Question, cert: Path | None, server: str, profile: str | None) -> dict[str, Any]:

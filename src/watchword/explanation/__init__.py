@@ -2,6 +2,7 @@
 
 from watchword.explanation.asking import Question, Unclear
 from watchword.explanation.explaining import explain, explained
+from watchword.explanation.front import Front
 from watchword.explanation.result import Explanation, Node, Outcome, Response, Step
 from watchword.explanation.routing import Candidate
 from watchword.explanation.signing import Difference, Signing
@@ -12,6 +13,7 @@ __all__ = [
     "Difference",
     "Explanation",
     "Fit",
+    "Front",
     "Node",
     "Outcome",
     "Question",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -10,7 +11,9 @@ from watchword.adapters.asgi import request_of, wants_body
 from watchword.adapters.problem import problem
 from watchword.app import Watchword
 from watchword.audit import redact
+from watchword.codec.message import body_digest
 from watchword.explanation.asking import Question, Unclear
+from watchword.explanation.front import Front
 from watchword.explanation.result import Explanation, Outcome, Response
 from watchword.explanation.routing import Candidate, candidates, rule_of
 from watchword.explanation.signing import Signing, signing_of
@@ -18,7 +21,7 @@ from watchword.explanation.tree import tree_of
 from watchword.explanation.walk import Walked, walk
 from watchword.gate import Route
 from watchword.guards.url_credentials import UrlCredentials
-from watchword.model.reason import NO_ROUTE
+from watchword.model.reason import BODY_UNSEEN, MALFORMED_REQUEST, NO_ROUTE
 from watchword.model.request import Request
 from watchword.model.verdict import Allow, Decision, Deny, Rejection
 from watchword.routes import Rule
@@ -27,6 +30,7 @@ __all__ = ["explain", "explained"]
 
 _BROKEN: Final = 503
 _QUICK: Final = 20_000.0  # microseconds
+_OTHERWISE: Final = "so is who asks a gateway; what this server itself demands there is in docs/reference/http.md"
 _REFERENCE: Final = "0" * 16
 """Stands for a refusal's reference: none is drawn, since no event has it."""
 
@@ -51,25 +55,21 @@ async def explain(
     """
     fields = tuple((_bytes(name), _bytes(value)) for name, value in headers)  # of what a server received, or would
     return await explained(
-        watchword, Question(method, url, fields, body, address, certificate, string_signed).checked(), places
+        watchword, Question(method, url, fields, body, address, certificate, string_signed).checked(), Front(places)
     )
 
 
-async def explained(watchword: Watchword, question: Question, places: Sequence[Rule] = ()) -> Explanation:
+async def explained(watchword: Watchword, question: Question, front: Front = Front()) -> Explanation:  # noqa: B008 - it is frozen
     """Return the explanation of a question."""
     scope = question.scope()
     request = request_of(scope, watchword.proxies)
-    rules = [rule for rule, _ in watchword._table.entries]
-    routes = candidates(rules, question.method, scope["path"])
-    found = next(((rule, route) for rule, route in watchword._table.entries if routes and rule is routes[0].rule), None)
-    if found is None or not routes[0].matched:
-        own = rule_of(places, question.method, scope["path"])
-        if own is None:
-            return _nowhere(request, question, routes)
-        routes = (Candidate(own, True, "the server's own place", near=True), *routes)
-        found = own, watchword.compile(own)
+    routes, found, refused = _place(watchword, question, scope, front)
+    if found is None:
+        notes = (_OTHERWISE,) if scope["path"].startswith(front.others) else ()
+        return _nowhere(request, question, routes, refused, notes)
     rule, live = found
-    _give_body(request, rule, live, question.body)
+    asked_about = front.unread is not None and rule not in front.places
+    _give_body(request, rule, live, question.body, seen=not asked_about)
     walked = await walk(watchword, rule, live, request)
     if (
         walked.cost < _QUICK and not walked.guessed
@@ -86,8 +86,47 @@ async def explained(watchword: Watchword, question: Question, places: Sequence[R
         presence={name: leaf.presence for name, leaf in walked.leaves.items()},
         signature=signature,
         cost=walked.cost,
-        notes=(*walked.notes, *note),
+        notes=(*walked.notes, *note, *(_unseen(request, rule, walked, question.body) if asked_about else ())),
     )
+
+
+def _unseen(request: Request, rule: Rule, walked: Walked, body: bytes) -> tuple[str, ...]:
+    """Return what to know of content that a gateway does not show."""
+    stated = request.fields.get(b"x-content-sha256")
+    decision = walked.decision
+    if isinstance(decision, Deny) and decision.rejection.reason is BODY_UNSEEN:
+        if rule.body != "upstream":
+            return ('a gateway asks without the content: signatures need body = "upstream" on the route',)
+        return ("a gateway asks without the content: the caller has to send X-Content-SHA256",)
+    if body and stated is not None and stated.decode("latin-1") != body_digest(body):
+        return ("X-Content-SHA256 is not of this content: the service behind must refuse it",)
+    return ()
+
+
+def _place(
+    watchword: Watchword, question: Question, scope: Mapping[str, Any], front: Front
+) -> tuple[tuple[Candidate, ...], tuple[Rule, Route] | None, Rejection]:
+    """Return every rule, the one that decides with its route, and how a request is refused that none decides about."""
+    entries, path = watchword._table.entries, scope["path"]
+    routes = candidates([rule for rule, _ in entries], question.method, path)
+    own = None if routes and routes[0].matched else rule_of(front.places, question.method, path)
+    if own is not None:
+        routes = (Candidate(own, True, "the server's own place", near=True), *routes)
+        return routes, (own, watchword.compile(own)), Rejection(NO_ROUTE)
+    if front.unread is not None:
+        target = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
+        host = next(value for name, value in scope["headers"] if name == b"host")
+        why = front.unread(question.method, target, host)
+        if why:
+            return tuple(replace(each, matched=False) for each in routes), None, Rejection(MALFORMED_REQUEST, why)
+    if not entries and front.anyone is not None:
+        return (
+            (Candidate(front.anyone, True, near=True),),
+            (front.anyone, watchword.compile(front.anyone)),
+            Rejection(NO_ROUTE),
+        )
+    found = next((each for each in entries if routes[0].matched and each[0] is routes[0].rule), None)
+    return routes, found, Rejection(NO_ROUTE)
 
 
 def _bytes(text: str | bytes) -> bytes:
@@ -133,8 +172,10 @@ def _asked(request: Request, question: Question) -> dict[str, Any]:
     }
 
 
-def _give_body(request: Request, rule: Rule, live: Route, body: bytes) -> None:
+def _give_body(request: Request, rule: Rule, live: Route, body: bytes, *, seen: bool) -> None:
     """Let the request have its content where whoever decides reads it: only where what is presented signs it."""
+    if not seen:
+        return  # a gateway asks about a request without its content
     if rule.body == "upstream" and not body and b"x-content-sha256" in request.fields:
         return  # the gateway did not hand it on
     request.body = body
@@ -142,12 +183,19 @@ def _give_body(request: Request, rule: Rule, live: Route, body: bytes) -> None:
         request.body = None
 
 
-def _nowhere(request: Request, question: Question, routes: tuple[Candidate, ...]) -> Explanation:
+def _nowhere(
+    request: Request,
+    question: Question,
+    routes: tuple[Candidate, ...],
+    refused: Rejection,
+    notes: tuple[str, ...],
+) -> Explanation:
     return Explanation(
         **_asked(request, question),
         routes=routes,
-        outcome=Outcome("refused", NO_ROUTE.status, NO_ROUTE.code),
-        response=_response(Deny(Rejection(NO_ROUTE), _REFERENCE)),
+        outcome=Outcome("refused", refused.reason.status, refused.reason.code, refused.detail),
+        response=_response(Deny(refused, _REFERENCE)),
+        notes=notes,
     )
 
 

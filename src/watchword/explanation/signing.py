@@ -109,7 +109,7 @@ async def signing_of(house: Watchword, request: Request, theirs: str | None, bod
 
 def _parts(request: Request, key_id: bytes, now: float, body: bytes) -> Parts:
     fields = request.fields
-    stated = fields.get(b"x-content-sha256", b"").decode("latin-1") if request.body is None and not body else ""
+    stated = fields.get(b"x-content-sha256", b"").decode("latin-1") if request.body is None else ""
     return Parts(
         key_id,
         fields.get(b"x-timestamp", str(int(now)).encode()),

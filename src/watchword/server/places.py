@@ -1,11 +1,20 @@
-"""Say what the server itself demands at its own places, as rules: for who explains a request to one of them."""
+"""Say what the server does before its routes decide: for who explains a request to it, or to what is behind it."""
 
 from __future__ import annotations
 
-from watchword.app import Watchword
-from watchword.routes import Rule
+from typing import Final
 
-__all__ = ["own_places"]
+from watchword.app import Watchword
+from watchword.explanation import Front
+from watchword.routes import Rule
+from watchword.server.question import unread
+
+__all__ = ["front_of", "own_places"]
+
+_OTHERS: Final = (
+    "/admin/", "/console", "/account", "/login", "/logout", "/refresh", "/oauth/", "/ca/", "/leaks/", "/check",
+    "/metrics", "/healthz", "/readyz", "/openapi.json", "/.well-known/",
+)  # fmt: skip
 
 
 def own_places(watchword: Watchword) -> list[Rule]:
@@ -13,3 +22,14 @@ def own_places(watchword: Watchword) -> list[Rule]:
     from watchword.server.app import every_scheme
 
     return [Rule("/whoami", every_scheme(watchword), ("GET", "HEAD"))]
+
+
+def front_of(watchword: Watchword) -> Front:
+    """Return what stands before the routes: the server's own places, and gateways that ask ``/check``."""
+    places = own_places(watchword)
+    strict = bool(watchword._table.entries)
+
+    def refused(method: str, target: bytes, host: bytes) -> str:
+        return unread(method.encode(), target, host, strict=strict)
+
+    return Front(places, refused, Rule("/{anything:path}", places[0].accept), _OTHERS)

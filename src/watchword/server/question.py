@@ -17,7 +17,7 @@ from urllib.parse import unquote_to_bytes
 
 from watchword.model.request import Request
 
-__all__ = ["ASKED", "Target", "ask", "target_of"]
+__all__ = ["ASKED", "Target", "ask", "target_of", "unread"]
 
 ASKED: Final = frozenset(
     {
@@ -80,6 +80,12 @@ def _read(raw: bytes, method: bytes, host: bytes | None, strict: bool) -> tuple[
         return "not a host"
     target = _target(raw, strict)
     return target if isinstance(target, str) else (method.decode(), target)
+
+
+def unread(method: bytes, raw: bytes, host: bytes, *, strict: bool) -> str:
+    """Return why a question about this method, raw target and host would be refused, "" where it would not."""
+    found = _read(raw, method, host, strict)
+    return found if isinstance(found, str) else ""
 
 
 _remembered = lru_cache(maxsize=4096)(_read)

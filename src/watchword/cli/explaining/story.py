@@ -30,9 +30,9 @@ def story(value: Mapping[str, Any]) -> Iterator[str]:
         yield from _steps(value, "before")
         yield from _policy(value)
         yield from _steps(value, "after")
-        yield from (f"  note      -- {clean(note)}" for note in value["notes"])
-        if value["signature"] is not None:
-            yield from _signature(value["signature"])
+    yield from (f"  note      -- {clean(note)}" for note in value["notes"])
+    if value["route"] is not None and value["signature"] is not None:
+        yield from _signature(value["signature"])
     yield from _end(value)
 
 
@@ -45,7 +45,12 @@ def _mark(outcome: str) -> str:
 def _routes(value: Mapping[str, Any]) -> Iterator[str]:
     route = value["route"]
     if route is None:
-        yield f"  route     {_mark('refused')} none: what no route names is refused"
+        why = (
+            f"the question is not read: {clean(value['detail'])}"
+            if value.get("detail")
+            else "what no route names is refused"
+        )
+        yield f"  route     {_mark('refused')} none: {why}"
     else:
         demands = [f"scopes {' '.join(route['scopes'])}"] if route["scopes"] else []
         demands += [f"limit {route['limit']}"] if route["limit"] else []

@@ -11,7 +11,7 @@ from watchword.explanation import Question, Unclear, explained
 from watchword.lifecycle.errors import LifecycleError
 from watchword.server.account.visit import Visit
 from watchword.server.console.desk import ConsoleDesk
-from watchword.server.places import own_places
+from watchword.server.places import front_of
 
 __all__ = ["ExplainPage"]
 
@@ -24,7 +24,7 @@ class ExplainPage:
 
     def __init__(self, desk: ConsoleDesk) -> None:
         self._desk = desk
-        self._places = own_places(desk.watchword)
+        self._front = front_of(desk.watchword)
 
     def routes(self) -> list[Endpoint]:
         """Return the endpoint."""
@@ -40,7 +40,7 @@ class ExplainPage:
         except Unclear as error:
             field = {"body_base64": "body", "string_signed": "signed"}.get(error.field, error.field)
             return self._desk.faulty(visit, LifecycleError(str(error), error.hint), field, result=None, **values)
-        result = (await explained(self._desk.watchword, question, self._places)).value()
+        result = (await explained(self._desk.watchword, question, self._front)).value()
         return self._desk.page(visit, result=result, **values)
 
 
