@@ -5,14 +5,21 @@ from __future__ import annotations
 from itertools import product
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from tests.cli.desk import run_in
+from tests.explanation.house import issued, playing
 from watchword.advise import QUESTIONS, Advice, Answers, NoAnswer, Place, advise
 from watchword.advise.blocks import route_block
+from watchword.advise.layers import UNSEEN
 from watchword.app import Watchword
+from watchword.client import SignatureAuth
+from watchword.explanation import Question, explained
+from watchword.model.credential import Kind
 from watchword.routes import Rule
 from watchword.server.config.load import load
+from watchword.server.places import front_of
 
 PLACE = Place(path="/orders/{id}", method="POST", scopes=("orders:read", "orders:write"))
 
@@ -69,6 +76,37 @@ def test_every_suggestion_on_top_is_what_the_loader_takes(blocks: dict[str, Advi
     for rule in _loaded(tmp_path, *dict.fromkeys(texts)):
         house.compile(rule)
     assert {'accept = "jwt via mtls"', 'accept = "mtls & hmac"', 'factors = ["otp"]'} < seen
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_an_advised_signature_passes_at_a_gateway_that_shows_no_content(method: str, tmp_path: Path) -> None:
+    """Routes of watchword.toml are asked about by gateways: a signature over content must be fit for that."""
+    place = Place("http://api.test", "/orders/{id}", method, ("orders:read",))
+    best = advise(Answers(sensitivity="high"), place)[0]
+    assert best.scheme == "hmac"
+    for language in ("curl", "javascript"):
+        assert "X-Content-SHA256" in best.snippet[language]
+    rules = tuple(_loaded(tmp_path, best.route_block))
+
+    async def work(house: Watchword) -> None:
+        key = await issued(house, Kind.HMAC, scopes=("orders:read",))
+        auth = SignatureAuth(key.material["key_id"], key.material["secret"])
+        sent = httpx2.Request(method, "http://api.test/orders/1", json={"item": "tea"} if method == "POST" else None)
+        sent.read()
+        fields = next(auth.sync_auth_flow(sent)).headers
+        asked = {"method": method, "url": str(sent.url), "headers": [list(each) for each in fields.multi_items()]}
+        found = await explained(house, Question.of(asked), front_of(house))
+        assert found.accepted, found.outcome
+
+    playing(rules, work)
+
+
+def test_every_policy_that_may_take_signatures_is_fit_for_gateways(blocks: dict[str, Advice], tmp_path: Path) -> None:
+    for block, advice in blocks.items():
+        assert any(line.startswith(UNSEEN) for line in block.splitlines()) == (advice.scheme == "hmac")
+        for layer in advice.layers:
+            if any("hmac" in setting for setting in layer.settings):
+                assert (UNSEEN in layer.settings) != (advice.scheme == "hmac")
 
 
 def test_what_is_ruled_out_has_no_block() -> None:

@@ -6,7 +6,7 @@ import json
 from typing import Final
 
 from watchword.advise.answers import Answers, Place
-from watchword.advise.layers import LIMITS, Layer
+from watchword.advise.layers import LIMITS, UNSEEN, Layer
 
 __all__ = ["route_block", "steps_of"]
 
@@ -26,6 +26,8 @@ def route_block(scheme: str, answers: Answers, place: Place, layers: tuple[Layer
     if place.scopes:
         lines.append(f"scopes = [{', '.join(map(_text, place.scopes))}]")
     lines.append(_beside(f'limit = "{LIMITS[answers.sensitivity]}"', "each credential, on this route"))
+    if scheme == "hmac":
+        lines.append(_beside(UNSEEN, "a gateway asks without the content: the service compares the digest"))
     for layer in layers:
         if layer.settings:
             lines += ["", f"# {layer.name}: {_lower(layer.why)}", *(f"# {setting}" for setting in layer.settings)]

@@ -9,10 +9,13 @@ from typing import Any, Final
 
 from watchword.advise.answers import Answers
 
-__all__ = ["LAYERS", "LIMITS", "Layer", "layers_of"]
+__all__ = ["LAYERS", "LIMITS", "UNSEEN", "Layer", "layers_of"]
 
 LIMITS: Final[Mapping[str, str]] = MappingProxyType({"low": "600/min", "medium": "300/min", "high": "120/min"})
 """What one credential may ask of one route: a leaked one must not drain the service."""
+
+UNSEEN: Final = 'body = "upstream"'
+"""The setting of a route whose signatures cover a digest of content that a gateway does not show us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,16 @@ LAYERS: Final[tuple[Layer, ...]] = (
         "certificate and signature",
         "The certificate proves the connection, the signature each request; both must be of the same service.",
         'accept = "mtls & hmac"',
-        schemes=("hmac", "mtls"),
+        schemes=("hmac",),
+        certificates=("yes",),
+        sensitivity=("medium", "high"),
+    ),
+    _layer(
+        "certificate and signature",
+        "The certificate proves the connection, the signature each request; both must be of the same service.",
+        'accept = "mtls & hmac"',
+        UNSEEN,
+        schemes=("mtls",),
         certificates=("yes",),
         sensitivity=("medium", "high"),
     ),
@@ -99,6 +111,7 @@ LAYERS: Final[tuple[Layer, ...]] = (
         "the stronger one beside it",
         "Callers that can sign may do so already; the audit says who still uses the key.",
         'accept = "hmac | api-key"',
+        UNSEEN,
         schemes=("api-key",),
         callers=("machines",),
         sensitivity=("medium", "high"),

@@ -21,8 +21,9 @@ class SignatureAuth(Auth):
     """Prove the caller by a signature over the whole request: what is sent is what is signed.
 
     The body is read first. ``nonce`` adds an X-Nonce, so that the same request can be sent twice in one second; profile
-    "concat" signs none. When a 401 shows by its Date that the clocks differ, the client takes the server's time, signs
-    once more, and keeps the difference. ``origin`` (a URL) keeps signatures from requests to anywhere else.
+    "concat" signs none. X-Content-SHA256 goes along, for gateways that ask without the content. When a 401 shows by its
+    Date that the clocks differ, the client takes the server's time, signs once more, and keeps the difference.
+    ``origin`` (a URL) keeps signatures from requests to anywhere else.
     """
 
     requires_request_body = True
@@ -63,6 +64,7 @@ class SignatureAuth(Auth):
         path, _, query = sending.target.partition(b"?")
         timestamp = str(int(self._clock() + self._ahead))
         nonce = secrets.token_urlsafe(16) if self._nonce else ""
+        digest = body_digest(sending.body)
         message = canonical(
             self._profile,
             Parts(
@@ -74,7 +76,7 @@ class SignatureAuth(Auth):
                 path=path,
                 query=query,
                 content_type=sending.content_type,
-                body_sha256=body_digest(sending.body),
+                body_sha256=digest,
                 body=sending.body,
             ),
         )
@@ -85,6 +87,8 @@ class SignatureAuth(Auth):
             "X-Timestamp": timestamp,
             "X-Signature": sign(self._secret, message),
         }
+        if self._profile != "concat":  # a gateway asks without the content: this stands for it there
+            fields["X-Content-SHA256"] = digest
         return {**fields, "X-Nonce": nonce} if nonce else fields
 
     def _corrected(self, date: str) -> bool:

@@ -81,6 +81,7 @@ def _hmac(place: Place) -> str:
         '--header "X-API-Key: $HMAC_KEY"',
         '--header "X-Timestamp: $NOW"',
         '--header "X-Nonce: $NONCE"',
+        '--header "X-Content-SHA256: $DIGEST"',
         '--header "X-Signature: $SIGNATURE"',
     )
     return f"""NOW=$(date +%s)

@@ -103,7 +103,9 @@ terminal.close();
 def _hmac(place: Place) -> str:
     kind = json.dumps("application/json" if place.sends else "")
     body = _BODY if place.sends else '""'
-    proof = '"X-API-Key": key, "X-Timestamp": now, "X-Nonce": nonce, "X-Signature": signature'
+    proof = (
+        '"X-API-Key": key, "X-Timestamp": now, "X-Nonce": nonce, "X-Content-SHA256": digest, "X-Signature": signature'
+    )
     return f"""import {{ createHash, createHmac, randomUUID }} from "node:crypto";
 
 const {{ HMAC_KEY: key, HMAC_SECRET: secret }} = process.env;
@@ -111,9 +113,10 @@ const url = new URL({json.dumps(place.base + place.example)});
 const body = {body};
 const now = String(Math.floor(Date.now() / 1000));
 const nonce = randomUUID();
+const digest = createHash("sha256").update(body).digest("hex");
 const signed = [
   "watchword-hmac-v1", key, now, nonce, {json.dumps(place.method)}, url.host, url.pathname, url.search.slice(1), {kind},
-  createHash("sha256").update(body).digest("hex"),
+  digest,
 ];
 const signature = createHmac("sha256", secret).update(signed.join("\\n")).digest("hex");
 {_fetch(place, proof, "url", "body")}"""
