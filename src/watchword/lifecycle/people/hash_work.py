@@ -42,10 +42,11 @@ async def _change(records: Records, wanted: Mapping[str, int], *, keep: bool) ->
     raise LifecycleError("the server's own subject keeps changing", "try again")
 
 
-async def left_over(records: Records, today: str, now: float) -> dict[str, int]:
-    """Count the usable hashes that were made otherwise than ``today`` (a kind of work), by form; forget other kinds.
+async def left_over(records: Records, today: str, now: float, *, forget: bool = True) -> dict[str, int]:
+    """Count the usable hashes that were made otherwise than ``today`` (a kind of work), by form.
 
-    Only what is still on record has to be made up for afterwards. Not while an import runs: it may add some.
+    With ``forget`` other kinds are forgotten: only what is still on record has to be made up for afterwards. Not while
+    an import runs: it may add some.
     """
     counts: Counter[str] = Counter()
     most: Counter[str] = Counter({today: 2})
@@ -58,7 +59,8 @@ async def left_over(records: Records, today: str, now: float) -> dict[str, int]:
                 # Two at once of one kind: the old password, and the new one, during a rotation.
                 most[spent.kind] = max(most[spent.kind], 2 if spent.units == 1 else spent.units)
         after = page[-1].id
-    await _change(records, most, keep=False)
+    if forget:
+        await _change(records, most, keep=False)
     return dict(sorted(counts.items()))
 
 

@@ -108,7 +108,7 @@ class AdminImport:
         """Count the passwords that are still hashed as another system, or an older setting, did it."""
         watchword = self._watchword
         today = work(dummy(watchword.passwords.cost)).kind
-        found = await self._desk.aside(left_over(watchword.store, today, watchword.clock()))
+        found = await self._desk.aside(left_over(watchword.store, today, watchword.clock(), forget=False))
         left = [{"hash": name, "passwords": count} for name, count in found.items()]
         return self._desk.answer({"left": left})
 
