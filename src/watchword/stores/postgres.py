@@ -129,6 +129,10 @@ class PostgresStore:
         rows = await self._read(sql.FIND_CREDENTIAL_BY, {"lookup": lookup})
         return credential_from(rows[0]) if rows else None
 
+    async def credentials_by(self, lookups: Sequence[bytes]) -> list[Credential]:
+        """Return the credentials whose ``lookup`` digests these are, in no order: one question instead of hundreds."""
+        return [credential_from(row) for row in await self._read(sql.FIND_CREDENTIALS_BY, {"lookups": list(lookups)})]
+
     async def credentials(
         self, *, kind: Kind | None = None, subject: str | None = None, after: str = "", limit: int = 100
     ) -> list[Credential]:

@@ -40,6 +40,7 @@ __all__ = [
     "EVENT_BATCHES",
     "FEED_ENTRIES",
     "FIND_CREDENTIAL",
+    "FIND_CREDENTIALS_BY",
     "FIND_CREDENTIAL_BY",
     "FIND_SUBJECT",
     "FORGET_CLAIMS",
@@ -76,6 +77,7 @@ PRUNE_EVERY = 64
 
 _PRUNED_AT_ONCE = 4 * PRUNE_EVERY  # more than came meanwhile, or what ends would pile up
 _USED_AT_ONCE = 500
+_FEW = 8
 
 _subject, _credential, _feed, _audit = schema.subject, schema.credential, schema.feed, schema.audit
 _writer, _value, _claim = schema.audit_writer, schema.value, schema.claim
@@ -104,6 +106,7 @@ def _pruning(table: Table, ended: Any, at_most: Any = _PRUNED_AT_ONCE) -> Delete
 
 FIND_CREDENTIAL = select(_credential).where(_credential.c.id == bindparam("id"))
 FIND_CREDENTIAL_BY = select(_credential).where(_credential.c.lookup == bindparam("lookup"))
+FIND_CREDENTIALS_BY = select(_credential).where(_credential.c.lookup.in_(bindparam("lookups", expanding=True)))
 FIND_SUBJECT = select(_subject).where(_subject.c.name == bindparam("name"))
 MARK_USED = (
     update(_credential)
@@ -280,8 +283,12 @@ def write_plan(
             raise
         if result.rowcount != 1:
             return False
-    for entry in published:
-        yield _PUBLISH, publish_row(entry)
+    rows = [publish_row(entry) for entry in published]
+    if len(rows) > _FEW:  # those of a leaked list: together they take a tenth of the time
+        yield _PUBLISH, rows
+    else:
+        for row in rows:
+            yield _PUBLISH, row
     if published:
         yield _PRUNE_FEED, {"now": now, "at_most": max(_PRUNED_AT_ONCE, 4 * len(published))}
     yield from append_plan(batches)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.house import House, played
+import asyncio
+
+from tests.house import House, house, played
 from tests.lifecycle.operations.leaks.holdings import ALICE, holdings
 from watchword.codec.secrets import new_root_key, new_secret
 from watchword.model.credential import Kind
@@ -85,3 +87,19 @@ async def test_a_registration_token_leads_to_its_client(opened: House) -> None:
     found = await opened.watchword.operations.leaks.find(token)
     assert found is not None
     assert found.id == issued.credential.id
+
+
+def test_a_store_that_answers_many_at_once_says_the_same(postgres_url: str) -> None:
+    async def run() -> None:
+        async with house(postgres_url, root_key=new_root_key()) as opened:
+            held = await holdings(opened)
+            texts = [text for text, _ in held.values()]
+            more = [(await opened.issue()).material["secret"] for _ in range(12)]
+            leaks = opened.watchword.operations.leaks
+            together = await leaks.trace([*texts, *more, "nobody's", texts[0]])
+            assert together == [(await leaks.trace([text]))[0] for text in [*texts, *more, "nobody's", texts[0]]]
+            assert sum(each is None for each in together) == 1
+            reports = await leaks.report_all([*texts, *more], by="x")
+            assert all(each is not None for each in reports)
+
+    asyncio.run(run())
