@@ -11,6 +11,8 @@ UV := $(BIN)/uv
 INSTALL := $(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes
 ARGS ?=
 JOBS ?= auto
+# Tests start some hundred processes of ours: what is compiled once need not be compiled by each.
+unexport PYTHONDONTWRITEBYTECODE
 
 # The first interpreter that is new enough; say PYTHON=... to choose another.
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
@@ -26,6 +28,7 @@ demo: $(VENV)/.runtime ## set up, then show the seven schemes and their forged t
 	@$(BIN)/watchword demo $(ARGS)
 
 test: $(VENV)/.node $(VENV)/.chromium ## set up, then run every test but the soak
+	@$(BIN)/python -m compileall -q src tests
 	@echo "== pytest"
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not soak" $(ARGS)
 
