@@ -122,8 +122,9 @@ class AdminDesk:
 
     def held(self, asked: Asked, scopes: Iterable[str]) -> Response | None:
         """Return the refusal of who would give away, or take over, a right to administer that they do not hold."""
-        missing = lacking(asked.who.scopes, scopes)
-        return self.refused(asked.request, INSUFFICIENT_SCOPE, " ".join(sorted(missing))) if missing else None
+        missing = " ".join(sorted(lacking(asked.who.scopes, scopes)))
+        more = {"detail": f"this asks for rights that you lack: {missing}"}
+        return self.refused(asked.request, INSUFFICIENT_SCOPE, missing, more) if missing else None
 
     def stale(self, asked: Asked, version: str) -> Response | None:
         """Return the refusal of who acts on a version that is not there any more."""
