@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 
 from watchword.model.records import Event
 from watchword.stores import sqlite_file
-from watchword.stores.chain import Batch, Chain, Flaw, Head, Verification
+from watchword.stores.chain import POSITIONS, Batch, Chain, Flaw, Head, Verification
+from watchword.stores.observed.backwards import backwards_of
 from watchword.stores.sqlite import SqliteStore
 from watchword.sync import run_sync
 
@@ -117,7 +119,20 @@ def test_empty_fields_at_the_end_take_no_room() -> None:
         "DELETE FROM audit_writer",
         "UPDATE audit SET position = 10 WHERE position = 2",
         "INSERT INTO audit SELECT 10, writer, 5, first_at, last_at, count, events, previous, digest FROM audit LIMIT 1",
+        "INSERT INTO audit SELECT -9223372036854775808, 'f', 1, 0, 0, 1, events, previous, digest FROM audit LIMIT 1",
+        "UPDATE audit SET position = 9223372036854775807 WHERE position = 2",
+        "UPDATE audit SET number = 'two' WHERE position = 2",
+        "UPDATE audit SET writer = x'ff' WHERE position = 2",
+        "UPDATE audit SET first_at = 'then', last_at = 9e999 WHERE position = 2",
+        "UPDATE audit SET previous = 'none' WHERE position = 2",
+        "UPDATE audit SET digest = 'none' WHERE position = 2",
+        "UPDATE audit SET count = x'01', events = x'00' WHERE position = 2",
+        "UPDATE audit SET events = CAST(x'ff' AS TEXT) WHERE position = 2",
+        f"UPDATE audit SET events = '{'[' * 100_000}' WHERE position = 2",  # noqa: S608
+        "UPDATE audit_writer SET number = 'four'",
+        "UPDATE audit_writer SET digest = 'none'",
     ],
+    ids=lambda text: text[:64],
 )
 def test_tampering_in_the_database_is_found(tmp_path: Path, tampering: str) -> None:
     store = SqliteStore(tmp_path / "w.db")
@@ -129,5 +144,33 @@ def test_tampering_in_the_database_is_found(tmp_path: Path, tampering: str) -> N
     other.execute(tampering)
     other.commit()
     other.close()
-    assert run_sync(store.verify_audit())
+    flaws = run_sync(store.verify_audit())
+    assert flaws
+    json.dumps([dataclasses.asdict(flaw) for flaw in flaws], allow_nan=False)
+    assert [event.action for _, event in run_sync(store.events())].count("decide") >= 3 or "DELETE" in tampering
     run_sync(store.close())
+
+
+@pytest.mark.parametrize(
+    "spoilt", ["'['", "x'00'", "CAST(x'ff' AS TEXT)", 'replace(events, \'"at":"\', \'"at":"AAAAAAAA8H8=\')', "'{}'"]
+)
+def test_a_spoilt_batch_says_so_and_hides_nothing_else(tmp_path: Path, spoilt: str) -> None:
+    store = SqliteStore(tmp_path / "w.db")
+    run_sync(store.open())
+    for n in range(3):
+        run_sync(store.append([Event(float(n), "decide", "accepted", subject="user:alice")]))
+    other = sqlite_file._dbapi.connect(str(tmp_path / "w.db"))
+    other.execute(f"UPDATE audit SET events = {spoilt} WHERE position = 2")  # noqa: S608
+    other.commit()
+    other.close()
+    for found in (run_sync(store.events()), run_sync(_backwards(store))[::-1]):
+        assert [(place // POSITIONS, event.action, event.outcome, event.at) for place, event in found] == [
+            (1, "decide", "accepted", 0.0),
+            (2, "unreadable", "broken", 1.0),
+            (3, "decide", "accepted", 2.0),
+        ]
+    run_sync(store.close())
+
+
+async def _backwards(store: SqliteStore) -> list[tuple[int, Event]]:
+    return [each async for each in backwards_of(store).events()]

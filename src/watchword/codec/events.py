@@ -19,7 +19,7 @@ from watchword.model.records import Event, Packed
 
 __all__ = ["act_of", "pack", "packed", "unpack"]
 
-_dumps = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+_quoted: Final = json.encoder.encode_basestring_ascii  # a third of what an encoder of lists takes for each act
 _UNSAID: Final = tuple(Event._field_defaults.get(name, "") for name in Event._fields)
 
 
@@ -28,7 +28,7 @@ def act_of(event: Event) -> str:
     length = len(event)
     while length > 1 and not event[length - 1]:
         length -= 1
-    return _dumps(event[1:length])
+    return f"[{','.join(map(_quoted, event[1:length]))}]"
 
 
 def packed(events: Sequence[Event]) -> Packed:
@@ -71,7 +71,9 @@ def unpack(text: str) -> list[Event]:
     try:
         batch = json.loads(text)
         whole: list[tuple[Any, ...]] = [tuple(act) + _UNSAID[len(act) + 1 :] for act in batch["acts"]]
-        pairs = zip(_numbers("I", batch["which"]), _numbers("d", batch["at"]), strict=True)
-        return [Event(at, *whole[number]) for number, at in pairs]
-    except (TypeError, KeyError, IndexError, AttributeError):
+        times = _numbers("d", batch["at"])
+        if not all(map(isfinite, times)) or any(set(map(type, act)) != {str} for act in whole):
+            raise TypeError("no event")
+        return [Event(at, *whole[number]) for number, at in zip(_numbers("I", batch["which"]), times, strict=True)]
+    except (TypeError, KeyError, IndexError, AttributeError, RecursionError):
         raise ValueError("not the events of an audit batch") from None

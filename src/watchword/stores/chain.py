@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from typing import Any
 
 from watchword.codec.events import packed, unpack
 from watchword.model.evidence import Cut, Flaw, Span
@@ -26,6 +27,17 @@ LARGEST_BATCH = 10_000
 _GENESIS = bytes(32)
 _IDLE = 43_200.0  # seconds after which nobody goes on with a chain: one that was removed as a whole must not grow
 _UNPLACED = -1  # no batch lies before where the log begins
+_LATEST = 1 << 37  # Unix seconds: no time of a batch is as late
+_TYPES: tuple[tuple[str, type, Any], ...] = (
+    ("writer", str, "?"),
+    ("number", int, 0),
+    ("first_at", float, 0.0),
+    ("last_at", float, 0.0),
+    ("count", int, 0),
+    ("events", str, ""),
+    ("previous", bytes, b""),
+    ("digest", bytes, b""),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +105,17 @@ class Chain:
         return replace(unsigned, digest=unsigned.computed())
 
 
-def flatten(position: int, text: str, since: float, after: int) -> Iterator[tuple[int, Event]]:
-    """Yield (position, event) of one batch, strictly after ``after`` and not before ``since``."""
-    for place, event in enumerate(unpack(text), position * POSITIONS):
+def flatten(position: int, last_at: Any, text: Any, since: float, after: int) -> Iterator[tuple[int, Event]]:
+    """Yield (position, event) of one batch, strictly after ``after`` and not before ``since``.
+
+    A batch that somebody spoilt is one event that says so: whoever reads the log goes on behind it.
+    """
+    try:
+        events = unpack(text)
+    except ValueError:
+        at = last_at if isinstance(last_at, float) and 0 <= last_at < _LATEST else 0.0
+        events = [Event(at, "unreadable", "broken", detail=f"batch {position}: see `watchword audit --verify`")]
+    for place, event in enumerate(events, position * POSITIONS):
         if place > after and event.at >= since:
             yield place, event
 
@@ -119,9 +139,12 @@ class Verification:
 
     def take(self, batches: Iterable[Batch]) -> None:
         """Check these batches, which follow those taken before."""
-        for batch in batches:
+        for row in batches:
+            batch = _typed(row)
             self._pass(batch.position)
             end = self._ends.get(batch.writer) or Chain(batch.writer)
+            if batch is not row:
+                self._find(batch.position, batch.writer, batch.number, "holds what no batch holds", batch.last_at)
             for problem in _problems(batch, end):
                 self._find(batch.position, batch.writer, batch.number, problem, batch.last_at)
             if batch.position <= self._begin:
@@ -136,8 +159,12 @@ class Verification:
 
     def heads(self, heads: Iterable[Head]) -> None:
         """Take where the chains end, read after the batches that were taken so far."""
-        self._heads = {}
-        known = {head.writer: head for head in heads}
+        self._heads, known = {}, {}
+        for head in heads:
+            if tuple(map(type, (head.writer, head.number, head.digest))) == (str, int, bytes):
+                known[head.writer] = head
+            else:
+                self._find(0, str(head.writer) or "?", 0, "the writer's head holds what no head holds")
         for writer in sorted(self._ends.keys() - known.keys()):
             self._find(
                 0, writer, self._ends[writer].number, "the writer's head is missing", self._times.get(writer, 0.0)
@@ -192,7 +219,13 @@ class Verification:
             self._seen, self._count = sha256(), 0
 
     def _find(self, position: int, writer: str, number: int, problem: str, at: float = 0.0) -> None:
-        self.flaws.append(Flaw(position, writer, number, problem, at))
+        self.flaws.append(Flaw(position, writer, number, problem, at if 0 <= at < _LATEST else 0.0))
+
+
+def _typed(batch: Batch) -> Batch:
+    """Return the batch; with nothing instead of what is of another type, which SQLite takes from whoever writes it."""
+    wrong = {name: nothing for name, kind, nothing in _TYPES if not isinstance(getattr(batch, name), kind)}
+    return replace(batch, **wrong) if wrong else batch
 
 
 def placed(position: int, digest: bytes) -> bytes:

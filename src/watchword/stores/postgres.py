@@ -30,9 +30,9 @@ from watchword.stores import schema, sql
 from watchword.stores.chain import POSITIONS, Batch, Chain, flatten
 from watchword.stores.creation import create_or_check
 from watchword.stores.machine import shared_stem
+from watchword.stores.observed.adding import observed_plan
 from watchword.stores.observed.alerts import SqlAlerts
 from watchword.stores.observed.checkpoints import SqlCheckpoints, walked
-from watchword.stores.observed.adding import observed_plan
 from watchword.stores.observed.usage import SqlUsage
 from watchword.stores.rows import credential_from, feed_entry_from, storable, subject_from
 
@@ -193,7 +193,7 @@ class PostgresStore:
         start = after // POSITIONS
         while len(found) < limit:
             rows = await self._read(sql.EVENT_BATCHES, {"start": start, "since": since, "at_most": _PAGE})
-            pairs = (pair for position, text in rows for pair in flatten(position, text, since, after))
+            pairs = (pair for at, last, text in rows for pair in flatten(at, last, text, since, after))
             found += islice(pairs, limit - len(found))
             if len(rows) < _PAGE:
                 break

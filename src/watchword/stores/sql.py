@@ -120,13 +120,16 @@ FEED_ENTRIES = (
     .order_by(_feed.c.sequence)
 )
 EVENT_BATCHES = (
-    select(_audit.c.position, _audit.c.events)
+    select(_audit.c.position, _audit.c.last_at, _audit.c.events)
     .where(_audit.c.position >= bindparam("start"), _audit.c.last_at >= bindparam("since"))
     .order_by(_audit.c.position)
     .limit(bindparam("at_most"))
 )
 NEXT_BATCHES = (
-    select(_audit).where(_audit.c.position > bindparam("start")).order_by(_audit.c.position).limit(bindparam("at_most"))
+    select(_audit)
+    .where(_audit.c.position >= bindparam("start"))
+    .order_by(_audit.c.position)
+    .limit(bindparam("at_most"))
 )
 HEADS = select(_writer)
 APPEND_BATCH = insert(_audit).values(

@@ -27,9 +27,9 @@ from watchword.stores import schema, sql
 from watchword.stores.chain import POSITIONS, Batch, Chain, flatten
 from watchword.stores.claim_log import ClaimLog, taken
 from watchword.stores.creation import create_or_check
+from watchword.stores.observed.adding import observed_plan
 from watchword.stores.observed.alerts import SqlAlerts
 from watchword.stores.observed.checkpoints import SqlCheckpoints, walked
-from watchword.stores.observed.adding import observed_plan
 from watchword.stores.observed.usage import SqlUsage
 from watchword.stores.rows import credential_from, feed_entry_from, storable, subject_from
 from watchword.stores.sqlite_file import SAFE, SqliteFile
@@ -142,7 +142,7 @@ class SqliteStore:
 
     async def rows(self, statement: Executable, parameters: Mapping[str, Any]) -> Sequence[Any]:
         """Return all rows of a statement that changes nothing."""
-        return self._durable.read(statement, parameters)
+        return self._durable.read(statement, parameters, spoilt=True)
 
     async def carry_out(self, plan: sql.Plan[T], *events: Event) -> T:
         """Carry out a plan in one transaction, with its audit events; roll back when it returns False or fails."""
@@ -171,8 +171,9 @@ class SqliteStore:
         found: list[tuple[int, Event]] = []
         start = after // POSITIONS
         while len(found) < limit:
-            rows = self._durable.read(sql.EVENT_BATCHES, {"start": start, "since": since, "at_most": _PAGE})
-            pairs = (pair for position, text in rows for pair in flatten(position, text, since, after))
+            bounds = {"start": start, "since": since, "at_most": _PAGE}
+            rows = self._durable.read(sql.EVENT_BATCHES, bounds, spoilt=True)
+            pairs = (pair for at, last, text in rows for pair in flatten(at, last, text, since, after))
             found += islice(pairs, limit - len(found))
             if len(rows) < _PAGE:
                 break

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
+from operator import itemgetter
 from types import ModuleType
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -51,6 +52,12 @@ class _Prepared(NamedTuple):
 
     def bound(self, parameters: Parameters) -> tuple[Any, ...]:
         return tuple(parameters[name] if name in parameters else self.constants[name] for name in self.names)
+
+    def all_bound(self, rows: Sequence[Parameters]) -> Iterable[tuple[Any, ...]]:
+        """Bind rows that have the same names: all at once where nothing else is bound, for there may be thousands."""
+        if len(self.names) > 1 and rows[0].keys() >= set(self.names):
+            return map(itemgetter(*self.names), rows)
+        return map(self.bound, rows)
 
 
 @cache
@@ -100,14 +107,22 @@ class SqliteFile:
                         connection.close()
             self._reader = self._writer = None
 
-    def read(self, statement: Executable, parameters: Parameters) -> list[Any]:
-        """Return all rows."""
+    def read(self, statement: Executable, parameters: Parameters, *, spoilt: bool = False) -> list[Any]:
+        """Return all rows; where ``spoilt``, also those whose text is no UTF-8, with U+FFFD instead of what is none."""
         text, bound = _bind(statement, parameters)
         with self._reading:
             try:
                 return self._reader.execute(text, bound).fetchall()  # type: ignore[no-any-return]
             except (_dbapi.Error, AttributeError) as error:
+                if not spoilt or "UTF-8" not in str(error):
+                    raise _unavailable(error) from None
+            self._reader.text_factory = _replacing
+            try:
+                return self._reader.execute(text, bound).fetchall()  # type: ignore[no-any-return]
+            except _dbapi.Error as error:
                 raise _unavailable(error) from None
+            finally:
+                self._reader.text_factory = str
 
     def reading(self, statement: Executable, names: tuple[str, ...]) -> Callable[[tuple[Any, ...]], list[Any]]:
         """Return a function that runs this statement: for what is asked so often that binding by name costs too much.
@@ -181,6 +196,10 @@ class SqliteFile:
         return connection
 
 
+def _replacing(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")
+
+
 def _bind(statement: Executable, parameters: Parameters) -> tuple[str, tuple[Any, ...]]:
     prepared = _prepared(statement)
     return prepared.text, prepared.bound(parameters)
@@ -193,7 +212,7 @@ def _carry_out(plan: Plan[T], connection: Connection, writer: Any) -> T:
             statement, parameters = step
             if isinstance(parameters, list):  # rows of text and numbers, whose result nobody looks at
                 prepared = _prepared(statement)
-                writer.executemany(prepared.text, [prepared.bound(each) for each in parameters])
+                writer.executemany(prepared.text, prepared.all_bound(parameters))
                 step = plan.send(None)  # type: ignore[arg-type]
                 continue
             try:

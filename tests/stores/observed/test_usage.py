@@ -78,10 +78,10 @@ def test_each_question_has_its_index(tmp_path: Path, asked: dict[str, str], inde
         async with SqliteStore(tmp_path / "watchword.db") as store:
             read, plans = store._durable.read, []
 
-            def explained(statement: Any, parameters: Any) -> Any:
+            def explained(statement: Any, parameters: Any, **more: Any) -> Any:
                 text, bound = _bind(statement, parameters)
                 plans.extend(store._durable._reader.execute(f"EXPLAIN QUERY PLAN {text}", bound).fetchall())
-                return read(statement, parameters)
+                return read(statement, parameters, **more)
 
             store._durable.read = explained  # type: ignore[method-assign]
             await store.usage.tallies(grain=3600, since=3600, until=7200, **asked)

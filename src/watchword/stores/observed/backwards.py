@@ -20,7 +20,7 @@ _AT_ONCE: Final = 20
 _PAGE: Final = 1000
 _LATEST: Final = 1 << 62
 _BEFORE: Final = (
-    select(_audit.c.position, _audit.c.events)
+    select(_audit.c.position, _audit.c.last_at, _audit.c.events)
     .where(_audit.c.position <= bindparam("start"))
     .order_by(_audit.c.position.desc())
     .limit(bindparam("at_most"))
@@ -52,8 +52,8 @@ class SqlBackwards:
         start, at_once = limit // POSITIONS, 1
         while True:
             rows = await self._execution.rows(_BEFORE, {"start": start, "at_most": at_once})
-            for position, text in rows:
-                for pair in reversed(list(flatten(position, text, 0.0, 0))):
+            for position, last_at, text in rows:
+                for pair in reversed(list(flatten(position, last_at, text, 0.0, 0))):
                     if pair[0] < limit:
                         yield pair
             if len(rows) < at_once:

@@ -20,6 +20,7 @@ __all__ = ["SqlCheckpoints", "walked"]
 _checkpoint, _audit, _writer, _cursor = schema.checkpoint, schema.audit, schema.audit_writer, schema.cursor
 _PAGE: Final = 100
 _FIRST: Final = -(2**63)  # a batch that somebody put before all others is looked at, too
+_LAST: Final = 2**63 - 1
 
 _ADD: Final = (
     insert(_checkpoint)
@@ -61,6 +62,12 @@ def _row(checkpoint: Checkpoint) -> dict[str, Any]:
     return {"number": checkpoint.number, "at": checkpoint.at, "statement": checkpoint.statement}
 
 
+def _checkpoint_of(row: Sequence[Any]) -> Checkpoint:
+    """Return what a row says; where it is of another type, which SQLite takes, it says nothing that was signed."""
+    number, at, statement = row
+    return Checkpoint(number, at if isinstance(at, int) else 0, statement if isinstance(statement, str) else "")
+
+
 def _changing(statement: Executable, parameters: Mapping[str, Any]) -> Plan[bool]:
     result = yield statement, parameters
     return result.rowcount == 1
@@ -91,12 +98,12 @@ class SqlCheckpoints:
 
     async def latest(self, limit: int = 50) -> list[Checkpoint]:
         """Return the newest, the newest first."""
-        return [Checkpoint(*row) for row in await self._execution.rows(_LATEST, {"at_most": limit})]
+        return [_checkpoint_of(row) for row in await self._execution.rows(_LATEST, {"at_most": limit})]
 
     async def page(self, after: int = 0, limit: int = 200) -> list[Checkpoint]:
         """Return those with a number above ``after``, by number."""
         rows = await self._execution.rows(_BY_NUMBER, {"after": after, "at_most": limit})
-        return [Checkpoint(*row) for row in rows]
+        return [_checkpoint_of(row) for row in rows]
 
     async def links(self, after: int, limit: int = 1000) -> list[Link]:
         """Return the batches behind position ``after``, by position."""
@@ -135,8 +142,8 @@ async def walked(
         while rows := await execution.rows(sql.NEXT_BATCHES, {"start": start, "at_most": _PAGE}):
             batches = [Batch(*row) for row in rows if until is None or row[0] <= until]
             verification.take(batches)
-            start = rows[-1][0]
-            if len(batches) < len(rows):
+            start = min(rows[-1][0] + 1, _LAST)
+            if len(batches) < len(rows) or rows[-1][0] == _LAST:
                 break
         if until is not None:
             break

@@ -38,4 +38,4 @@ class MemoryLog:
         """Yield (position, event) pairs in order, strictly after ``after`` and not before ``since``."""
         first = self.batches[0].position if self.batches else 1
         for batch in self.batches[max(after // POSITIONS - first, 0) :]:
-            yield from flatten(batch.position, batch.events, since, after)
+            yield from flatten(batch.position, batch.last_at, batch.events, since, after)
