@@ -28,9 +28,16 @@ from watchword.model.evidence import Checkpoint
 from watchword.model.records import Event
 from watchword.stores import sqlite_file
 from watchword.stores.opening import open_store
+from watchword.upkeep import Upkeep
 
 DAY = 86400
 TAMPERINGS = 200
+
+
+@pytest.fixture(autouse=True)
+def _by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have chores be done when a test does them, not by a thread meanwhile."""
+    monkeypatch.setattr(Upkeep, "start", lambda self: None)
 
 
 async def prove(made: House, against: Checkpoint | None = None) -> Proof:

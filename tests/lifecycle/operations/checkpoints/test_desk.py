@@ -16,8 +16,15 @@ from watchword.lifecycle.operations.checkpoints import CheckpointRules, Checkpoi
 from watchword.model.credential import Kind
 from watchword.model.records import Event
 from watchword.stores.sqlite import SqliteStore
+from watchword.upkeep import Upkeep
 
 DAY = 86400
+
+
+@pytest.fixture(autouse=True)
+def _by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have chores be done when a test does them, not by a thread meanwhile."""
+    monkeypatch.setattr(Upkeep, "start", lambda self: None)
 
 
 @asynccontextmanager
