@@ -9,7 +9,10 @@ import pytest
 from tests.server.account.town import Browser, Town
 from tests.server.console.house import ALL, eventually, follow, operator
 
+from watchword.lifecycle.clients.book import Bounds, ClientBook
 from watchword.model.credential import Credential, Kind, State
+from watchword.model.records import Swap
+from watchword.server.console import credential
 
 
 def made(town: Town, kind: Kind = Kind.API_KEY, **more: Any) -> tuple[str, str]:
@@ -153,12 +156,55 @@ def test_areas_keep_to_themselves(town: Town, ids: dict[str, str]) -> None:
     (session, *_) = town.do(town.watchword.store.credentials(kind=Kind.SESSION, subject="user:keeper"))
     (key,) = town.do(town.watchword.store.credentials(kind=Kind.SIGNING_KEY, limit=1))
     for id in (session.id, key.id, ids["oauth-client"]):
-        assert browser.get(f"/console/credential?id={id}").status_code == 200
+        assert browser.get(f"/console/credential?id={id}").status_code == 403
         assert act(browser, "revoke", id, reason="x").status_code == 403
     assert act(browser, "leaked", ids["hmac"]).status_code == 403
     town.user("finder", scopes=("admin:leaks:write",))
     assert act(operator(town, "finder"), "leaked", ids["hmac"], reissue="on").status_code == 403
     assert stored(town, ids["hmac"]).revoked_at is None
+
+
+def test_a_client_is_judged_by_all_its_secrets(town: Town, ids: dict[str, str]) -> None:
+    """The first secret says what the client might once: who replaces that gets the newest, and what it may now."""
+    first, _ = made(town, Kind.OAUTH_CLIENT)
+    book = ClientBook(town.watchword.store, town.watchword.lifecycle)
+    town.do(book.rotate(first, overlap=0, by="test"))
+    town.do(book.change(first, {}, Bounds(scopes=["admin:audit:write"]), by="test"))
+    assert (stored(town, first).scopes, state(town, first)) == (frozenset(), State.RETIRED)
+    areas = ("clients", "leaks", "credentials")
+    town.user("registrar", scopes=tuple(f"admin:{area}:{act}" for area in areas for act in ("read", "write")))
+    browser = operator(town, "registrar")
+    for what, fields in (("rotate", {"overlap": "1h"}), ("revoke", {"reason": "x"}), ("leaked", {"reissue": "on"})):
+        done = act(browser, what, first, **fields)
+        assert (done.status_code, "admin:audit:write" in done.text) == (403, True), what
+    newest = town.do(book.find(first)).newest
+    assert (newest.revoked_at, newest.replaced_by) == (None, None)
+
+
+@pytest.mark.parametrize("kind", ["api-key", "oauth-client"])
+def test_what_was_judged_is_what_is_rotated(
+    town: Town, root: Browser, ids: dict[str, str], kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A right that comes between the judgement and the act is not given away."""
+    id, _ = made(town, Kind(kind))
+    judge = credential.rights_to_touch
+
+    async def judged(records: Any, record: Credential, clock: Any) -> frozenset[str]:
+        found = await judge(records, record, clock)
+        assert await records.write(Swap(record.changed(scopes=frozenset({"admin:audit:write"}))))
+        return found
+
+    monkeypatch.setattr(credential, "rights_to_touch", judged)
+    assert act(root, "rotate", id, overlap="1h").status_code == 409
+    assert stored(town, id).replaced_by is None
+
+
+def test_a_client_keeps_its_secret_as_long_as_the_rules_say(town: Town, root: Browser, ids: dict[str, str]) -> None:
+    """No overlap said is not none wanted: its callers would be refused at once."""
+    id, _ = made(town, Kind.OAUTH_CLIENT)
+    assert act(root, "rotate", id, overlap="").status_code == 201
+    old = stored(town, id)
+    assert (old.retire_at or 0) - town.watchword.clock() > town.watchword.operations.rotation.rules.overlap - 60
 
 
 def test_nobody_touches_who_may_more(town: Town, ids: dict[str, str]) -> None:

@@ -49,6 +49,7 @@ _AREA_OF_KIND: Final = {
 }
 _LOGS_IN_BY: Final = frozenset({Kind.PASSWORD, Kind.TOTP, Kind.PASSKEY, Kind.RECOVERY, Kind.EMAIL, Kind.IDENTITY})
 _PAGE: Final = 500
+_CHAIN: Final = 1_000  # replacements of a client's secret that are followed
 
 
 def to_read(area: str) -> str:
@@ -107,6 +108,16 @@ async def rights_behind(records: Records, kind: Kind, subject: str, clock: Clock
 
 
 async def rights_to_touch(records: Records, record: Credential, clock: Clock) -> frozenset[str]:
-    """Return what who rotates, changes or revokes a credential has to hold: its area's, its own, those behind it."""
+    """Return what who rotates, changes or revokes a credential has to hold: its area's, its own, those behind it.
+
+    An OAuth client goes by its first record, and what is done with that is done with the newest: all of them count.
+    """
     behind = await rights_behind(records, record.kind, record.subject, clock)
-    return behind | may(record.scopes) | {to_write(area_of(record.kind))}
+    own, after = set(may(record.scopes)), record.replaced_by if record.kind is Kind.OAUTH_CLIENT else None
+    for _ in range(_CHAIN):
+        following = await records.credential(after) if after else None
+        if following is None:
+            break
+        own |= may(following.scopes)
+        after = following.replaced_by
+    return behind | own | {to_write(area_of(record.kind))}

@@ -58,7 +58,7 @@ class CredentialPage:
         """Show it; ``span`` is how long its chart looks back."""
         watchword, record = self._watchword, await self._lifecycle.show(visit.text("id"))
         now, may = watchword.clock(), self._desk.may
-        if not may(visit, "credentials:read") and not may(visit, f"{area_of(record.kind)}:read"):
+        if not may(visit, f"{area_of(record.kind)}:read"):
             return self._desk.lacking(visit, [to_read(area_of(record.kind))])
         span = visit.text("span") if visit.text("span") in SPANS else "7d"
         values: dict[str, Any] = {"each": seen(record, now), "span": span, "spans": SPANS}
@@ -108,6 +108,8 @@ class CredentialPage:
     async def rotate(self, visit: Visit) -> Response:
         """Issue a successor: both are valid for ``overlap`` more."""
         record = await self._lifecycle.show(visit.text("id"))
+        if record.kind is Kind.OAUTH_CLIENT:  # whichever of its secrets is named: the newest is replaced, and judged
+            record = (await self._book.find(_client_of(record))).newest
         return await self._unfit(visit, record) or await self._rotate(visit, record)
 
     async def _rotate(self, visit: Visit, record: Credential) -> Response:
@@ -123,13 +125,15 @@ class CredentialPage:
             overlap = None if not text else 0 if text in ("0", "0s") else read("overlap", text, duration_of)
         except LifecycleError as error:
             return self._desk.faulty(visit, error, "overlap", **values, live=False)
-        issued = await self._successor(record, overlap, who_of(visit).subject)
+        issued = await self._successor(record, overlap, who_of(visit).subject)  # of the version that was judged
         return shown_once(self._desk, visit, issued.credential, issued.material)
 
     async def _successor(self, record: Credential, overlap: int | None, by: str) -> Issued:
+        rotation = self._watchword.operations.rotation
         if record.kind is Kind.OAUTH_CLIENT:
-            return await self._book.rotate(str(record.detail["client_id"]), overlap=overlap or 0, by=by)
-        return (await self._watchword.operations.rotation.rotate(record.id, overlap=overlap, by=by)).issued
+            seconds, version = rotation.rules.overlap if overlap is None else overlap, f"{record.id}.{record.version}"
+            return await self._book.rotate(_client_of(record), overlap=seconds, by=by, version=version)
+        return (await rotation.rotate(record.id, overlap=overlap, by=by, version=record.version)).issued
 
     async def revoke(self, visit: Visit) -> Response:
         """End it now and for good; ``reason`` is kept in the audit."""
@@ -174,3 +178,8 @@ class CredentialPage:
         """Refuse who may not act on this one."""
         watchword = self._watchword
         return self._desk.given(visit, await rights_to_touch(watchword.store, record, watchword.clock))
+
+
+def _client_of(record: Credential) -> str:
+    """Return the client that a secret is one of."""
+    return str(record.detail.get("client_id", record.id))
