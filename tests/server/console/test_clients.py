@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.server.account.town import Browser, Town
-from tests.server.console.house import follow
+from tests.server.console.house import follow, operator
 
 from watchword.model.credential import Kind
 
@@ -46,3 +46,18 @@ def test_pages_follow_each_other(town: Town, root: Browser, ids: dict[str, str])
     first = root.get("/console/clients").text
     assert first.count('<th scope="row"') == 50
     assert 'rel="next"' in first
+
+
+def test_the_area_of_clients_is_enough(town: Town, root: Browser, ids: dict[str, str]) -> None:
+    """What is offered is what is allowed, and the other way round."""
+    town.user("apps", scopes=("admin:clients:read", "admin:clients:write"))
+    town.user("keys", scopes=("admin:clients:read", "admin:credentials:read", "admin:credentials:write"))
+    apps, keys, id = operator(town, "apps"), operator(town, "keys"), ids["oauth-client"]
+    add, rotate = "/console/credentials/issue?kind=oauth-client", f"/console/credential/rotate?id={id}"
+    for browser, status in ((apps, 200), (keys, 403)):
+        assert (add in browser.get("/console/clients").text) is (status == 200)
+        assert (rotate in browser.get(f"/console/client?id={id}").text) is (status == 200)
+        assert browser.get(add).status_code == browser.get(rotate).status_code == status
+    assert "kind=api-key" not in apps.get(add).text
+    assert "kind=oauth-client" not in keys.get("/console/credentials/issue").text
+    assert "kind=api-key" in root.get(add).text

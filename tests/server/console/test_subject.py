@@ -69,3 +69,12 @@ def test_without_other_scopes_the_other_parts_are_missing(town: Town) -> None:
     page = operator(town, "porter").get("/console/subject?id=service:billing").text
     assert "/console/credential" not in page.replace("/console/credentials", "")
     assert "Log out everywhere" not in page
+
+
+def test_the_server_itself_is_not_disabled(town: Town, root: Browser) -> None:
+    """Nothing that it signed would be believed any more."""
+    assert act(root, "disable", "service:watchword").status_code == 409
+    assert "/console/subject/disable" not in root.get("/console/subject?id=service:watchword").text
+    itself = town.do(town.watchword.store.subject("service:watchword"))
+    assert itself is not None
+    assert itself.disabled_at is None

@@ -66,14 +66,16 @@ class IssuePages:
         lacking = self._desk.given(visit, [to_write(area_of(kind))])
         if lacking is not None:
             return lacking
+        kinds = [each.value for each in MACHINE_KINDS if self._desk.may(visit, f"{area_of(each)}:write")]
+        choices: dict[str, Any] = {"kind": kind.value, "kinds": kinds, "grants": _GRANTS, "live": False}
         if visit.request.method != "POST":
-            return self._desk.page(visit, **_choices(kind))
+            return self._desk.page(visit, **choices)
         try:
             return await self._issued(visit, kind)
         except Misread as error:
-            return self._desk.faulty(visit, error, error.field, **_choices(kind))
+            return self._desk.faulty(visit, error, error.field, **choices)
         except LifecycleError as error:
-            return self._desk.faulty(visit, error, **_choices(kind))
+            return self._desk.faulty(visit, error, **choices)
 
     async def _issued(self, visit: Visit, kind: Kind) -> Response:
         subject = read("subject", visit.text("subject").strip(), subject_of)
@@ -108,10 +110,6 @@ def shown_once(desk: ConsoleDesk, visit: Visit, record: Credential, material: Ma
 def proof_of(material: Mapping[str, str]) -> list[tuple[str, str]]:
     """Return what proves a new credential, by name, in the order in which it is read."""
     return [(name, material[name]) for name in _MATERIAL if name in material]
-
-
-def _choices(kind: Kind) -> dict[str, Any]:
-    return {"kind": kind.value, "kinds": [each.value for each in MACHINE_KINDS], "grants": _GRANTS, "live": False}
 
 
 def _options(visit: Visit, kind: Kind) -> dict[str, Any]:

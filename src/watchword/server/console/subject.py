@@ -7,6 +7,8 @@ from typing import Any, Final
 from starlette.responses import Response
 from starlette.routing import Route as Endpoint
 
+from watchword.lifecycle.errors import LifecycleError
+from watchword.lifecycle.mint import CA_SUBJECT
 from watchword.lifecycle.people.holdings import address_of
 from watchword.model.credential import Kind
 from watchword.model.records import Subject
@@ -21,7 +23,9 @@ __all__ = ["SubjectPage"]
 
 _PLACE: Final = "/console/subject"
 _PAGE: Final = 200
-_OTHERS: Final = (Kind.SESSION, Kind.REFRESH, Kind.TOTP, Kind.PASSKEY, Kind.RECOVERY, Kind.EMAIL, Kind.CONSENT)
+_OTHERS: Final = frozenset(
+    {Kind.SESSION, Kind.REFRESH, Kind.TOTP, Kind.PASSKEY, Kind.RECOVERY, Kind.EMAIL, Kind.CONSENT}
+)
 
 
 class SubjectPage:
@@ -46,10 +50,11 @@ class SubjectPage:
         watchword, subject = self._watchword, await self._named(visit)
         now, may = watchword.clock(), self._desk.may
         span = visit.text("span") if visit.text("span") in SPANS else "7d"
-        values: dict[str, Any] = {"each": subject, "span": span, "spans": SPANS}
+        values: dict[str, Any] = {"each": subject, "span": span, "spans": SPANS, "ours": subject.name == CA_SUBJECT}
         if may(visit, "credentials:read"):
+            kinds = self._desk.sees(visit) - _OTHERS
             found = await watchword.store.credentials(subject=subject.name, limit=_PAGE + 1)
-            values["rows"] = [seen(each, now) for each in found[:_PAGE] if each.kind not in _OTHERS]
+            values["rows"] = [seen(each, now) for each in found[:_PAGE] if each.kind in kinds]
             values["more"] = len(found) > _PAGE
         values["sessions"] = await watchword.sessions.listed(subject.name)
         values["factors"] = [seen(each, now) for each in await watchword.factors.enrolled(subject.name)]
@@ -83,6 +88,8 @@ class SubjectPage:
         refused = await self._desk.touched(visit, subject.name)
         if refused is not None:
             return refused
+        if subject.name == CA_SUBJECT and act == "disable":
+            raise LifecycleError(f"{CA_SUBJECT} is this server itself", "revoke a key of its instead")
         if visit.request.method != "POST":
             return self._desk.page(visit, each=subject, act=act, own=subject.name == by, live=False)
         if act == "log-out":
