@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import httpx2
 from tests.server.account.town import OPEN, Browser, Town
 
+from watchword.codec.secrets import new_root_key
 from watchword.model.credential import Kind
 from watchword.model.records import Event
 from watchword.model.verdict import Rate
@@ -27,7 +28,9 @@ ALL = tuple(f"admin:{area}:{act}" for area in AREAS for act in ("read", "write")
 @contextlib.contextmanager
 def house(folder: Path, **more: Any) -> Iterator[Town]:
     """Run a town with an operator ``root`` who may everything."""
-    server = Town(folder, OPEN, **more)
+    more.setdefault("root_key", new_root_key())
+    server = Town(folder, more.pop("toml", OPEN), **more)
+    server.root_key = more["root_key"]
     server.start()
     try:
         server.user("root", scopes=ALL)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import text
 from tests.server.account.town import Browser, Town
 from tests.server.console.house import house, operator
@@ -39,6 +42,43 @@ def test_filters_and_pages(town: Town, root: Browser, ids: dict[str, str]) -> No
     assert re.findall(r"<code>(ref\d+)</code>", root.get("/console/audit?reference=ref7").text) == ["ref7"]
     assert "None." in root.get("/console/audit?reason=no_such").text
     assert root.get("/console/audit?before=nonsense").status_code == 200
+
+
+def test_two_proofs_are_found_by_each_and_what_somebody_did_by_their_name(town: Town, root: Browser) -> None:
+    events = [
+        Event(2e9, "decide", "refused", "revoked", "refboth", "both", "key_both+crt_both", "service:x"),
+        Event(2e9, "disable", "done", reference="refdid", subject="service:x", actor="user:doer"),
+    ]
+    town.do(town.watchword.store.append(events))
+    for query, reference in (("credential=crt_both", "refboth"), ("subject=user:doer", "refdid")):
+        page = root.get(f"/console/audit?{query}").text
+        assert re.findall(r"<code>(ref\w+)</code>", page) == [reference]
+    page = root.get("/console/audit?reference=refboth").text
+    assert {"/console/credential?id=key_both", "/console/credential?id=crt_both"} <= set(
+        re.findall(r'href="([^"]+)', page)
+    )
+
+
+def test_one_looks_through_all_of_it_at_a_time(town: Town, root: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look may take minutes: those who come meanwhile take no thread from others, and the next may look again."""
+    begun, done = threading.Event(), threading.Event()
+    prove = town.watchword.operations.checkpoints.prove
+
+    async def slowly() -> Any:
+        begun.set()
+        assert done.wait(30)  # in a thread of its own: the server answers others meanwhile
+        return await prove()
+
+    monkeypatch.setattr(town.watchword.operations.checkpoints, "prove", slowly)
+    other = operator(town)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(root.submit, "/console/audit/verify")
+        assert begun.wait(30)
+        assert other.submit("/console/audit/verify").status_code == 409
+        assert other.submit("/console/lint").status_code == 409
+        done.set()
+        assert "The audit is whole." in first.result(30).text
+    assert other.submit("/console/lint").status_code == 200
 
 
 def test_a_whole_log_is_said_to_be_whole(root: Browser) -> None:

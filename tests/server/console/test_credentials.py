@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.server.account.town import Browser, Town
-from tests.server.console.house import recent
+from tests.server.console.house import operator, recent
 
 from watchword.codec.secrets import new_secret
 from watchword.model.credential import Credential, Kind
@@ -78,7 +78,7 @@ def test_by_id(root: Browser, many: list[str]) -> None:
 def test_what_is_typed_leads_to_it(root: Browser, many: list[str]) -> None:
     assert find(root, many[0]).headers["location"] == f"/console/credential?id={many[0]}"
     assert find(root, "service:many").headers["location"] == "/console/subject?id=service%3Amany"
-    assert find(root, "man y").headers["location"] == "/console/credentials?q=man+y"
+    assert find(root, "many 1").headers["location"] == "/console/credentials?q=many+1"
     assert find(root, " ").headers["location"] == "/console/credentials"
     assert root.get("/console/find").headers["location"] == "/console/credentials"
 
@@ -97,6 +97,50 @@ def test_a_found_secret_leads_to_whose_it_is_and_is_not_burnt(town: Town, root: 
     assert page.status_code == 404
     assert nobodys not in page.text
     assert not any(secret in str(event) or nobodys in str(event) for event in recent(town))
+
+
+@pytest.mark.parametrize("around", ['"{}"', "X-API-Key: {}", "API_KEY={}", "https://api.example/?key={}", "a {}, b"])
+def test_a_secret_is_found_with_what_it_was_copied_with(
+    town: Town, root: Browser, many: list[str], around: str
+) -> None:
+    issued = town.issue(Kind.API_KEY, "service:many")
+    done = find(root, around.format(issued.material["secret"]))
+    assert done.headers["location"] == f"/console/credential?id={issued.credential.id}"
+
+
+@pytest.mark.parametrize(
+    "text", ["four horses eat the long grass", '"ak_live_cut-off', "WATCHWORD_ROOT_KEY={root}", "{root}"]
+)
+def test_nothing_typed_is_sent_on_in_an_address_unless_it_is_public(
+    town: Town, root: Browser, many: list[str], text: str
+) -> None:
+    """Passwords, cut secrets, even the root key: what nothing here begins with stands in no address and on no page."""
+    typed = text.format(root=town.root_key)
+    done = find(root, typed)
+    assert done.status_code == (200 if "{root}" in text else 404)
+    assert "location" not in done.headers
+    assert typed not in done.text
+    assert ("rotate root-key" in done.text) is ("{root}" in text)
+    assert not any(typed in str(event) for event in recent(town))
+
+
+def test_a_list_shows_the_areas_that_one_may_read(town: Town, root: Browser, many: list[str]) -> None:
+    """Sessions say where people are, clients what they are let into: those are other areas, as in the API."""
+    town.user("teller", scopes=("admin:credentials:read", "admin:subjects:read"))
+    town.service("several")
+    for kind in (Kind.API_KEY, Kind.OAUTH_CLIENT):
+        town.issue(kind, "service:several")
+    page = operator(town, "teller").get
+    assert set(kinds_on(page("/console/credentials?subject=service:several").text)) == {"api-key"}
+    assert set(kinds_on(page("/console/subject?id=service:several").text)) == {"api-key"}
+    assert set(kinds_on(root.get("/console/credentials?subject=service:several").text)) == {"api-key", "oauth-client"}
+    assert page("/console/credentials?kind=oauth-client").status_code == 403
+    assert "signing-key" not in page("/console/credentials").text
+    assert page("/console/credentials?kind=session").status_code == 200
+
+
+def kinds_on(text: str) -> list[str]:
+    return re.findall(r'data-label="Kind">([^<]*)<', text)
 
 
 def test_a_secret_in_the_address_is_burnt_here_as_anywhere(town: Town, root: Browser, many: list[str]) -> None:

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
+from typing import Any
 
+import pytest
 from tests.server.account.town import Browser, Town
-from tests.server.console.house import operator
+from tests.server.console.house import house, operator
 
+from watchword.model.alerts import Alert
+from watchword.model.credential import Credential, Kind
+from watchword.model.records import Add, Event, Subject
+from watchword.model.usage import Observed, Origin, Point, Tally
 from watchword.server.console.endpoints import console_endpoints
 
 
@@ -56,6 +63,66 @@ def test_odd_values_are_no_reason_to_break(root: Browser) -> None:
             answer = root.http.get(f"/console{page}?{query}")
             assert answer.status_code < 500, (page, query, answer.text)
             assert "<script>" not in answer.text
+
+
+EVIL = """"'><script>alert(1)</script><img src=x onerror=alert(1)>{{7*7}}{0}{name}"""
+CLIENT = {"client_id": "cli_0evil", "client_name": EVIL, "grants": [EVIL], "redirect_uris": [EVIL]}
+
+
+def test_whatever_others_chose_is_text(tmp_path: Path) -> None:
+    """Stored cross-site scripting, by every field that callers, people and machines fill in."""
+    with house(tmp_path) as town:
+        town.service("billing")
+        fill(town)
+        root = operator(town)
+        german = operator(town, language="de")
+        places = ["", "/credentials", "/sessions", "/clients", "/audit", "/alerts", "/subjects?q=user:evil"]
+        places += ["/credential?id=key_0evil&span=1h", "/credential?id=ses_0evil", "/credential?id=cli_0evil"]
+        places += ["/credential/revoke?id=cli_0evil", "/credential/rotate?id=cli_0evil", "/client?id=cli_0evil"]
+        places += ["/client/disable?id=cli_0evil", "/subject?id=user:evil", "/subject?id=user:root"]
+        for place in places:
+            for browser in (root, german):
+                page = browser.get(f"/console{place}")
+                assert page.status_code == 200, (place, page.text)
+                assert "script&gt;alert(1)" in page.text, place
+                assert not re.search(r"<script>|<img|onerror=alert\(1\)>|49\{0", page.text), place
+
+
+def fill(town: Town) -> None:
+    store, now = town.watchword.store, int(town.watchword.clock())
+    about: dict[str, Any] = {"scopes": frozenset({EVIL}), "networks": (EVIL,), "revoked_at": now, "revoked_by": EVIL}
+    detail = dict.fromkeys(("name", "profile", "hint", "serial", "agent", "address", "client", "kid"), EVIL)
+    rows = [
+        Credential("key_0evil", Kind.API_KEY, "service:billing", now, revoke_reason=EVIL, detail=detail, **about),
+        Credential("ses_0evil", Kind.SESSION, "user:root", now, expires_at=now + 900, detail=detail),
+        Credential("cli_0evil", Kind.OAUTH_CLIENT, "service:billing", now, scopes=frozenset({EVIL}), detail=CLIENT),
+    ]
+    town.do(store.write(*map(Add, rows), Add(Subject("user:evil", now, detail={"display": EVIL}))))
+    said = dict.fromkeys(("reason", "reference", "scheme", "credential", "subject", "actor", "detail"), EVIL)
+    event = Event(float(now), EVIL, EVIL, **said, method=EVIL, path=EVIL, address=EVIL)
+    tally = Tally(now // 60 * 60, "key_0evil", "service:billing", EVIL, EVIL, EVIL, EVIL, EVIL, 3)
+    origin, point = Origin("key_0evil", EVIL, now, now), Point(now // 60 * 60, EVIL, EVIL, 3)
+    town.do(store.append([event], Observed([tally], [origin], [point])))
+    alert = Alert(
+        "alr_0evil", now, EVIL, EVIL, EVIL, "key_0evil", EVIL, EVIL, {"told": EVIL, "advice": EVIL, EVIL: EVIL}
+    )
+    town.do(town.watchword.operations.alerts.raised(alert))
+
+
+@pytest.mark.postgres
+def test_odd_values_break_nothing_on_postgresql(tmp_path: Path, postgres_url: str) -> None:
+    """PostgreSQL holds no NUL, and numbers of 64 bits."""
+    with house(tmp_path, toml=f'[store]\nurl = "{postgres_url}"\n') as server:
+        browser = operator(server)
+        for odd in ("0|%00|b%00", "9" * 18):
+            query = "&".join(f"{field}={odd}" for field in FIELDS)
+            for page in PLACES:
+                answer = browser.http.get(f"/console{page}?{query}")
+                assert answer.status_code < 500, (page, odd, answer.text)
+        csrf = {"csrf_token": browser.http.cookies["csrf"]}
+        for page in ("/find?q=x", "/subjects/add", "/credentials/issue", "/alerts/acknowledge", "/explain"):
+            sent = dict.fromkeys(("q", "name", "subject", "scopes", "id", "url", "headers", "reason"), "a\0b")
+            assert browser.http.post(f"/console{page}", data={**sent, **csrf}).status_code < 500, page
 
 
 def test_head_is_answered_like_get(root: Browser) -> None:

@@ -73,7 +73,7 @@ class AuditPages:
         looked = 0
         async for position, event in self._log.events(before):
             looked += 1
-            if all(getattr(event, name) == value for name, value in wanted.items()):
+            if _fits(event, wanted):
                 rows.append(_row(event))
             if len(rows) == limit or looked == _LOOKED_AT:
                 return rows, position, looked
@@ -81,7 +81,21 @@ class AuditPages:
 
 
 def _row(event: Event) -> dict[str, Any]:
-    return event._asdict()
+    return event._asdict() | {"credentials": [each for each in event.credential.split("+") if each]}
+
+
+def _fits(event: Event, wanted: dict[str, str]) -> bool:
+    """Return whether it is one of them: where two proofs came together, of both; of a subject also what they did."""
+    for name, value in wanted.items():
+        if name == "credential":
+            fits = value in (event.credential, *event.credential.split("+"))
+        elif name == "subject":
+            fits = value in (event.subject, event.actor)
+        else:
+            fits = getattr(event, name) == value
+        if not fits:
+            return False
+    return True
 
 
 def _position(text: str) -> int:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final, TypeVar
 from urllib.parse import urlencode
 
 from starlette.responses import Response
 from starlette.routing import Route as Endpoint
 
+from watchword.codec.shapes import hits
+from watchword.lifecycle.operations.rights import area_of, to_read
 from watchword.lifecycle.operations.shown import credential_value
 from watchword.model.credential import Credential, Kind, State
 from watchword.server.account.visit import Visit
@@ -22,8 +25,9 @@ CREDENTIALS: Final = "/console/credentials"
 _FIND: Final = "/console/find"
 _SESSIONS: Final = "/console/sessions"
 _PAGE: Final = 50
-_SECRETS: Final = ("ak_", "hs_", "rt_", "cs_", "ws_", "at_", "eyJ")
+_SECRET: Final = re.compile(r"(?<![0-9A-Za-z])(?:ak|hs|rt|cs|ws|at|rat)_[0-9A-Za-z]|eyJ|-----BEGIN ")
 _LONGEST: Final = 200
+_TRACED: Final = 5  # secrets of one text that are looked up
 _MORE: Final = (
     "profile",
     "test",
@@ -62,15 +66,18 @@ class CredentialPages:
 
     async def listed(self, visit: Visit) -> Response:
         """Show a page: ``kind``, ``state``, ``subject`` and ``q`` narrow it, ``after`` goes on."""
+        kinds, kind = self._desk.sees(visit), _named(list(Kind), visit.text("kind"))
+        if kind is not None and kind not in kinds:
+            return self._desk.lacking(visit, [to_read(area_of(kind))])
         wanted = Wanted(
-            _named(list(Kind), visit.text("kind")),
+            kind,
             visit.text("subject").strip()[:_LONGEST] or None,
             _named(list(State), visit.text("state")),
             visit.text("q").strip()[:_LONGEST],
+            kinds,
         )
-        return await self._page(
-            visit, wanted, kinds=[each.value for each in Kind], states=[each.value for each in State]
-        )
+        choices = {"kinds": [each.value for each in Kind if each in kinds], "states": [each.value for each in State]}
+        return await self._page(visit, wanted, **choices)
 
     async def sessions(self, visit: Visit) -> Response:
         """Show the sessions of browsers, or the logins of programs (``kind`` is "refresh")."""
@@ -99,19 +106,21 @@ class CredentialPages:
     async def found(self, visit: Visit) -> Response:
         """Go to what was typed: it came in a form, so that a secret in it is in no log and no history."""
         text = visit.text("q").strip()
-        if visit.request.method != "POST":
+        if visit.request.method != "POST" or not text:
             return redirect(CREDENTIALS)
-        if text.startswith(_SECRETS) or "-----BEGIN " in text:
-            record = await self._leaks.find(text)
-            if record is not None:
-                return redirect(f"/console/credential?{words_of(id=record.id)}")
-            return self._desk.page(visit, 404, page="nobodys", hint=f"{text[:8]}…")
-        text = text[:_LONGEST]
-        if await self._store.credential(text) is not None:
-            return redirect(f"/console/credential?{words_of(id=text)}")
-        if await self._store.subject(text) is not None and self._desk.may(visit, "subjects:read"):
-            return redirect(f"/console/subject?{words_of(id=text)}")
-        return redirect(f"{CREDENTIALS}?{words_of(q=text)}" if text else CREDENTIALS)
+        inside = [hit.text for hit in hits(text.encode("utf-8", "replace"))]  # with what it was copied with
+        traced = next(filter(None, await self._leaks.trace([text, *inside][:_TRACED])), None)
+        if traced is not None and traced.credential is not None:
+            return redirect(f"/console/credential?{words_of(id=traced.credential.id)}")
+        if traced is not None:
+            return self._desk.page(visit, page="nobodys", secret=True, root_key=traced.root_key)
+        if not (inside or _SECRET.search(text)) and len(text) <= _LONGEST:
+            if await self._store.subject(text) is not None and self._desk.may(visit, "subjects:read"):
+                return redirect(f"/console/subject?{words_of(id=text)}")
+            begun, _ = await self._searching.page(Wanted(text=text, kinds=self._desk.sees(visit)), limit=1)
+            if begun:  # so that it is the beginning of what is public, and may stand in an address
+                return redirect(f"{CREDENTIALS}?{words_of(q=text)}")
+        return self._desk.page(visit, 404, page="nobodys", secret=bool(inside or _SECRET.search(text)), root_key=False)
 
 
 def seen(record: Credential, now: float) -> dict[str, Any]:

@@ -17,8 +17,9 @@ from starlette.routing import Route as Endpoint
 
 from watchword.app import Watchword
 from watchword.lifecycle.errors import LifecycleError
-from watchword.lifecycle.operations.rights import ADMIN, AREAS, lacking, rights_of, to_read, to_write
+from watchword.lifecycle.operations.rights import ADMIN, AREAS, area_of, lacking, rights_of, to_read, to_write
 from watchword.lifecycle.people.factors import FACTORS
+from watchword.model.credential import Kind
 from watchword.model.reason import CONFLICT, INSUFFICIENT_SCOPE, NOT_FOUND, UNSUPPORTED_MEDIA
 from watchword.model.verdict import Principal, Rejection
 from watchword.routes import Rule
@@ -66,6 +67,7 @@ class ConsoleDesk:
         self.settings: Settings = settings
         self._visits = Visits(watchword, settings, pages)
         self._own = _Sessions(watchword, self._visits, settings.admin)
+        self._aside = False
 
     def shown(self, place: str, scope: str, act: Act, page: str) -> Endpoint:
         """Return the endpoint of a page; ``scope`` is "AREA:read", "" where any scope of administration will do."""
@@ -113,6 +115,10 @@ class ConsoleDesk:
         scopes = who_of(visit).scopes
         return f"{ADMIN}{scope}" in scopes if scope else any(each.startswith(ADMIN) for each in scopes)
 
+    def sees(self, visit: Visit) -> frozenset[Kind]:
+        """Return the kinds of credentials that the operator may look at: those of the areas that they may read."""
+        return frozenset(kind for kind in Kind if self.may(visit, f"{area_of(kind)}:read"))
+
     def lacking(self, visit: Visit, missing: Iterable[str]) -> Response:
         """Say which scopes are missing."""
         named = sorted(missing)
@@ -132,8 +138,18 @@ class ConsoleDesk:
         return self.given(visit, await rights_of(self.watchword.store, subject, self.watchword.clock))
 
     async def aside(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do what reads very much where nobody waits for it: in a thread, where the store answers inline."""
-        return await (run_in_threadpool(run_sync, work) if self.watchword.store.inline else work)
+        """Do what reads very much where nobody waits for it: in a thread, where the store answers inline.
+
+        One at a time: whoever asks meanwhile is told so, and takes no thread and no connection from others.
+        """
+        if self._aside:
+            work.close()
+            raise LifecycleError("somebody has all of it looked through already", "try again in a minute")
+        self._aside = True
+        try:
+            return await (run_in_threadpool(run_sync, work) if self.watchword.store.inline else work)
+        finally:
+            self._aside = False
 
     # --- answering ----------------------------------------------------------------------------------------------------
 

@@ -55,7 +55,7 @@ class Overview:
         if may(visit, "alerts:read"):
             values["alerts"] = await watchword.operations.alerts.page(limit=_FEW, open_only=True)
         if may(visit, "credentials:read"):
-            values |= await self._credentials()
+            values |= await self._credentials(self._desk.sees(visit))
         values["empty"] = await self._nothing_yet(visit) if not values.get("total") else False
         return self._desk.page(visit, **values)
 
@@ -70,10 +70,11 @@ class Overview:
             "failing": await self._refusals.most(since, _FEW),
         }
 
-    async def _credentials(self) -> dict[str, Any]:
+    async def _credentials(self, kinds: frozenset[Kind]) -> dict[str, Any]:
         now = self._watchword.clock()
-        soon = await self._ending.ending(_ENDING, since=int(now), until=int(now) + _SOON, limit=_FEW)
-        sample = [each for kind in _IDLE for each in await self._watchword.store.credentials(kind=kind, limit=_SAMPLE)]
+        ends, used = (tuple(kind for kind in some if kind in kinds) for some in (_ENDING, _IDLE))
+        soon = await self._ending.ending(ends, since=int(now), until=int(now) + _SOON, limit=_FEW)
+        sample = [each for kind in used for each in await self._watchword.store.credentials(kind=kind, limit=_SAMPLE)]
         idle = [each for each in sample if _idle(each, now)]
         return {
             "soon": [seen(each, now) for each in soon],

@@ -1,6 +1,7 @@
 // What makes the console lively. Everything works without it.
 //   main[data-refresh]: bring the elements [data-part] up to date every so many seconds, as long as somebody looks
 //   [data-copy]: copy the text of the element with this id
+//   a form is sent once, and one [data-busy] says so while one waits
 //   "/" goes to the search field; the arrows go from row to row
 "use strict";
 
@@ -82,6 +83,32 @@
       button.textContent = button.dataset.copied;
     });
   }
+
+  addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method !== "post") return;
+    if (form.dataset.sent) {
+      event.preventDefault(); // who presses twice wants one credential
+      return;
+    }
+    form.dataset.sent = "yes";
+    if (!form.dataset.busy) return;
+    const begun = Date.now();
+    const told = document.createElement("p");
+    told.className = "aside";
+    told.setAttribute("role", "status");
+    told.textContent = form.dataset.busy;
+    const seconds = document.createElement("p"); // beside what is read aloud, which would be so every second
+    seconds.className = "aside";
+    const count = () => (seconds.textContent = `${Math.round((Date.now() - begun) / 1000)} s`);
+    count();
+    setInterval(count, 1000);
+    form.append(told, seconds);
+  });
+  addEventListener("pageshow", (event) => {
+    if (!event.persisted) return; // back to a page as it was left: it may be sent again
+    for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+  });
 
   addEventListener("keydown", (event) => {
     const typing = event.target instanceof Element && event.target.closest("input, textarea, select, [contenteditable]");
