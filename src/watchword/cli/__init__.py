@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Annotated, ClassVar
@@ -91,9 +92,12 @@ alerts.register(app)
 call.register(app)
 
 
+_command = cache(typer.main.get_command)  # reads every verb's signature, which takes a while
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; never a traceback."""
-    command = typer.main.get_command(app)
+    command = _command(app)
     try:
         code = command.main(
             list(sys.argv[1:] if arguments is None else arguments),
