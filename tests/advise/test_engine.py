@@ -32,6 +32,22 @@ def test_verdicts_follow_the_points() -> None:
         assert (each.verdict == "rather not") == (RULED_OUT // 2 < each.score <= 0)
 
 
+def test_where_nothing_fits_none_is_advised() -> None:
+    """Something old, on a network that nobody trusts, with much at stake: the honest answer is that nothing does."""
+    worst = Answers(
+        through="legacy",
+        sensitivity="high",
+        network="untrusted",
+        complexity="little",
+        revocation="at-once",
+        offline="yes",
+    )
+    found = advise(worst)
+    assert found[0].score <= 0
+    assert {each.verdict for each in found} <= {"rather not", "ruled out"}
+    assert found[0].route_block
+
+
 def test_of_two_with_the_same_points_the_simpler_one_is_first() -> None:
     order = [SCHEMES.index(scheme) for scheme, points in ranking(Answers(through="agent")) if points == -3]
     assert len(order) == len(set(order))

@@ -29,7 +29,8 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """Advise one scheme: ``verdict`` is "advised", "fits, too", "possible", "rather not" or "ruled out".
+    """Advise one scheme: ``verdict`` is "advised", "fits, too", "possible", "rather not" or "ruled out". Where
+    nothing fits, none is advised.
 
     ``route_block`` goes into ``watchword.toml``, ``steps`` are the commands that give one caller what it needs, and
     ``snippet`` is how that one calls, by language.
@@ -87,7 +88,7 @@ def _reasons(rows: list[Any]) -> tuple[Reason, ...]:
 def _verdict(score: int, best: int, *, first: bool) -> str:
     if score <= RULED_OUT // 2:
         return "ruled out"
-    if first:
+    if first and score > 0:
         return "advised"
     if score > 0 and score >= best - _NEAR:
         return "fits, too"

@@ -25,3 +25,11 @@ def test_the_others_stand_in_their_order() -> None:
         line.split()[0] for line in lines if line.startswith("  ") and line.split()[0] in {e.scheme for e in found}
     ]
     assert names == [each.scheme for each in found[1:]]
+
+
+def test_where_nothing_fits_that_is_what_is_said() -> None:
+    answers = {"through": "legacy", "sensitivity": "high", "network": "untrusted", "complexity": "little"}
+    found = advise(Answers(**answers, revocation="at-once", offline="yes"))
+    first = next(told(found, found[0], "python"))
+    assert first == f"{found[0].scheme} is the least bad: nothing fits these answers well"
+    assert next(told(found, found[1], "python")).endswith("is the least bad: nothing fits these answers well")

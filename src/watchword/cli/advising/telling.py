@@ -30,7 +30,8 @@ def told(found: Sequence[Advice], shown: Advice, language: str) -> Iterator[str]
 
 
 def _verdict(shown: Advice, first: Advice) -> str:
-    return shown.verdict if shown is first else f"{shown.verdict} here; {first.scheme} is advised"
+    best = "advised" if first.verdict == "advised" else "the least bad: nothing fits these answers well"
+    return best if shown is first else f"{shown.verdict} here; {first.scheme} is {best}"
 
 
 def _reasons(shown: Advice) -> Iterator[str]:
