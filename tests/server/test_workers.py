@@ -116,3 +116,7 @@ def test_sighup_goes_to_the_workers_that_hear_it(supervisor: Workers, monkeypatc
     supervisor.handle_hup()
     assert told == [(1, signal.SIGHUP)]
     assert Worker.begun == 0
+    beginning._ready = True  # it had read some of it before, and must read it again
+    supervisor.keep_subprocess_alive()
+    supervisor.keep_subprocess_alive()
+    assert told == [(1, signal.SIGHUP), (2, signal.SIGHUP)]

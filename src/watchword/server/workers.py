@@ -34,10 +34,12 @@ class Workers(Multiprocess):
     def __init__(self, config: Config, sockets: list[socket]) -> None:
         """Take what uvicorn's own takes."""
         super().__init__(config, sockets)
+        self._untold: set[Process] = set()  # who has to read again what may have changed
         self._heard: dict[Process, float] = {}  # when one was first waited for in vain; infinite once it answered
 
     def keep_subprocess_alive(self) -> None:
-        """Replace workers that ended or hang."""
+        """Replace workers that ended or hang; tell those of SIGHUP that were still beginning."""
+        self._tell()
         for place, worker in enumerate(self.processes):
             if self.should_exit.is_set():
                 return
@@ -69,9 +71,15 @@ class Workers(Multiprocess):
         return 0 <= now - first < _BEGINS_WITHIN
 
     def handle_hup(self) -> None:
-        """Have the workers read what may have changed; one that is still beginning reads it anyway."""
-        for worker in self.processes:
+        """Have the workers read what may have changed; one that is still beginning, when it has begun."""
+        self._untold = set(self.processes)
+        self._tell()
+
+    def _tell(self) -> None:
+        self._untold &= set(self.processes)  # what took another's place has read it all
+        for worker in tuple(self._untold):
             if worker.pid is not None and worker.is_alive() and worker.is_ready():
+                self._untold.discard(worker)
                 os.kill(worker.pid, signal.SIGHUP)
 
     def _some_served(self, failed: Process) -> bool:
