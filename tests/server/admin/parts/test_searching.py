@@ -57,6 +57,22 @@ def test_what_is_rare_takes_some_pages_and_none_of_them_long() -> None:
     asyncio.run(test())
 
 
+def test_what_may_not_be_seen_costs_no_page() -> None:
+    """Thousands of sessions lie between the few credentials that somebody may read."""
+
+    async def test() -> None:
+        searching = Searching(await house(1500))
+        wanted = Wanted(kinds=frozenset({Kind.API_KEY, Kind.CLIENT_CERT}))
+        found, after = await searching.page(wanted)
+        assert ([each.id for each in found], after) == (["bill_c", "key_b", "key_bill", "key_d"], None)
+        first, after = await searching.page(wanted, limit=3)
+        assert after is not None
+        rest, after = await searching.page(wanted, after=after, limit=3)
+        assert ([each.id for each in first + rest], after) == ([each.id for each in found], None)
+
+    asyncio.run(test())
+
+
 def test_a_place_that_never_was_ends_soon() -> None:
     async def test() -> None:
         searching = Searching(await house())

@@ -17,6 +17,7 @@ Place: TypeAlias = tuple[int, str, str]
 _LOOKED_AT: Final = 1_000  # records that one page costs at most
 _PAGE: Final = 200
 _SUBJECTS: Final = ("service:", "user:")
+_ALL: Final = frozenset(Kind)
 _BEGINNING: Final[Place] = (0, "", "")
 
 
@@ -28,7 +29,12 @@ class Wanted:
     subject: str | None = None
     state: State | None = None
     text: str = ""
-    kinds: frozenset[Kind] = frozenset(Kind)
+    kinds: frozenset[Kind] = _ALL
+
+    @property
+    def walked(self) -> tuple[Kind | None, ...]:
+        """Return the kinds that are gone through one after the other, where no text is looked for."""
+        return (self.kind,) if self.kind is not None or self.kinds == _ALL else tuple(sorted(self.kinds))
 
     def fits(self, record: Credential, now: float) -> bool:
         """Return whether it is one of them, as far as kind, subject and state go."""
@@ -54,8 +60,8 @@ class Searching:
         """Return credentials, and where the next page begins (None: there is none).
 
         A page may hold fewer than ``limit`` and still not be the last: so many records are looked at, and no more.
-        Without a text they come by id; with one, those whose id begins with it come before those whose subject does, or
-        whose subject's name, and those whose own name does.
+        Without a text they come by id, to who may not see every kind by kind before that; with one, those whose id
+        begins with it come before those whose subject does, or whose subject's name, and those whose own name does.
         """
         found: list[Credential] = []
         now, left, place = self._clock(), _LOOKED_AT, after
@@ -70,7 +76,7 @@ class Searching:
                         return found, place
             left -= max(len(rows), 1)
             if len(rows) < size:
-                if place[0] + 1 >= len(_searches(wanted.text)):
+                if place[0] + 1 >= len(_searches(wanted.text) if wanted.text else wanted.walked):
                     return found, None
                 place = (place[0] + 1, "", "")
         return found, place
@@ -81,8 +87,8 @@ class Searching:
         if wanted.text:
             after = (place[1], place[2])
             return await self._search.beginning(word, prefix, after=after, limit=size), (word, prefix)
-        kind, subject = wanted.kind, wanted.subject
-        rows = await self._records.credentials(kind=kind, subject=subject, after=place[2], limit=size)
+        kind = wanted.walked[min(place[0], len(wanted.walked) - 1)]
+        rows = await self._records.credentials(kind=kind, subject=wanted.subject, after=place[2], limit=size)
         return rows, (word, prefix)
 
 
@@ -97,5 +103,5 @@ def _searches(text: str) -> list[tuple[Word, str]]:
 
 def _seen(record: Credential, text: str, number: int) -> bool:
     """Return whether an earlier search has found it already."""
-    before = _searches(text)[:number]
+    before = _searches(text)[:number] if text else []
     return any(word_of(record, word).startswith(prefix) for word, prefix in before)
