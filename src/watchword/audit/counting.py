@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Hashable
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final, NamedTuple
@@ -76,7 +77,8 @@ def _plain(piece: str) -> bool:
 class Crowd:
     """Hold the places and networks that one minute's counts name to a number, whatever callers send.
 
-    ``each`` is how many pairs of a route and a network one credential may have, ``total`` how many all of them.
+    ``each`` is how many pairs of a route and a network one name may have, ``total`` how many all of them. What is
+    refused goes by a name of its own: however many are let in, who tries is told apart.
     """
 
     __slots__ = ("_each", "_known", "_minute", "_total", "_used")
@@ -84,16 +86,16 @@ class Crowd:
     def __init__(self, each: int = 64, total: int = 20_000) -> None:
         self._each, self._total = each, total
         self._minute, self._used = 0, 0
-        self._known: dict[str, set[tuple[str, str]]] = {}
+        self._known: dict[Hashable, set[tuple[str, str]]] = {}
 
-    def place(self, minute: int, credential: str, route: str, network: str) -> tuple[str, str]:
+    def place(self, minute: int, whose: Hashable, route: str, network: str) -> tuple[str, str]:
         """Return route and network to count under: themselves, or "…" for one or both."""
         if minute > self._minute:
             self._minute, self._used = minute, 0
             self._known.clear()
-        known = self._known.get(credential)
+        known = self._known.get(whose)
         if known is None:
-            known = self._known[credential] = set()
+            known = self._known[whose] = set()
         pair = route, network
         if pair in known:
             return pair
@@ -116,9 +118,9 @@ class Names:
     def __init__(self, each: int = 300) -> None:
         self._each = each
         self._minute = 0
-        self._known: dict[str, set[str]] = {}
+        self._known: dict[Hashable, set[str]] = {}
 
-    def name(self, minute: int, kind: str, name: str) -> str:
+    def name(self, minute: int, kind: Hashable, name: str) -> str:
         """Return the name to count under: itself, or "…"."""
         if minute > self._minute:
             self._minute = minute

@@ -41,7 +41,8 @@ class Tallying:
         found: Counter[tuple[int, str, str, str, str, str, str, str]] = Counter()
         for (minute, one), decisions in sums.items():
             for credential in one.credential.split("+"):  # a conjunction names each of its proofs
-                route, network = self._crowd.place(minute, credential, one.route, one.network)
+                whose = credential, one.verdict == "accepted"
+                route, network = self._crowd.place(minute, whose, one.route, one.network)
                 found[minute, credential, one.subject, one.scheme, route, network, one.verdict, one.reason] += decisions
         return [Tally(*key, decisions) for key, decisions in found.items()]
 
@@ -56,7 +57,8 @@ class Tallying:
                 found[minute, "credential", credential, one.verdict] += decisions
         named: Counter[tuple[int, str, str, str]] = Counter()
         for (minute, kind, name, verdict), decisions in found.items():
-            named[minute, kind, self._names.name(minute, kind, name), verdict] += decisions
+            label = self._names.name(minute, (kind, verdict == "accepted"), name)
+            named[minute, kind, label, verdict] += decisions
         return [Part(*key, decisions) for key, decisions in named.items()]
 
 

@@ -9,9 +9,10 @@ import pytest
 
 from tests.house import SUBJECT, House, asking, bearing, house, played, reason
 from watchword.lifecycle.errors import LifecycleError
-from watchword.lifecycle.operations.alerts import AlertRules
+from watchword.lifecycle.operations.alerts import AlertRules, Alerts
 from watchword.model.alerts import Alert
 from watchword.model.credential import Kind
+from watchword.model.ports import Unavailable
 from watchword.model.reason import RETIRED, REVOKED, WRONG_SECRET
 from watchword.model.verdict import Principal, Rejection
 
@@ -204,8 +205,6 @@ def test_of_many_workers_one_raises() -> None:
         async with house() as made:
             value, issued = await made.key()
             await made.watchword.lifecycle.revoke(issued.credential.id, reason="left", by="cli:ada")
-            from watchword.lifecycle.operations.alerts import Alerts
-
             others = [Alerts(made.watchword.store, made.clock) for _ in range(3)]
             made.watchword.audit.observers += [each.observe for each in others]
             await made.decide("api-key", bearing(value))
@@ -214,6 +213,64 @@ def test_of_many_workers_one_raises() -> None:
             assert len(await alerts(made)) == 1
 
     asyncio.run(play())
+
+
+@played
+async def test_who_guesses_is_named_however_many_others_are_let_in(made: House) -> None:
+    """A site that the public reads: its networks are too many to be named."""
+    for n in range(400):
+        note(made, None, times=2, address=f"10.{n // 200}.{n % 200}.1")
+    await made.watchword.audit.flush()
+    note(made, Rejection(WRONG_SECRET, scheme="basic"), times=30, address="203.0.113.9")
+    (alert,) = await alerts(made)
+    assert (alert.rule, alert.address, alert.detail["count"]) == ("guessing", "203.0.113.0/24", 30)
+
+
+@played
+async def test_guessing_from_very_many_networks_is_told_once(made: House) -> None:
+    for n in range(140):
+        note(made, Rejection(WRONG_SECRET, scheme="basic"), times=2, address=f"10.0.{n}.1")
+    assert await alerts(made) == [], "so many people mistype"
+    for n in range(100):
+        note(made, Rejection(WRONG_SECRET, scheme="basic"), times=2, address=f"10.1.{n}.1")
+    (alert,) = await alerts(made)
+    assert (alert.rule, alert.address, alert.detail["count"]) == ("guessing", "…", 480)
+
+
+@played
+async def test_a_worker_that_died_before_it_had_looked_leaves_it_to_the_next(made: House) -> None:
+    made.watchword.audit.observers.clear()
+    id = (await made.issue()).credential.id
+    note(made, Rejection(REVOKED, credential=id))
+    await made.watchword.audit.flush()
+    await Alerts(made.watchword.store, made.clock).run()
+    (alert,) = await made.watchword.operations.alerts.page()
+    assert (alert.rule, alert.credential) == ("revoked-used", id)
+
+
+@played
+async def test_what_a_store_could_not_answer_is_asked_again(made: House) -> None:
+    desk = Alerts(made.watchword.store, made.clock)
+    await desk.run()
+    made.watchword.audit.observers[:] = [desk.observe]
+    for n in range(3):
+        note(made, Rejection(REVOKED, credential=f"key_{n}"))
+    await made.watchword.audit.flush()
+    ask = desk._inquiry.find
+    for error in (Unavailable("away"), Unavailable("away")):
+        desk._inquiry.find = _failing(error)  # type: ignore[method-assign]
+        with pytest.raises(Unavailable):
+            await desk.run()
+    desk._inquiry.find = ask  # type: ignore[method-assign]
+    await desk.run()
+    assert len(await desk.page()) == 3
+
+
+def _failing(error: Exception) -> Any:
+    async def find(*asked: Any) -> None:
+        raise error
+
+    return find
 
 
 @played

@@ -68,4 +68,13 @@ def test_a_flood_of_names_fills_no_memory(monkeypatch: Any) -> None:
         looking.look(Observed([tally(credential=f"key_{n}", verdict="accepted", reason="")]))
     assert len(looking._windows) <= 101
     assert len(looking._looked) <= 101
-    assert len(looking.taken(1000)) == 50
+    rules = [each.rule for each in looking.taken(1000)]
+    assert sorted(rules) == ["revoked-used"] * 50 + ["still-used"] * 50
+
+
+def test_a_flood_for_one_rule_holds_up_no_other() -> None:
+    looking = Suspicion()
+    for n in range(5000):
+        looking.look(Observed([tally(credential="", network=f"10.{n // 256}.{n % 256}.0/24", decisions=13)]))
+    looking.look(Observed([tally(reason="revoked")]))
+    assert [each.rule for each in looking.taken(2)] == ["refusals", "revoked-used"]

@@ -15,11 +15,11 @@ from watchword.codec.secrets import new_id
 from watchword.lifecycle.errors import LifecycleError
 from watchword.lifecycle.operations.alerts.inquiry import Inquiry
 from watchword.lifecycle.operations.alerts.rules import AlertRules
-from watchword.lifecycle.operations.alerts.suspicion import Suspicion
+from watchword.lifecycle.operations.alerts.suspicion import Candidate, Suspicion
 from watchword.model.alerts import Alert, AlertRecords
-from watchword.model.ports import Clock, Feed, Records
+from watchword.model.ports import Clock, Feed, Records, Unavailable
 from watchword.model.records import Event, Topic
-from watchword.model.usage import Observed, UsageRecords
+from watchword.model.usage import Grain, Observed, UsageRecords
 
 __all__ = ["Alerts", "Watched"]
 
@@ -29,6 +29,8 @@ _AT_ONCE: Final = 20  # candidates that are looked into in a row
 _REVOKED_AT_ONCE: Final = 200
 _HEARD: Final = 100_000
 _RECENT: Final = 600.0
+_LATELY: Final = 180  # seconds
+_COUNTS: Final = 5_000  # that are looked at once more
 _LISTEN: Final = 0.5  # seconds between two looks into the feed
 _KEPT: Final = 90 * 86400  # seconds that an acknowledged alert is kept
 _HOUR: Final = 3600
@@ -71,6 +73,7 @@ class Alerts:
         self._revoked: deque[str] = deque(maxlen=_HEARD)
         self._sequence, self._listening = 0, float("-inf")
         self._tidied = float("-inf")
+        self._looked_back = False
         self._raised: Counter[str] = Counter()
         self._raised_in = 0
         self.listen_every: float = _LISTEN
@@ -95,16 +98,34 @@ class Alerts:
             self._listening = time.monotonic()
             await self._listen()
         await self._look_at_revoked()
-        for candidate in self._suspicion.taken(_AT_ONCE):
-            rule = self.rules.rule(candidate.rule)
-            finding = None if rule is None else await self._inquiry.find(candidate, rule, now)
-            if finding is not None:
-                about = {"credential": candidate.credential, "subject": finding.subject, "address": candidate.network}
-                await self.say(candidate.rule, finding.name, detail=finding.detail, **about)
+        if not self._looked_back:
+            await self._look_back(int(now))
+            self._looked_back = True
+        candidates = self._suspicion.taken(_AT_ONCE)
+        for place, candidate in enumerate(candidates):
+            try:
+                await self._look_into(candidate, now)
+            except Exception as error:
+                unseen = place if isinstance(error, Unavailable) else place + 1
+                self._suspicion.put_back(candidates[unseen:])
+                raise
         if not 0 <= now - self._tidied < _TIDY:
             self._tidied = now
             self._suspicion.forget(int(now) - 7200)
             await self._records.forget(int(now) - _KEPT, 1000)
+
+    async def _look_into(self, candidate: Candidate, now: float) -> None:
+        rule = self.rules.rule(candidate.rule)
+        finding = None if rule is None else await self._inquiry.find(candidate, rule, now)
+        if finding is not None:
+            about = {"credential": candidate.credential, "subject": finding.subject, "address": candidate.network}
+            await self.say(candidate.rule, finding.name, detail=finding.detail, **about)
+
+    async def _look_back(self, now: int) -> None:
+        """Look once more at what was counted lately: who was there before may have died before it had looked."""
+        since, until = now - _LATELY, now + Grain.MINUTE
+        counts = await self._store.usage.tallies(grain=Grain.MINUTE, since=since, until=until, limit=_COUNTS)
+        self._suspicion.look(Observed(counts))
 
     async def _listen(self) -> None:
         """Note what was taken back since; at the start, of the last minutes: who was there before told of the rest."""

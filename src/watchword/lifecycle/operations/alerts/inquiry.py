@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from watchword.lifecycle.operations.alerts.rules import AlertRule
-from watchword.lifecycle.operations.alerts.suspicion import Candidate
+from watchword.lifecycle.operations.alerts.suspicion import GUESSES, Candidate
 from watchword.model.credential import State
 from watchword.model.ports import Records
 from watchword.model.reason import REPLAYED, REPLAYED_PROOF
@@ -18,6 +18,9 @@ _WEEK: Final = 7 * Grain.DAY
 _PAST: Final = 90 * Grain.DAY
 _ROAMS: Final = 50  # networks from which on one more of a credential says nothing
 _ROWS: Final = 1000
+_ALL: Final = 20_000  # more than one credential or one kind of names has in some minutes
+_REST: Final = "…"  # networks that were too many to be named
+_CROWD: Final = 10  # times a rule's count are too many for all networks together
 _REPLAYS: Final = frozenset({REPLAYED.code, REPLAYED_PROOF.code})
 
 
@@ -119,7 +122,7 @@ class Inquiry:
 
     async def _many(self, asked: Candidate, rule: AlertRule, now: float) -> Finding | None:
         count = await self._counted(asked, rule)
-        if count < rule.count:
+        if count < rule.count * (_CROWD if asked.network == _REST and not asked.credential else 1):
             return None
         seen = {"count": count, "within": rule.within, "network": asked.network, "route": asked.route}
         subject = ""
@@ -129,17 +132,19 @@ class Inquiry:
         return Finding(asked.credential or asked.network, subject, seen | {"reason": asked.reason})
 
     async def _counted(self, asked: Candidate, rule: AlertRule) -> int:
-        """Return how many all workers counted in the rule's time: of the credential, or of its network."""
+        """Return how many all workers counted in the rule's time: of the credential, of its network, or of all."""
         if asked.credential:
             return sum(each.decisions for each in await self._recent(asked, rule))
         since, until = asked.at - rule.within + 60, asked.at + 60
-        shares = await self._usage.busiest(since, until, "network", _ROWS)
-        return sum(each.decisions for each in shares if each.name == asked.network and each.verdict == "refused")
+        by = "reason" if rule.id == "guessing" and asked.network == _REST else "network"
+        wanted = {"reason": GUESSES, "network": {asked.network}}[by]
+        shares = await self._usage.busiest(since, until, by, _ALL)
+        return sum(each.decisions for each in shares if each.name in wanted and each.verdict == "refused")
 
     async def _recent(self, asked: Candidate, rule: AlertRule) -> list[Tally]:
         since, until = asked.at - max(rule.within, 60) + 60, asked.at + 60
         tallies = await self._usage.tallies(
-            grain=Grain.MINUTE, since=since, until=until, credential=asked.credential, limit=_ROWS
+            grain=Grain.MINUTE, since=since, until=until, credential=asked.credential, limit=_ALL
         )
         wanted = _REPLAYS if rule.id == "replays" else None
         return [each for each in tallies if each.verdict == "refused" and (wanted is None or each.reason in wanted)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from watchword.lifecycle.operations.alerts.rules import AlertRules
@@ -17,10 +18,10 @@ from watchword.model.reason import (
 )
 from watchword.model.usage import Observed, Tally
 
-__all__ = ["Candidate", "Suspicion"]
+__all__ = ["GUESSES", "Candidate", "Suspicion"]
 
 _KEPT: Final = 50_000  # windows, and credentials, that are remembered
-_QUEUE: Final = 20_000  # candidates that wait
+_QUEUE: Final = 2_000  # candidates of one rule that wait
 _HOUR: Final = 3600
 _LOOKED: Final = 3600  # seconds until the record of a credential that is used is looked at again
 _SHARE: Final = 8  # a worker looks into what reached the eighth part of a threshold: the others may have seen the rest
@@ -28,7 +29,7 @@ _GUESS_SHARE: Final = 4  # and of the rest it is not known whether they were gue
 _MACHINES: Final = ("key_", "hk_", "crt_", "cli_")  # whose networks do not change as those of people do
 _ROTATED: Final = (*_MACHINES, "pwd_")
 _REPLAYS: Final = frozenset({REPLAYED.code, REPLAYED_PROOF.code})
-_GUESSES: Final = frozenset({WRONG_SECRET.code, LOGINS_LIMITED.code})
+GUESSES: Final = frozenset({WRONG_SECRET.code, LOGINS_LIMITED.code})
 _ALONE: Final = {REVOKED.code: "revoked-used", RETIRED.code: "retired-used"}
 _HARMLESS: Final = frozenset({SKEWED.code, RATE_LIMITED.code})  # a wrong clock and haste are no attack by themselves
 
@@ -51,7 +52,7 @@ class Suspicion:
 
     def __init__(self) -> None:
         self._windows: dict[tuple[str, str, int], int] = {}
-        self._queue: dict[tuple[str, str, str], Candidate] = {}
+        self._queue: dict[str, dict[tuple[str, str], Candidate]] = {}
         self._looked: dict[str, int] = {}
         self.rules: AlertRules = AlertRules()
 
@@ -67,9 +68,20 @@ class Suspicion:
                 self._add(Candidate("new-network", origin.credential, origin.network, at=origin.first_at))
 
     def taken(self, at_most: int) -> list[Candidate]:
-        """Return some candidates, once."""
-        found = [self._queue.pop(key, None) for key in list(self._queue)[:at_most]]
-        return [each for each in found if each is not None]
+        """Return some candidates, once: of each rule in turn, so that a flood for one of them holds up no other."""
+        found: list[Candidate] = []
+        while self._queue and len(found) < at_most:
+            for rule in list(self._queue)[: at_most - len(found)]:
+                waiting = self._queue.pop(rule)
+                found.append(waiting.pop(next(iter(waiting))))
+                if waiting:
+                    self._queue[rule] = waiting  # the last one now
+        return found
+
+    def put_back(self, candidates: Iterable[Candidate]) -> None:
+        """Take back what could not be looked into."""
+        for each in candidates:
+            self._add(each)
 
     def _used(self, tally: Tally) -> None:
         credential = tally.credential
@@ -91,7 +103,7 @@ class Suspicion:
             self._add(_of(alone, tally)._replace(network=""))
         if tally.reason in _REPLAYS and self._many("replays", tally.credential or tally.network, tally):
             self._add(_about("replays", tally))
-        if tally.reason in _GUESSES and self._many("guessing", tally.network, tally, _GUESS_SHARE):
+        if tally.reason in GUESSES and self._many("guessing", tally.network, tally, _GUESS_SHARE):
             self._add(_of("guessing", tally)._replace(credential=""))
         if tally.reason in _HARMLESS:
             return
@@ -118,8 +130,12 @@ class Suspicion:
         return here * share >= found.count
 
     def _add(self, candidate: Candidate) -> None:
-        if self.rules.rule(candidate.rule) is not None and len(self._queue) < _QUEUE:
-            self._queue[candidate.rule, candidate.credential or candidate.subject, candidate.network] = candidate
+        if self.rules.rule(candidate.rule) is None:
+            return
+        waiting = self._queue.setdefault(candidate.rule, {})
+        about = candidate.credential or candidate.subject, candidate.network
+        if about in waiting or len(waiting) < _QUEUE:
+            waiting[about] = candidate
 
     def forget(self, before: int) -> None:
         """Forget windows that began before then (Unix seconds)."""
