@@ -24,25 +24,30 @@ WIDER = """[...document.querySelectorAll('main button, main .button, main input'
 ).map((each) => each.outerHTML.slice(0, 99))"""
 
 PAGES: dict[str, dict[str, Any]] = {
-    "enrol.html": {"username": "alice", "picture": PICTURE, "secret": "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "draft": "d"},
-    "enrolled.html": {"codes": ["4k7q-9x2m-b1zz-0t5w"] * 10, "next": "/"},
-    "identities.html": {"identities": [("idt_1", "Google", LONG)], "providers": PROVIDERS},
-    "outside.html": {"provider": "Google", "identity": LONG, "subject": "", "sign_up": True, "login": "/login"},
-    "login.html": {"providers": PROVIDERS, "username": LONG, "next": "/", "passkeys": True, "script": True},
+    "login/enrol.html": {
+        "username": "alice",
+        "picture": PICTURE,
+        "secret": "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567",
+        "draft": "d",
+    },
+    "login/enrolled.html": {"codes": ["4k7q-9x2m-b1zz-0t5w"] * 10, "next": "/"},
+    "account/identities.html": {"identities": [("idt_1", "Google", LONG)], "providers": PROVIDERS},
+    "login/outside.html": {"provider": "Google", "identity": LONG, "subject": "", "sign_up": True, "login": "/login"},
+    "login/login.html": {"providers": PROVIDERS, "username": LONG, "next": "/", "passkeys": True, "script": True},
     "refused.html": {"message": "Signing in with Google did not work.", "reference": "5b5df67e7aba30f3"},
     "onward.html": {"place": "#", "host": "login.example.com"},
-    "invitation.html": {"email": LONG, "fields": {"username": "", "token": "lk_x"}},
-    "confirm.html": {"moving": ("user:alice", LONG), "pending": None, "fields": {"token": "lk_x"}},
-    "confirmed.html": {"email": LONG},
-    "deleted.html": {},
-    "logged_out.html": {},
-    "logout.html": {
+    "account/invitation.html": {"email": LONG, "fields": {"username": "", "token": "lk_x"}},
+    "account/confirm.html": {"moving": ("user:alice", LONG), "pending": None, "fields": {"token": "lk_x"}},
+    "account/confirmed.html": {"email": LONG},
+    "account/deleted.html": {},
+    "oauth/logged_out.html": {},
+    "oauth/logout.html": {
         "application": "Donaudampfschifffahrtsgesellschaftskapitänskajütenverwaltung",
         "person": LONG,
         "kept": {"client_id": "cli_1", "state": "s"},
     },
-    "password_done.html": {},
-    "step_up.html": {"username": "alice", "factors": ("fed",), "providers": PROVIDERS, "wanted": "", "next": "/"},
+    "account/password_done.html": {},
+    "login/step_up.html": {"username": "alice", "factors": ("fed",), "providers": PROVIDERS, "wanted": "", "next": "/"},
 }
 
 

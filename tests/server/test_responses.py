@@ -63,5 +63,5 @@ def test_references_differ() -> None:
 
 
 def test_pages_escape_what_they_show() -> None:
-    page = Pages().page("login.html", username='"><script>x</script>', csrf_token="0", next="", message=None)
+    page = Pages().page("login/login.html", username='"><script>x</script>', csrf_token="0", next="", message=None)
     assert b"<script>" not in bytes(page.body)

@@ -24,19 +24,21 @@ def text_of(pages: Pages, name: str, /, **values: Any) -> str:
 
 
 def test_what_is_shown_is_escaped() -> None:
-    page = text_of(Pages(), "login.html", username='"><script>x</script>', csrf_token="0", next="", message="<b>")
+    page = text_of(Pages(), "login/login.html", username='"><script>x</script>', csrf_token="0", next="", message="<b>")
     assert "<script>x" not in page
     assert "<b>" not in page
 
 
 def test_values_may_have_any_name() -> None:
-    assert "CI" in text_of(Pages(), "key.html", name="CI", status=1, headers=2, secret="ak_x", scopes=[], expires_at=0)
+    assert "CI" in text_of(
+        Pages(), "account/key.html", name="CI", status=1, headers=2, secret="ak_x", scopes=[], expires_at=0
+    )
 
 
 def test_a_page_loads_from_this_site_alone_and_scripts_only_where_they_are_needed() -> None:
     pages = Pages()
-    plain = dict(pages.page("welcome.html").raw_headers)
-    scripted = dict(pages.page("login.html", script=True).raw_headers)
+    plain = dict(pages.page("account/welcome.html").raw_headers)
+    scripted = dict(pages.page("login/login.html", script=True).raw_headers)
     assert plain[b"content-security-policy"] == (
         b"default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; "
         b"base-uri 'none'"
@@ -66,7 +68,7 @@ def test_what_can_be_typed_into_has_a_label_and_says_what_it_is_for(path: Path) 
 def test_the_language_is_the_readers() -> None:
     token = SPOKEN.set("de")
     try:
-        page = Pages().page("welcome.html")
+        page = Pages().page("account/welcome.html")
     finally:
         SPOKEN.reset(token)
     assert '<html lang="de">' in bytes(page.body).decode()
@@ -104,16 +106,16 @@ def test_a_file_has_another_address_when_it_changes(tmp_path: Path) -> None:
     places = []
     for color in ("red", "blue"):
         theme.write_text(f":root {{ --accent: {color}; }}")
-        places.append(re.findall(r"/static/theme\.css\?v=\w+", text_of(Pages(theme=theme), "welcome.html")))
+        places.append(re.findall(r"/static/theme\.css\?v=\w+", text_of(Pages(theme=theme), "account/welcome.html")))
     assert len(places[0]) == len(places[1]) == 1
     assert places[0] != places[1]
 
 
 def test_offers_are_made_only_where_there_is_something() -> None:
-    none = text_of(Pages(), "login.html", username="", next="")
+    none = text_of(Pages(), "login/login.html", username="", next="")
     assert "/sign-up" not in none
     assert "/reset" not in none
-    both = text_of(Pages(offers=("sign-up", "reset")), "login.html", username="", next="")
+    both = text_of(Pages(offers=("sign-up", "reset")), "login/login.html", username="", next="")
     assert '<a href="/sign-up">' in both
     assert '<a href="/reset">' in both
 
@@ -141,4 +143,4 @@ def test_a_theme_that_is_missing_is_said_before_the_server_starts(tmp_path: Path
 def test_pages_of_no_settings_are_ours(tmp_path: Path) -> None:
     config = tmp_path / "watchword.toml"
     config.write_text("")
-    assert "<span>Watchword</span>" in text_of(pages_of(load(config)), "welcome.html")
+    assert "<span>Watchword</span>" in text_of(pages_of(load(config)), "account/welcome.html")

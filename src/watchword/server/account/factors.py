@@ -59,12 +59,12 @@ class FactorPages:
 
     async def factors(self, http: HttpRequest) -> Response:
         """List them; ``remove`` takes the id of one, ``rename`` an id with ``name``."""
-        visit = await self._own.visit(http, "factors.html", fresh=False, second=http.method == "POST")
+        visit = await self._own.visit(http, "account/factors.html", fresh=False, second=http.method == "POST")
         if isinstance(visit, Response):
             return visit
         who = _who(visit)
         if http.method != "POST":
-            return self._visits.done(visit, 200, await self._listed(who), "factors.html", **self._shown())
+            return self._visits.done(visit, 200, await self._listed(who), "account/factors.html", **self._shown())
         try:
             if visit.text("rename"):
                 await self._factors.rename(
@@ -90,7 +90,7 @@ class FactorPages:
 
     async def app(self, http: HttpRequest) -> Response:
         """Show a secret as a picture, then take ``handle`` with the ``code`` that an app shows for it."""
-        visit = await self._own.visit(http, "app.html", second=True)
+        visit = await self._own.visit(http, "account/app.html", second=True)
         if isinstance(visit, Response):
             return visit
         who = _who(visit)
@@ -98,7 +98,7 @@ class FactorPages:
             if http.method != "POST":
                 draft = await self._factors.begin_totp(who.subject)
                 value = {"handle": draft.handle, "secret": draft.secret, "uri": draft.uri}
-                return self._visits.done(visit, 200, value, "app.html", **_picture(draft))
+                return self._visits.done(visit, 200, value, "account/app.html", **_picture(draft))
             handle, name = visit.text("handle"), visit.text("name") or self._name(Kind.TOTP)
             made = await self._factors.finish_totp(who.subject, handle, visit.text("code"), name=name, by=who.subject)
         except LifecycleError as error:
@@ -117,7 +117,7 @@ class FactorPages:
 
     async def passkey(self, http: HttpRequest) -> Response:
         """Ask the browser to make one, then take its ``response`` to the challenge ``passkey``."""
-        visit = await self._own.visit(http, "passkey.html", second=True)
+        visit = await self._own.visit(http, "account/passkey.html", second=True)
         if isinstance(visit, Response):
             return visit
         who = _who(visit)
@@ -138,21 +138,21 @@ class FactorPages:
         draft = await self._factors.begin_passkey(who.subject)
         value = {"passkey": draft.handle, "publicKey": draft.options}
         if fault is None:
-            return self._visits.done(visit, 200, value, "passkey.html", script=True)
+            return self._visits.done(visit, 200, value, "account/passkey.html", script=True)
         return self._visits.faulty(visit, (fault,), **value, script=True)
 
     # --- recovery codes -----------------------------------------------------------------------------------------------
 
     async def codes(self, http: HttpRequest) -> Response:
         """Make new ones, which are shown once; those from before are worth nothing."""
-        visit = await self._own.visit(http, "codes.html", fresh=False, second=http.method == "POST")
+        visit = await self._own.visit(http, "account/codes.html", fresh=False, second=http.method == "POST")
         if isinstance(visit, Response):
             return visit
         who = _who(visit)
         if http.method != "POST":
             return redirect(_PLACE) if not visit.json else json_response(200, await self._listed(who))
         codes = await self._factors.new_recovery_codes(who.subject, by=who.subject)
-        return self._visits.done(visit, 201, {"recovery_codes": list(codes)}, "codes.html", new=False)
+        return self._visits.done(visit, 201, {"recovery_codes": list(codes)}, "account/codes.html", new=False)
 
     # --- steps --------------------------------------------------------------------------------------------------------
 
@@ -162,7 +162,9 @@ class FactorPages:
         await self._own.proven_by(_who(visit), made)
         if not (await self._listed(_who(visit)))["recovery_codes"]:
             codes = await self._factors.new_recovery_codes(made.subject, by=made.subject)
-            return self._visits.done(visit, 201, {**value, "recovery_codes": list(codes)}, "codes.html", new=True)
+            return self._visits.done(
+                visit, 201, {**value, "recovery_codes": list(codes)}, "account/codes.html", new=True
+            )
         return json_response(201, value) if visit.json else redirect(_PLACE)
 
     async def _impossible(self, visit: Visit, who: Principal, error: LifecycleError) -> Response:
@@ -170,7 +172,7 @@ class FactorPages:
         values = {**await self._listed(who), **self._shown()}
         if visit.json:
             return self._visits.faulty(visit, faults)
-        return self._visits.faulty(visit, faults, page="factors.html", **values)
+        return self._visits.faulty(visit, faults, page="account/factors.html", **values)
 
     def _name(self, kind: Kind) -> str:
         return translated(_NAMES[kind], SPOKEN.get())

@@ -50,13 +50,13 @@ class KeyPages:
 
     async def keys(self, http: HttpRequest) -> Response:
         """List them, revoke one (``revoke``), or issue one (``name``, ``days``, ``scopes``) soon after a proof."""
-        visit = await self._own.visit(http, "keys.html", fresh=False)
+        visit = await self._own.visit(http, "account/keys.html", fresh=False)
         if isinstance(visit, Response):
             return visit
         assert visit.who is not None  # noqa: S101 - Own lets nobody else through
         if http.method != "POST":
             rows = [_row(each) for each in await self._held(visit.who)]
-            return self._visits.done(visit, 200, {"keys": rows}, "keys.html", **self._shown(visit))
+            return self._visits.done(visit, 200, {"keys": rows}, "account/keys.html", **self._shown(visit))
         if visit.text("revoke"):
             return await self._revoked(visit, visit.who)
         return await self._own.weak(http, visit) or await self._issued(visit, visit.who)
@@ -86,7 +86,7 @@ class KeyPages:
         store, made = self._watchword.store, issued.credential
         await make_room(store, who.subject, Kind.API_KEY, self._watchword.clock(), keep=made.id)
         value = {**_row(made), "secret": issued.material["secret"]}
-        return self._visits.done(visit, 201, value, "key.html")
+        return self._visits.done(visit, 201, value, "account/key.html")
 
     async def _end(self, subject: str, days: int) -> int:
         """Return when the key ends: no later than the password, whose end an operator has set."""

@@ -47,21 +47,21 @@ class LeavingPages:
 
     async def delete(self, http: HttpRequest) -> Response:
         """Delete the caller's account; the user name confirms it."""
-        visit = await self._own.visit(http, "delete.html", second=True)
+        visit = await self._own.visit(http, "account/delete.html", second=True)
         if isinstance(visit, Response):
             return visit
         assert visit.who is not None  # noqa: S101 - Own lets nobody else through
         subject = visit.who.subject
         name = subject.partition(":")[2]
         if http.method != "POST":
-            return self._visits.done(visit, 200, {"username": name}, "delete.html")
+            return self._visits.done(visit, 200, {"username": name}, "account/delete.html")
         if normal_name(visit.text("username")) != name:
             return self._visits.faulty(visit, (_NAME,), username=name)
         profile = await self._accounts.profile(subject)
         await self._accounts.delete(subject, by=subject)
         if profile["email"]:
             self._post.deleted(profile["email"], profile["locale"])
-        response = self._visits.done(visit, 200, {"status": "deleted"}, "deleted.html")
+        response = self._visits.done(visit, 200, {"status": "deleted"}, "account/deleted.html")
         tls = visit.request.peer.tls
         response.raw_headers += [
             cookie(PLAIN_COOKIE, "", tls=tls, age=0),

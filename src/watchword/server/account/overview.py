@@ -29,7 +29,7 @@ class Overview:
 
     async def account(self, http: HttpRequest) -> Response:
         """Tell who one is, and how many sessions, factors, applications and keys there are."""
-        visit = await self._own.visit(http, "account.html", fresh=False)
+        visit = await self._own.visit(http, "account/account.html", fresh=False)
         if isinstance(visit, Response):
             return visit
         assert visit.who is not None  # noqa: S101 - Own lets nobody else through
@@ -45,4 +45,4 @@ class Overview:
             "keys": len(keys),
             "scopes": sorted(visit.who.scopes),
         }
-        return self._visits.done(visit, 200, value, "account.html")
+        return self._visits.done(visit, 200, value, "account/account.html")

@@ -39,7 +39,7 @@ class PasswordPages:
 
         Guesses at the current one count as those at the login do. Who has none sets one, soon after a login.
         """
-        visit = await self._own.visit(http, "password.html", fresh=False)
+        visit = await self._own.visit(http, "account/password.html", fresh=False)
         if isinstance(visit, Response):
             return visit
         assert visit.who is not None  # noqa: S101 - Own lets nobody else through
@@ -48,7 +48,7 @@ class PasswordPages:
         if stale is not None:
             return stale
         if http.method != "POST":
-            return self._visits.done(visit, 200, {"password": has}, "password.html")
+            return self._visits.done(visit, 200, {"password": has}, "account/password.html")
         return await self._changed(visit, has)
 
     async def _changed(self, visit: Visit, has: bool) -> Response:
@@ -66,6 +66,6 @@ class PasswordPages:
         if faults:
             return self._visits.faulty(visit, faults, password=has)
         self._post.password_changed(who.subject)
-        response = self._visits.done(visit, 200, {"status": "changed"}, "password_done.html")
+        response = self._visits.done(visit, 200, {"status": "changed"}, "account/password_done.html")
         response.raw_headers.append(await self._attempts.remembered(visit.request, who.subject))
         return response

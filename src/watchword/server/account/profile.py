@@ -33,7 +33,7 @@ class ProfilePages:
 
     async def profile(self, http: HttpRequest) -> Response:
         """Tell or change display name and language."""
-        visit = await self._own.visit(http, "profile.html", fresh=False)
+        visit = await self._own.visit(http, "account/profile.html", fresh=False)
         if isinstance(visit, Response):
             return visit
         assert visit.who is not None  # noqa: S101 - Own lets nobody else through
@@ -44,18 +44,20 @@ class ProfilePages:
             if isinstance(made, tuple):
                 return self._visits.faulty(visit, made, profile=await self._accounts.profile(subject))
         profile = await self._accounts.profile(subject)
-        return self._visits.done(visit, 200, profile, "profile.html", profile=profile, saved=http.method == "POST")
+        return self._visits.done(
+            visit, 200, profile, "account/profile.html", profile=profile, saved=http.method == "POST"
+        )
 
     async def email(self, http: HttpRequest) -> Response:
         """Send a link to a new address; the account has it once the link is used, and the old one is told."""
-        visit = await self._own.visit(http, "email.html", second=True)
+        visit = await self._own.visit(http, "account/email.html", second=True)
         if isinstance(visit, Response):
             return visit
         assert visit.who is not None  # noqa: S101 - Own lets nobody else through
         subject = visit.who.subject
         held = await self._accounts.address(subject)
         if http.method != "POST":
-            return self._visits.done(visit, 200, {"email": held}, "email.html", held=held)
+            return self._visits.done(visit, 200, {"email": held}, "account/email.html", held=held)
         limited = await self._visits.metered(visit.request)
         if limited is not None:
             return self._visits.refuse(visit, limited, held=held)
@@ -65,4 +67,4 @@ class ProfilePages:
         locale = (await self._accounts.profile(subject))["locale"] or locale_of(visit.request)
         if not self._post.moving(moving, locale):
             return self._visits.overloaded(visit)
-        return self._visits.done(visit, 202, {"status": "sent"}, "sent.html", email=visit.text("email"))
+        return self._visits.done(visit, 202, {"status": "sent"}, "account/sent.html", email=visit.text("email"))

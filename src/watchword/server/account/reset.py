@@ -37,9 +37,9 @@ class ResetPages:
     async def ask(self, http: HttpRequest) -> Response:
         """Take a name or an address. Who it is, is looked up after the answer, which is one for all."""
         if http.method != "POST":
-            visit = await self._visits.shown(http, "reset.html")
+            visit = await self._visits.shown(http, "account/reset.html")
             return visit if isinstance(visit, Response) else self._visits.page(visit, fields={})
-        visit = await self._visits.posted(http, "reset.html", metered=True)
+        visit = await self._visits.posted(http, "account/reset.html", metered=True)
         if isinstance(visit, Response):
             return visit
         login = visit.text("login")
@@ -47,19 +47,19 @@ class ResetPages:
             return self._visits.faulty(visit, (Fault("login", "missing", "Enter your user name or address."),))
         if not self._post.reset(login):
             return self._visits.overloaded(visit)
-        return self._visits.done(visit, 202, {"status": "sent"}, "reset_sent.html")
+        return self._visits.done(visit, 202, {"status": "sent"}, "account/reset_sent.html")
 
     async def spend(self, http: HttpRequest) -> Response:
         """Set the password; sessions and tokens of before end."""
         if http.method != "POST":
-            visit = await self._visits.shown(http, "reset_new.html")
+            visit = await self._visits.shown(http, "account/reset_new.html")
             if isinstance(visit, Response):
                 return visit
             subject = await self._accounts.pending_reset(visit.text("token"))
             if subject is None:
                 return self._visits.faulty(visit, (SPENT,))
             return self._visits.page(visit, username=subject.partition(":")[2])
-        visit = await self._visits.posted(http, "reset_new.html")
+        visit = await self._visits.posted(http, "account/reset_new.html")
         if isinstance(visit, Response):
             return visit
         token = visit.text("token")
@@ -68,7 +68,7 @@ class ResetPages:
         if not isinstance(reset, Reset):
             return self._visits.faulty(visit, reset, username=username)
         self._post.password_changed(reset.subject)
-        response = self._visits.done(visit, 200, {"status": "changed"}, "reset_done.html")
+        response = self._visits.done(visit, 200, {"status": "changed"}, "account/reset_done.html")
         # Who guesses at the account meanwhile must not keep its owner from logging in with the new password.
         response.raw_headers.append(await self._devices.cookie(visit.request, reset.subject))
         return response

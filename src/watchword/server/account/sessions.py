@@ -45,14 +45,14 @@ class SessionPages:
 
         ``end`` is the id of one to end, or "others", or "everywhere": this one and all tokens, too.
         """
-        visit = await self._own.visit(http, "sessions.html", fresh=False)
+        visit = await self._own.visit(http, "account/sessions.html", fresh=False)
         if isinstance(visit, Response):
             return visit
         return await self._ended(visit) if http.method == "POST" else await self._listed(visit)
 
     async def _listed(self, visit: Visit) -> Response:
         rows = await self._rows(visit)
-        return self._visits.done(visit, 200, {"sessions": rows}, "sessions.html", now=self._watchword.clock())
+        return self._visits.done(visit, 200, {"sessions": rows}, "account/sessions.html", now=self._watchword.clock())
 
     async def _rows(self, visit: Visit) -> list[dict[str, Any]]:
         assert visit.who is not None  # noqa: S101 - Own lets nobody else through

@@ -42,9 +42,9 @@ class SignUp:
         if not self._open:
             return self._visits.nothing_here()
         if http.method != "POST":
-            visit = await self._visits.shown(http, "sign_up.html")
+            visit = await self._visits.shown(http, "account/sign_up.html")
             return visit if isinstance(visit, Response) else self._visits.page(visit, fields={})
-        visit = await self._visits.posted(http, "sign_up.html", metered=True)
+        visit = await self._visits.posted(http, "account/sign_up.html", metered=True)
         if isinstance(visit, Response):
             return visit
         wanted = await self._accounts.sign_up(
@@ -59,14 +59,14 @@ class SignUp:
             return self._visits.faulty(visit, wanted)
         if not self._post.sign_up(wanted):
             return self._visits.overloaded(visit)
-        return self._visits.done(visit, 202, {"status": "sent"}, "sent.html", email=wanted.address.text)
+        return self._visits.done(visit, 202, {"status": "sent"}, "account/sent.html", email=wanted.address.text)
 
     async def confirm(self, http: HttpRequest) -> Response:
         """Spend the link of a sign-up or of a new address."""
         if http.method != "POST":
-            visit = await self._visits.shown(http, "confirm.html")
+            visit = await self._visits.shown(http, "account/confirm.html")
             return visit if isinstance(visit, Response) else await self._confirming(visit)
-        visit = await self._visits.posted(http, "confirm.html")
+        visit = await self._visits.posted(http, "account/confirm.html")
         if isinstance(visit, Response):
             return visit
         token, browser = visit.text("token"), "" if visit.json else browser_of(visit.request)
@@ -82,10 +82,10 @@ class SignUp:
                 return self._visits.refuse(visit, limited, pending=pending, moving=None)
         made = await self._accounts.confirm(token, browser=browser, password=visit.fields.get("password"))
         if isinstance(made, Subject):
-            return self._visits.done(visit, 201, {"subject": made.name}, "welcome.html")
+            return self._visits.done(visit, 201, {"subject": made.name}, "account/welcome.html")
         pending = await self._accounts.pending_sign_up(token, browser=browser)
         if pending is None and SPENT not in made:  # somebody was faster: the link is spent, so begin again
-            return self._visits.faulty(visit, made, page="sign_up.html")
+            return self._visits.faulty(visit, made, page="account/sign_up.html")
         return self._visits.faulty(visit, made, pending=pending, moving=None)
 
     async def _confirming(self, visit: Visit) -> Response:
@@ -101,23 +101,23 @@ class SignUp:
         if not isinstance(moved, Moved):
             return self._visits.faulty(visit, moved)
         self._post.moved(moved)
-        return self._visits.done(visit, 200, {"email": moved.address}, "confirmed.html")
+        return self._visits.done(visit, 200, {"email": moved.address}, "account/confirmed.html")
 
     async def invitation(self, http: HttpRequest) -> Response:
         """Take name and password of who was invited."""
         if not self._invites:
             return self._visits.nothing_here()
         if http.method != "POST":
-            visit = await self._visits.shown(http, "invitation.html")
+            visit = await self._visits.shown(http, "account/invitation.html")
             return visit if isinstance(visit, Response) else await self._inviting(visit)
-        visit = await self._visits.posted(http, "invitation.html", metered=True)
+        visit = await self._visits.posted(http, "account/invitation.html", metered=True)
         if isinstance(visit, Response):
             return visit
         token = visit.text("token")
         locale = locale_of(visit.request)
         made = await self._accounts.accept(token, visit.text("username"), visit.text("password"), locale=locale)
         if isinstance(made, Subject):
-            return self._visits.done(visit, 201, {"subject": made.name}, "welcome.html")
+            return self._visits.done(visit, 201, {"subject": made.name}, "account/welcome.html")
         return self._visits.faulty(visit, made, email=await self._accounts.invitation(token))
 
     async def _inviting(self, visit: Visit) -> Response:

@@ -170,7 +170,7 @@ class Visits:
         if visit.json:
             return faulty(deny, () if reason is SPENT_LINK else faults)
         if reason is SPENT_LINK:
-            return self.page(visit, reason.status, page="spent.html")
+            return self.page(visit, reason.status, page="account/spent.html")
         shown = {each.field: each.text for each in reversed(faults)}
         return self.page(visit, reason.status, message=_MESSAGES[reason.status], faults=shown, **values)
 

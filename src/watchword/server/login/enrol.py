@@ -76,7 +76,7 @@ class Enrolment:
         """Show the recovery codes, once, to who is in by now."""
         codes = await self._factors.new_recovery_codes(subject, by=subject)
         kept = [field for field in response.raw_headers if field[0] == b"set-cookie"]
-        return self._entrance.shown("enrolled.html", kept, codes=codes, next=response.headers["location"])
+        return self._entrance.shown("login/enrolled.html", kept, codes=codes, next=response.headers["location"])
 
     def _page(self, request: Request, pending: Pending, draft: TotpDraft, deny: Deny | None = None) -> Response:
         values: dict[str, Any] = {
@@ -87,6 +87,6 @@ class Enrolment:
             "next": "",
         }
         if deny is None:
-            return self._entrance.page(request, "enrol.html", **values)
+            return self._entrance.page(request, "login/enrol.html", **values)
         more = {"message": _WRONG} if deny.rejection.reason.status == UNKNOWN_CREDENTIAL.status else {}
-        return self._entrance.again(deny, request, {}, "enrol.html", **{**values, **more})
+        return self._entrance.again(deny, request, {}, "login/enrol.html", **{**values, **more})

@@ -128,16 +128,16 @@ class Entrance:
         """Return the page that logs in."""
         passkeys = self.watchword.factors.passkeys_possible
         values = {"script": passkeys, "passkeys": passkeys, "providers": self.providers, **values}
-        return self.page(request, "login.html", status, headers, **values)
+        return self.page(request, "login/login.html", status, headers, **values)
 
     def again(
-        self, deny: Deny, request: Request, form: dict[str, str], page: str = "login.html", **more: Any
+        self, deny: Deny, request: Request, form: dict[str, str], page: str = "login/login.html", **more: Any
     ) -> Response:
         """Return a page once more, saying why in words."""
         status, headers = deny.rejection.reason.status, [*deny.headers]
         headers += [(b"www-authenticate", b"Watchword-Login")] if status == 401 else []
         values = {"message": _MESSAGES.get(status), "next": local_path(form.get("next", "")) or "", **more}
-        if page == "login.html":
+        if page == "login/login.html":
             return self.login_page(request, status, headers, username=form.get("username", "")[:128], **values)
         return self.page(request, page, status, headers, **values)
 

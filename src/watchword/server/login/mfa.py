@@ -116,9 +116,9 @@ class SecondFactor:
             "options": "" if draft is None else json.dumps(draft.options),
         }
         if deny is None:
-            return entrance.page(request, "mfa.html", **values)
+            return entrance.page(request, "login/mfa.html", **values)
         more = {"message": _WRONG} if deny.rejection.reason.status == 401 else {}
-        return entrance.again(deny, request, {}, "mfa.html", **{**values, **more})
+        return entrance.again(deny, request, {}, "login/mfa.html", **{**values, **more})
 
     def _refused(self, request: Request, rejection: Rejection) -> Response:
         return problem_response(self._entrance.refuse(request, rejection))

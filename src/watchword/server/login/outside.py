@@ -192,7 +192,7 @@ class Outside:
         who = None if isinstance(decision, Deny) else decision.principal
         late = who is None or not fresh(who, self._watchword.clock())
         return self._pages.page(
-            "outside.html",
+            "login/outside.html",
             provider=party.provider.label,
             identity=outsider.label,
             subject=who.subject.partition(":")[2] if who is not None and not late else "",
@@ -266,7 +266,9 @@ class Outside:
         labels = dict(self.providers())
         rows = [(id, labels.get(provider, provider), label) for id, provider, label in listed]
         token = self._token(who.credential)
-        return self._pages.page("identities.html", identities=rows, providers=self.providers(), csrf_token=token)
+        return self._pages.page(
+            "account/identities.html", identities=rows, providers=self.providers(), csrf_token=token
+        )
 
     # --- steps --------------------------------------------------------------------------------------------------------
 

@@ -159,9 +159,9 @@ class StepUpLogin:
             "csrf_token": self._watchword.csrf.token_for(who.credential),
         }
         if deny is None:
-            return self._entrance.page(request, "step_up.html", **values)
+            return self._entrance.page(request, "login/step_up.html", **values)
         more = {"message": _WRONG} if deny.rejection.reason.status == 401 else {}
-        return self._entrance.again(deny, request, {}, "step_up.html", **{**values, **more})
+        return self._entrance.again(deny, request, {}, "login/step_up.html", **{**values, **more})
 
     async def _linked(self, who: Principal) -> tuple[tuple[str, str], ...]:
         """Return the providers that vouch for who is logged in: they can do so anew."""

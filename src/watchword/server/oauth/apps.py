@@ -41,14 +41,14 @@ class AppPages:
 
     async def apps(self, http: HttpRequest) -> Response:
         """List them, or take back what one may: ``withdraw`` is the id of the consent."""
-        visit = await self._own.visit(http, "apps.html", fresh=False)
+        visit = await self._own.visit(http, "account/apps.html", fresh=False)
         if isinstance(visit, Response):
             return visit
         assert visit.who is not None  # noqa: S101 - Own lets nobody else through
         subject = visit.who.subject
         if http.method != "POST":
             value = {"apps": await self._rows(subject)}
-            return self._visits.done(visit, 200, value, "apps.html", **self._shown(value["apps"]))
+            return self._visits.done(visit, 200, value, "account/apps.html", **self._shown(value["apps"]))
         return await self._withdrawn(visit, subject)
 
     async def _withdrawn(self, visit: Visit, subject: str) -> Response:

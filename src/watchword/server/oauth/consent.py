@@ -99,7 +99,7 @@ class ConsentPages:
             "request": self._sealed(arrival, scopes, who),
             "csrf_token": self._watchword.csrf.token_for(who.credential),
         }
-        return self._pages.page("consent.html", 200, _UNFRAMED, **values)
+        return self._pages.page("oauth/consent.html", 200, _UNFRAMED, **values)
 
     def _sealed(self, arrival: Arrival, scopes: frozenset[str], who: Principal) -> str:
         value = {

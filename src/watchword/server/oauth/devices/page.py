@@ -83,8 +83,8 @@ class DevicePage:
             return problem_response(self._watchword.gate.refuse(request, Rejection(UNKNOWN_CREDENTIAL, "no session")))
         await self._own.speak(who)
         if http.method != "POST":
-            return Visit(request, "device.html", False, query, who)
-        visit = self._visits.parsed(request, "device.html", who)
+            return Visit(request, "oauth/device.html", False, query, who)
+        visit = self._visits.parsed(request, "oauth/device.html", who)
         if isinstance(visit, Visit) and visit.json:
             return problem_response(self._watchword.gate.refuse(request, Rejection(UNSUPPORTED_MEDIA)))
         return visit
@@ -119,7 +119,7 @@ class DevicePage:
         client = await self._oauth.clients.find(found.client)
         if client is None:
             return self._asked(visit, code, _UNKNOWN)
-        return self._visits.page(visit, page="device_confirm.html", **self._shown(visit, code, found, client))
+        return self._visits.page(visit, page="oauth/device_confirm.html", **self._shown(visit, code, found, client))
 
     def _shown(self, visit: Visit, code: str, asked: DeviceRequest, client: Credential) -> dict[str, Any]:
         language, rules, who = SPOKEN.get(), self._oauth.rules, _who(visit)
@@ -154,7 +154,9 @@ class DevicePage:
             done = await self._devices.deny(code, who)
         if isinstance(done, Rejection):
             return self._asked(visit, code, _UNKNOWN, done)
-        return self._visits.page(visit, page="device_done.html", allowed=allowed, app=app_face(client, "")["name"])
+        return self._visits.page(
+            visit, page="oauth/device_done.html", allowed=allowed, app=app_face(client, "")["name"]
+        )
 
     async def _agreed(
         self, who: Principal, client: Credential, asked: DeviceRequest, scopes: frozenset[str]

@@ -140,7 +140,7 @@ class Logout:
         After a form it goes by a page: its policy lets a form end here alone.
         """
         if not leaving.place:
-            return self._pages.page("logged_out.html", 200, headers)
+            return self._pages.page("oauth/logged_out.html", 200, headers)
         place, host = _onward(leaving)
         if by_page:
             return self._pages.page("onward.html", 200, headers, place=place, host=host)
@@ -149,7 +149,7 @@ class Logout:
     def _offered(self, leaving: Leaving) -> Response:
         """Let the person go on by themselves: nothing here shows that they ever came from that application."""
         place, host = _onward(leaving)
-        return self._pages.page("logged_out.html", place=place, host=host)
+        return self._pages.page("oauth/logged_out.html", place=place, host=host)
 
     def _question(self, who: Principal, leaving: Leaving, fields: Mapping[str, str]) -> Response:
         kept = {name: fields[name] for name in _KEPT if fields.get(name)}
@@ -158,7 +158,7 @@ class Logout:
         name = "" if leaving.client is None else leaving.client.detail.get("client_name") or kept["client_id"]
         token = self._watchword.csrf.token_for(who.credential)
         person = who.subject.partition(":")[2]
-        return self._pages.page("logout.html", kept=kept, application=name, person=person, csrf_token=token)
+        return self._pages.page("oauth/logout.html", kept=kept, application=name, person=person, csrf_token=token)
 
     def _refused(self, request: Request, error: str) -> Response:
         return self._page(request, Rejection(REFUSED_GRANT, f"logout: {error}", scheme=_SCHEME), error)
