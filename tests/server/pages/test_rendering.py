@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 from tests.server.live import live
-from tests.server.pages.texts import TEMPLATES
+from tests.server.pages.texts import ROOT, TEMPLATES
 
 from watchword.server.config.load import ConfigError, load
 from watchword.server.pages.language import SPOKEN
 from watchword.server.pages.rendering import Pages, pages_of
 
-STATIC = TEMPLATES[0].parent.parent / "static"
+STATIC = ROOT / "server" / "static"
 
 
 def text_of(pages: Pages, name: str, /, **values: Any) -> str:

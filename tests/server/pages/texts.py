@@ -11,7 +11,7 @@ from jinja2 import Environment, nodes
 
 import watchword
 
-__all__ = ["BARE", "TEMPLATES", "bare_text", "said_by_code", "said_by_templates"]
+__all__ = ["BARE", "ROOT", "TEMPLATES", "bare_text", "said_by_code", "said_by_templates"]
 
 ROOT = Path(watchword.__file__).parent
 TEMPLATES = sorted((ROOT / "server" / "templates").rglob("*.html"))
