@@ -180,6 +180,11 @@ def test_what_is_remembered_answers_and_stays_what_it_was() -> None:
         assert found.policy is not None
         assert found.policy.parts[0].remembered
         assert len(house.verdicts) == known == 1
+        narrow = _bearer((await issued(house, Kind.API_KEY)).material["secret"])
+        scope = Question("GET", URL, tuple((name.encode(), value.encode()) for name, value in narrow)).scope()
+        await house.gate.decide(request_of(scope), route)
+        refused = (await explain(house, "GET", URL, narrow)).outcome
+        assert (refused.reason, refused.remembered) == ("insufficient_scope", True)
 
     playing(ORDERS, work)
 

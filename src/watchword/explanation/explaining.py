@@ -30,7 +30,7 @@ __all__ = ["explain", "explained"]
 
 _BROKEN: Final = 503
 _QUICK: Final = 20_000.0  # microseconds
-_OTHERWISE: Final = "so is who asks a gateway; what this server itself demands there is in docs/reference/http.md"
+_OTHERWISE: Final = "that is what a gateway is told; what this server itself demands there is in docs/reference/http.md"
 _REFERENCE: Final = "0" * 16
 """Stands for a refusal's reference: none is drawn, since no event has it."""
 
@@ -201,16 +201,17 @@ def _nowhere(
 
 def _outcome(walked: Walked) -> Outcome:
     decision = walked.decision
+    found = [leaf.remembered for leaf in walked.leaves.values() if leaf.verdict is not None]
+    remembered = bool(found) and all(found)
     if isinstance(decision, Deny):
         refused = decision.rejection
         kind = "broken" if refused.reason.status == _BROKEN else "refused"
         told = refused.detail, refused.credential, refused.scheme
-        return Outcome(kind, refused.reason.status, refused.reason.code, *told)
+        return Outcome(kind, refused.reason.status, refused.reason.code, *told, remembered=remembered)
     assert isinstance(decision, Allow)  # noqa: S101 - there is no third decision
     who = decision.principal
     if who is None:
         return Outcome("accepted", 200)
-    remembered = [leaf.remembered for leaf in walked.leaves.values() if leaf.verdict is not None]
     return Outcome(
         "accepted",
         200,
@@ -220,7 +221,7 @@ def _outcome(walked: Walked) -> Outcome:
         actor=who.actor or "",
         scopes=tuple(sorted(who.scopes)),
         factors=who.factors,
-        remembered=bool(remembered) and all(remembered),
+        remembered=remembered,
     )
 
 
