@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from tests.server.console.house import eventually, house, operator
 from watchword.model.credential import Credential, Kind
 from watchword.model.records import Add
 from watchword.model.usage import Grain, Point
+from watchword.server.console.credentials import end_of
 from watchword.server.console.overview import SPANS, charts_of, span_of
 
 DAY = 86400
@@ -83,3 +85,19 @@ def test_points_become_two_charts() -> None:
     assert verdicts.series == (("accepted", 3), ("refused", 1))
     assert schemes.series == (("api-key", 3), ("jwt", 1))
     assert verdicts.total == schemes.total == 4
+
+
+def test_the_authority_ends_with_its_certificate(tmp_path: Path) -> None:
+    """Its record has no end of its own; what it vouches for ends with it, and that is to be seen before."""
+    now = [1_900_000_000.0]
+    with house(tmp_path, clock=lambda: now[0]) as server:
+        (authority,) = server.do(server.watchword.store.credentials(kind=Kind.CA))
+        end = end_of(authority)
+        assert authority.expires_at is None
+        assert end is not None
+        assert authority.id not in operator(server).get("/console").text
+        now[0] = end - 20 * 86400
+        browser = operator(server)
+        assert authority.id in browser.get("/console").text.partition('id="idle"')[0]
+        row = browser.get(f"/console/credentials?q={authority.id}").text
+        assert f"{datetime.fromtimestamp(end, UTC):%Y-%m-%d}" in row

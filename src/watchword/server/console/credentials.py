@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route as Endpoint
 
 from watchword.codec.shapes import hits
+from watchword.codec.x509 import ChainVerifier
 from watchword.lifecycle.operations.rights import area_of, to_read
 from watchword.lifecycle.operations.shown import credential_value
 from watchword.model.credential import Credential, Kind, State
@@ -18,7 +19,7 @@ from watchword.server.admin.parts.searching import Place, Searching, Wanted
 from watchword.server.console.desk import ConsoleDesk
 from watchword.server.responses import redirect
 
-__all__ = ["CREDENTIALS", "CredentialPages", "seen", "words_of"]
+__all__ = ["CREDENTIALS", "CredentialPages", "end_of", "seen", "words_of"]
 
 CREDENTIALS: Final = "/console/credentials"
 
@@ -125,7 +126,7 @@ class CredentialPages:
 
 def seen(record: Credential, now: float) -> dict[str, Any]:
     """Return what a page shows of a credential; times are Unix seconds."""
-    value, end = credential_value(record, now), record.ends_at()
+    value, end = credential_value(record, now), end_of(record)
     return {
         **value,
         "name": str(record.detail.get("name") or record.detail.get("client_name") or ""),
@@ -134,6 +135,15 @@ def seen(record: Credential, now: float) -> dict[str, Any]:
         "address": str(record.detail.get("address") or ""),
         "more": {name: value[name] for name in _MORE if value.get(name)},
     }
+
+
+def end_of(record: Credential) -> float | None:
+    """Return when it ends by itself (Unix seconds), None for never: of an authority its certificate says so."""
+    end, certificate = record.ends_at(), record.detail.get("certificate")
+    if record.kind is not Kind.CA or not certificate:
+        return end
+    ends = [each.not_valid_after_utc.timestamp() for each in ChainVerifier(str(certificate).encode()).authorities]
+    return min(ends if end is None else [*ends, end])
 
 
 def words_of(**values: str) -> str:

@@ -11,7 +11,7 @@ from watchword.lifecycle.people.holdings import held
 from watchword.model.credential import Credential, Kind
 from watchword.model.usage import Grain, Point
 from watchword.server.account.visit import Visit
-from watchword.server.console.credentials import seen
+from watchword.server.console.credentials import end_of, seen
 from watchword.server.console.desk import ConsoleDesk, who_of
 from watchword.server.pages.charts import Chart, chart_of
 from watchword.stores.observed.ending import ending_of
@@ -24,7 +24,7 @@ SPANS: Final = {"1h": (3600, Grain.MINUTE), "24h": (86400, Grain.HOUR), "7d": (7
 """How long a chart looks back, and how long each bar is."""
 
 VERDICTS: Final = ("accepted", "refused", "broken")
-_ENDING: Final = (Kind.API_KEY, Kind.HMAC, Kind.CLIENT_CERT, Kind.OAUTH_CLIENT, Kind.PASSWORD, Kind.CA)
+_ENDING: Final = (Kind.API_KEY, Kind.HMAC, Kind.CLIENT_CERT, Kind.OAUTH_CLIENT, Kind.PASSWORD)
 _IDLE: Final = (Kind.API_KEY, Kind.HMAC, Kind.CLIENT_CERT, Kind.OAUTH_CLIENT)
 _SOON: Final = 30 * 86400
 _LONG_UNUSED: Final = 90 * 86400
@@ -74,6 +74,7 @@ class Overview:
         now = self._watchword.clock()
         ends, used = (tuple(kind for kind in some if kind in kinds) for some in (_ENDING, _IDLE))
         soon = await self._ending.ending(ends, since=int(now), until=int(now) + _SOON, limit=_FEW)
+        soon = [*await self._authorities(now), *soon][:_FEW] if Kind.CA in kinds else soon
         sample = [each for kind in used for each in await self._watchword.store.credentials(kind=kind, limit=_SAMPLE)]
         idle = [each for each in sample if _idle(each, now)]
         return {
@@ -82,6 +83,11 @@ class Overview:
             "idle_count": len(idle),
             "idle_of": len(sample),
         }
+
+    async def _authorities(self, now: float) -> list[Credential]:
+        """Return the authorities that end soon: nobody whom one vouches for gets in after that."""
+        found = await self._watchword.store.credentials(kind=Kind.CA, limit=_SAMPLE)
+        return [each for each in found if each.refusal(now) is None and now <= (end_of(each) or 0) < now + _SOON]
 
     async def _nothing_yet(self, visit: Visit) -> bool:
         """Return whether there is nothing but the operator, who is then told how to begin."""
