@@ -27,6 +27,13 @@ def test_it_says_when_the_old_one_was_last_used(desk: Desk) -> None:
     assert "It was last used 2023-11-14T22:13:20Z" in said.err
 
 
+def test_a_client_is_named_once(desk: Desk) -> None:
+    client = desk.issued("oauth-client", "service:billing")
+    said = desk.done("rotate", client["id"])
+    assert said.out.count("client id ") == 1
+    assert said.out.count(client["id"]) == 2  # its name, and what was replaced
+
+
 def test_show_and_list_say_whether_it_is_safe_to_retire(desk: Desk) -> None:
     old = desk.issued("api-key", "service:billing")
     assert "retirement" not in desk.done("show", old["id"], "--json").json

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -147,3 +148,10 @@ def test_of_many_the_first_are_shown_and_the_rest_counted(tmp_path: Path) -> Non
     assert len(found) == 26
     assert found[-1].file == "the store"
     assert found[-1].message == "1005 more: a key never ends"
+
+
+def test_what_ends_within_hours_is_told_with_the_hour(tmp_path: Path) -> None:
+    held = (record(retire_at=HERE + 3600, replaced_by="key_b", last_used_at=HERE - 60),)
+    [found] = Example("WW808", held=held).found(tmp_path, bad=True)
+    times = [f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M UTC}" for at in (HERE - 60, HERE + 3600)]
+    assert f"used at {times[0]}, retired at {times[1]}" in found.message

@@ -87,7 +87,7 @@ def print_issued(asked: Asked, issued: Issued, title: str, out: Path | None = No
     kept = {name: value[name] for name in _SHOWN if name in value and name != "hint"}
     facts = short | {"created_at": record.created_at} | kept | more
     people = {name: content for name, content in facts.items() if name not in ("kind", "subject", "created_at")}
-    shown = [pair for pair in rows_of(people) if pair[0] not in material]
+    shown = [pair for pair in rows_of(people) if pair[0].replace(" ", "_") not in material]
     if record.id in material.values():  # the id is part of what proves it, and is shown there
         shown = [pair for pair in shown if pair[0] != "id"]
     proof = [pair for pair in rows_of(material | {"id": ""}) if pair[0] != "id"]

@@ -38,6 +38,10 @@ def _day(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
 
 
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
 def _admin(record: Credential) -> bool:
     return any(scope.startswith(ADMIN) for scope in record.scopes)
 
@@ -183,9 +187,9 @@ def still_used(case: Case) -> Iterator[Spot]:
         if record.retire_at is None or record.last_used_at is None:
             continue
         if record.retire_at - case.now < _LATE and case.now - record.last_used_at < _DAY:
-            used, ends = _day(record.last_used_at), _day(record.retire_at)
+            used, ends = _moment(record.last_used_at), _moment(record.retire_at)
             fix = f"let {record.subject} use {record.replaced_by or 'the successor'} before {ends}"
-            yield _spot(record, f"used on {used}, retired on {ends}", fix)
+            yield _spot(record, f"used at {used}, retired at {ends}", fix)
 
 
 @rule(
