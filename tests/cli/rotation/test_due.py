@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import stat
 import time
+from types import SimpleNamespace
+
+import pytest
 
 from tests.cli.desk import Desk, desk, fresh_desk
 
@@ -96,3 +100,18 @@ def test_a_folder_that_cannot_be_written_stops_it_before_anything_is_rotated(des
     (desk.folder / "file").write_text("")
     assert "--out" in desk.wrong("rotate", "--due", "--out", "file")
     assert desk.done("show", key["id"], "--json").json["state"] == "active"
+
+
+def test_what_no_file_takes_is_printed_and_not_lost(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    settled(desk, 'api_key = "90d"')
+    desk.issued("api-key", "service:billing")
+    aged(desk)
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("watchword.cli.rotation.due.os", SimpleNamespace(**{**vars(os), "fsync": full}))
+    said = desk.done("rotate", "--due", "--out", "new", "--json")
+    assert said.json["secret"].startswith("ak_live_")
+    assert "cannot be written (No space left on device), so it is printed" in said.err
+    assert list((desk.folder / "new").iterdir()) == []

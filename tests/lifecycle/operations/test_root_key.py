@@ -32,6 +32,8 @@ SRC = Path(__file__).resolve().parents[3] / "src" / "watchword"
 @pytest.fixture(params=["memory", "sqlite"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     """Return what every house of a test opens: the same records."""
+    if request.param == "postgresql":
+        return request.getfixturevalue("postgres_url")
     return MemoryStore() if request.param == "memory" else f"sqlite:///{tmp_path}/watchword.db"
 
 
@@ -57,6 +59,7 @@ def derived(watchword: Watchword) -> list[bytes]:
     return [watchword.sealer.derive(purpose) for purpose in ("csrf", "refresh", "pairwise", "recovery-codes", "device")]
 
 
+@pytest.mark.parametrize("store", ["memory", "sqlite", "postgresql"], indirect=True)
 def test_everything_is_sealed_again_and_what_was_derived_stays(store: Any) -> None:
     before: list[bytes] = []
     keys: dict[str, str] = {}

@@ -90,12 +90,19 @@ def _facts(due: Due) -> dict[str, Any]:
 def _hand_over(ctx: typer.Context, rotated: Rotated, out: Path | None) -> None:
     record, old = rotated.issued.credential, rotated.old
     more: dict[str, Any] = {"replaces": old.id, "overlap_ends_at": rotated.ends_at, "rotated": True}
+    title = f"{record.kind} for {record.subject}"
     if out is None:
-        print_issued(asked(ctx), rotated.issued, f"{record.kind} for {record.subject}", None, **more)
+        print_issued(asked(ctx), rotated.issued, title, None, **more)
         return
     facts = {name: content for name, content in value_of(record).items() if name in _SHORT}
     path = out / f"{record.id}.json"
-    _write(path, facts | more | dict(rotated.issued.material))
+    try:
+        _write(path, facts | more | dict(rotated.issued.material))
+    except OSError as error:  # such as a full disk: what is shown once must not be lost
+        path.unlink(missing_ok=True)
+        warn(f"{path} cannot be written ({error.strerror}), so it is printed")
+        print_issued(asked(ctx), rotated.issued, title, None, **more)
+        return
     if asked(ctx).json:
         print_json({**facts, **more, "file": str(path)})
     else:
