@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -105,6 +106,24 @@ def test_an_export_goes_on_where_it_was_left(desk: Desk, tmp_path: Path) -> None
     assert file.read_text() == printed
     positions = [json.loads(line)["position"] for line in printed.splitlines()]
     assert positions == sorted(set(positions))
+
+
+def test_an_export_of_another_log_is_not_gone_on_with(desk: Desk, tmp_path: Path) -> None:
+    """Nor that of a database that was put back to what it was: its new events have old positions."""
+    file = tmp_path / "audit.jsonl"
+    file.write_text('{"position": 99999900000, "at": 1.0}\n')
+    said = desk.run("audit", "--export", str(file))
+    assert said.code == 1
+    assert "ends behind the end of the log" in said.err
+    assert len(file.read_text().splitlines()) == 1
+
+
+def test_two_exports_do_not_write_one_file_at_once(desk: Desk, tmp_path: Path) -> None:
+    file = tmp_path / "audit.jsonl"
+    with file.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert "somebody is writing" in desk.run("audit", "--export", str(file)).err
+    assert desk.done("audit", "--export", str(file), "--json").json["exported"] > 0
 
 
 def test_an_export_does_not_touch_another_file(desk: Desk, tmp_path: Path) -> None:

@@ -133,9 +133,10 @@ class Wanted:
 
 def _show(asked: Asked, wanted: Wanted, start: float, limit: int, follow: bool) -> None:
     async def work(house: Watchword) -> list[tuple[int, Event]]:
+        end = await _end(house) if follow else 0  # before what there is: nothing comes between that and what is followed
         newest = await _newest(house, start, limit, wanted)
         if follow:
-            await _follow(asked, house, newest, wanted)
+            await _follow(asked, house, newest, end, wanted)
         return newest
 
     events = run(asked, work)
@@ -144,7 +145,26 @@ def _show(asked: Asked, wanted: Wanted, start: float, limit: int, follow: bool) 
         raise typer.Exit(REFUSED)
 
 
+async def _end(house: Watchword) -> int:
+    """Return the position of the last event, 0 where there is none."""
+    from watchword.stores.observed.backwards import backwards_of
+
+    async for position, _ in backwards_of(house.store).events():
+        return position
+    return 0
+
+
 async def _newest(house: Watchword, start: float, limit: int, wanted: Wanted) -> list[tuple[int, Event]]:
+    from watchword.stores.observed.backwards import backwards_of
+
+    if not start:  # from the end: there may be millions
+        found: list[tuple[int, Event]] = []
+        async for each in backwards_of(house.store).events():
+            if wanted.fits(each[1]):
+                found.append(each)
+            if len(found) == limit:
+                break
+        return found[::-1]
     kept: deque[tuple[int, Event]] = deque(maxlen=limit)
     after = 0
     while True:
@@ -155,16 +175,15 @@ async def _newest(house: Watchword, start: float, limit: int, wanted: Wanted) ->
         after = page[-1][0]
 
 
-async def _follow(asked: Asked, house: Watchword, newest: Sequence[tuple[int, Event]], wanted: Wanted) -> None:
+async def _follow(
+    asked: Asked, house: Watchword, newest: Sequence[tuple[int, Event]], end: int, wanted: Wanted
+) -> None:
     """Print what there is and what comes, a line each, until interrupted."""
     import asyncio
 
-    after = 0
-    while page := await house.store.events(after=after, limit=_PAGE):  # where the log ends now
-        after = page[-1][0]
     for position, event in newest:
         _print_line(asked, position, event)
-    after = max([after, *(position for position, _ in newest)])
+    after = max([end, *(position for position, _ in newest)])
     while True:
         for position, event in await house.store.events(after=after, limit=_PAGE):
             after = position

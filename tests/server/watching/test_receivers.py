@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from tests.house import House, accepted, house, reason
@@ -129,8 +130,10 @@ async def test_any_answer_but_success_is_a_failure_and_no_redirect_is_followed(m
             await webhook.tell(ALERT)
     assert len(hook.requests) == 3
     hook.close()
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable) as failed:
         await webhook.tell(ALERT)
+    assert str(failed.value).endswith("ConnectError")
+    assert urlsplit(hook.url).path not in str(failed.value), "it is a secret at many receivers"
     await webhook.close()
     hook.__init__()  # type: ignore[misc]
 

@@ -153,3 +153,48 @@ def test_log_records_say_what_the_events_say(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(provider, "force_flush", lambda timeout: False)
     with pytest.raises(Unavailable, match="not sent in time"):
         asyncio.run(OtelLogs().deliver(VALUES))
+
+
+def test_what_a_collector_did_not_take_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    from opentelemetry import _logs
+    from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+    from opentelemetry.sdk._logs.export import LogRecordExportResult
+    from opentelemetry.sdk.resources import Resource
+
+    from watchword.server.metrics.otel import _log_records
+
+    answers = [LogRecordExportResult.FAILURE, LogRecordExportResult.SUCCESS]
+    monkeypatch.setattr(OTLPLogExporter, "export", lambda self, batch: answers.pop(0))
+    given: list[Any] = []
+    monkeypatch.setattr(_logs, "set_logger_provider", given.append)
+    monkeypatch.setattr(_logs, "get_logger_provider", lambda: given[0])
+    end = _log_records("http://127.0.0.1:9/v1/logs", Resource.create({}))
+    with pytest.raises(Unavailable, match="did not take all"):
+        asyncio.run(OtelLogs().deliver(VALUES))
+    asyncio.run(OtelLogs().deliver(VALUES))
+    end()
+
+
+def test_others_have_their_turn_while_much_is_handed_on(tmp_path: Path) -> None:
+    """Of what goes into a datagram socket nothing waits, and a log may be millions of events behind."""
+    receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    receiver.bind(str(tmp_path / "log"))
+
+    async def play() -> None:
+        syslog, turns = Syslog(Place("unix", str(tmp_path / "log"))), 0
+
+        async def others() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        beside = asyncio.create_task(others())
+        for _ in range(4):
+            await syslog.deliver(VALUES[:1])
+        assert turns >= 3
+        beside.cancel()
+        await syslog.close()
+
+    asyncio.run(play())
+    receiver.close()

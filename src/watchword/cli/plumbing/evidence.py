@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import sys
@@ -119,9 +120,13 @@ def export(asked: Asked, target: str) -> None:
     except OSError as error:
         raise Stop(f"--export: {path}: {error.strerror}", "name a file, or - for standard output") from None
     with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Stop(f"--export: somebody is writing {path}", "one export at a time", REFUSED) from None
         after = _left_off(file, path)
         with open(file.fileno(), "a", encoding="utf-8", closefd=False) as text:
-            count = run(asked, lambda house: _write(house, after, text))
+            count = run(asked, lambda house: _go_on(house, after, text, path))
             text.flush()
             os.fsync(file.fileno())
     print_record(asked, {"file": str(path), "exported": count}, [], f"{count} events more in {path}")
@@ -145,6 +150,19 @@ def _left_off(file: Any, path: Path) -> int:
         file.truncate(end - len(rest))
         file.seek(0, os.SEEK_END)
     return position
+
+
+async def _go_on(house: Watchword, after: int, text: Any, path: Path) -> int:
+    """Write what comes after a position that the log knows: of another log, or of one that was put back, it is none."""
+    from watchword.stores.chain import POSITIONS
+
+    if after and not await house.store.checkpoints.links(after // POSITIONS - 1, 1):
+        raise Stop(
+            f"--export: {path} ends behind the end of the log: it is of another one, or the database was put back",
+            "name another file: it gets all there is",
+            REFUSED,
+        )
+    return await _write(house, after, text)
 
 
 async def _write(house: Watchword, after: int, text: Any) -> int:

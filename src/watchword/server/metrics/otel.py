@@ -81,12 +81,8 @@ def _provided() -> bool:
 
 
 def _own(watchword: Watchword, settings: Settings) -> Telemetry:
-    from opentelemetry import _logs
-    from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
     from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-    from opentelemetry.sdk._logs import LoggerProvider
-    from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
     from opentelemetry.sdk.metrics import MeterProvider
     from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
     from opentelemetry.sdk.resources import Resource
@@ -105,9 +101,28 @@ def _own(watchword: Watchword, settings: Settings) -> Telemetry:
     meters = MeterProvider([reader], resource, shutdown_on_exit=False)
     ends: list[Callable[[], object]] = [spans.shutdown, meters.shutdown]
     if settings.audit.otel:
-        logs = LoggerProvider(resource, shutdown_on_exit=False)
-        logs.add_log_record_processor(BatchLogRecordProcessor(OTLPLogExporter(f"{base}v1/logs", timeout=_PATIENCE)))
-        _logs.set_logger_provider(logs)
-        ends.append(logs.shutdown)
+        ends.append(_log_records(f"{base}v1/logs", resource))
     trace(watchword, tracer_provider=spans, meter_provider=meters)
     return Telemetry(*ends)
+
+
+def _log_records(place: str, resource: Any) -> Callable[[], object]:
+    """Send log records, and count in the provider's ``lost`` how often the collector did not take some."""
+    from opentelemetry import _logs
+    from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+    from opentelemetry.sdk._logs import LoggerProvider
+    from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, LogRecordExportResult
+
+    class Provider(LoggerProvider):
+        lost = 0
+
+    class Exporter(OTLPLogExporter):
+        def export(self, batch: Any) -> LogRecordExportResult:
+            result = super().export(batch)
+            provider.lost += result is not LogRecordExportResult.SUCCESS
+            return result
+
+    provider = Provider(resource, shutdown_on_exit=False)
+    provider.add_log_record_processor(BatchLogRecordProcessor(Exporter(place, timeout=_PATIENCE)))
+    _logs.set_logger_provider(provider)
+    return provider.shutdown

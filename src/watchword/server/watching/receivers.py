@@ -64,7 +64,10 @@ class Webhook:
 
             # The operator named it, so it may be inside; where it redirects to is not followed.
             self._fetch = Outward(private_hosts=[urlsplit(self._url).hostname or ""], timeout=_PATIENCE)
-        answer = await self._fetch.post(self._url, body, {**headers, "idempotency-key": alert.id})
+        try:
+            answer = await self._fetch.post(self._url, body, {**headers, "idempotency-key": alert.id})
+        except Unavailable as error:  # it quotes the URL, whose path is a secret at many receivers
+            raise Unavailable(f"{urlsplit(self._url).hostname}: {str(error).rpartition(': ')[2]}") from None
         if not 200 <= answer.status < 300:
             raise Unavailable(f"it answered {answer.status}")
 

@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import Mapping
 from itertools import pairwise
 
-from tests.house import House, played
+import pytest
+
+from tests.house import House, house, played
 from watchword.lifecycle.operations.alerts import AlertRules
 from watchword.lifecycle.operations.alerts.delivery import Delivery, Tell
 from watchword.model.alerts import Alert
@@ -60,6 +62,39 @@ async def test_who_failed_is_told_again_and_who_did_not_is_not(made: House) -> N
     assert [round(b - a) for a, b in pairwise(pauses)] == [15, 30]
     (alert,) = await made.watchword.store.alerts.page()
     assert (alert.tries, alert.detail["told_to"]) == (4, ["email", "webhook"])
+
+
+def test_a_receiver_that_breaks_keeps_no_other_from_being_told(caplog: pytest.LogCaptureFixture) -> None:
+    async def broken(alert: Alert) -> None:
+        raise KeyError("ak_live_secret")
+
+    async def play() -> None:
+        async with house() as made:
+            mail = Receiver()
+            delivery = told_by(made, {"webhook": broken, "email": mail.tell})
+            await made.watchword.operations.alerts.say("test", "one")
+            assert await delivery.turn() == 0
+            assert len(mail.got) == 1
+
+    asyncio.run(play())
+    assert "webhook cannot be told" in caplog.text
+    assert "ak_live_secret" not in caplog.text
+
+
+@played
+async def test_who_waited_long_for_one_has_a_whole_pause_for_the_next(made: House) -> None:
+    """Another worker must not take what this one has just taken."""
+    taken: list[float] = []
+
+    async def slow(alert: Alert) -> None:
+        taken.append(alert.next_try - made.clock.now)
+        made.clock.now += 60
+
+    delivery = told_by(made, {"webhook": slow})
+    for n in range(3):
+        await made.watchword.operations.alerts.say("test", str(n))
+    assert await delivery.turn() == 3
+    assert taken == [15, 15, 15]
 
 
 @played

@@ -37,7 +37,8 @@ class Delivery:
         done = 0
         for alert in await self._records.waiting(now, _AT_ONCE):
             pause = min(_FIRST * 2 ** min(alert.tries, 16), _LONGEST)
-            taken = alert.changed(tries=alert.tries + 1, next_try=now + pause)
+            # From when its turn comes: those before it may have waited for somebody who does not answer.
+            taken = alert.changed(tries=alert.tries + 1, next_try=int(self._clock()) + pause)
             if await self._records.swap(taken):  # else another worker has it
                 done += await self.tell(taken)
         return done
@@ -51,8 +52,9 @@ class Delivery:
             try:
                 await tell(alert)
                 told.add(name)
-            except Unavailable as error:
-                logger.error("%s cannot be told of alert %s: %s", name, alert.id, error)
+            except Exception as error:  # one that breaks keeps no other from being told
+                why = str(error) if isinstance(error, Unavailable) else type(error).__name__
+                logger.error("%s cannot be told of alert %s: %s", name, alert.id, why)
         whole = told >= set(self._receivers)
         if not whole and alert.tries >= _MOST:
             logger.error("alert %s was not delivered in %d tries: nobody tries again", alert.id, alert.tries)
