@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import io
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ import pytest
 
 from tests.cli.desk import Desk
 from watchword.cli import audit as verb
+from watchword.cli.plumbing import evidence
 from watchword.model.records import Event
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -134,6 +136,23 @@ def test_an_export_does_not_touch_another_file(desk: Desk, tmp_path: Path) -> No
     file.write_text("no line at all")
     assert "something else" in desk.wrong("audit", "--export", str(file))
     assert file.read_text() == "no line at all"
+
+
+def test_on_a_terminal_what_takes_long_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(evidence, "_TOLD", 0.001)
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    with evidence._taking_time("reading the log"):
+        while "reading the log: 0 s" not in terminal.getvalue():
+            time.sleep(0.001)
+    assert terminal.getvalue().endswith("\r\x1b[K")
+    monkeypatch.setattr(sys, "stderr", file := io.StringIO())
+    with evidence._taking_time("reading the log"):
+        pass
+    assert file.getvalue() == ""
 
 
 def test_refusals_show_their_reason() -> None:

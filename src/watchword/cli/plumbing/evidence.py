@@ -6,7 +6,10 @@ import fcntl
 import json
 import os
 import sys
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -24,6 +27,7 @@ __all__ = ["export", "sign", "verify"]
 
 _PAGE: Final = 1000
 _SHOWN: Final = 20
+_TOLD: Final = 1.0  # seconds between two words about how long it takes
 _BEGINS: Final = b'{"position"'
 _LONGEST: Final = 65_536  # bytes of a line: an event's fields are bounded far below
 
@@ -35,7 +39,8 @@ def verify(asked: Asked, against: str | None) -> int:
     async def work(house: Watchword) -> Proof:
         return await house.operations.checkpoints.prove(kept)
 
-    proof = run(asked, work)
+    with _taking_time("reading the log"):
+        proof = run(asked, work)
     flaws = list(proof.flaws)
     rows = [("" if number else "found", _told(flaw)) for number, flaw in enumerate(flaws[:_SHOWN])]
     if len(flaws) > _SHOWN:
@@ -126,10 +131,33 @@ def export(asked: Asked, target: str) -> None:
             raise Stop(f"--export: somebody is writing {path}", "one export at a time", REFUSED) from None
         after = _left_off(file, path)
         with open(file.fileno(), "a", encoding="utf-8", closefd=False) as text:
-            count = run(asked, lambda house: _go_on(house, after, text, path))
+            with _taking_time("writing"):
+                count = run(asked, lambda house: _go_on(house, after, text, path))
             text.flush()
             os.fsync(file.fileno())
     print_record(asked, {"file": str(path), "exported": count}, [], f"{count} events more in {path}")
+
+
+@contextmanager
+def _taking_time(said: str) -> Iterator[None]:
+    """Tell on a terminal for how long something goes on: millions of events take seconds."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    over, begun = threading.Event(), time.monotonic()
+
+    def tell() -> None:
+        while not over.wait(_TOLD):
+            print(f"\r\x1b[K{said}: {time.monotonic() - begun:.0f} s", end="", file=sys.stderr, flush=True)
+
+    thread = threading.Thread(target=tell, name="watchword-progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
 def _left_off(file: Any, path: Path) -> int:
