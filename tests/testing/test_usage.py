@@ -12,7 +12,6 @@ from watchword.stores.memory import MemoryStore
 from watchword.stores.observed.usage_memory import MemoryUsage
 from watchword.testing.usage import UsageSuite
 
-
 _roll_up = MemoryUsage.roll_up
 
 

@@ -24,7 +24,9 @@ def test_every_letter_is_there_in_every_language() -> None:
 @pytest.mark.parametrize("letter", LETTERS)
 def test_a_letter_has_a_subject_a_text_and_at_most_the_link_that_it_is_about(letter: str, locale: str) -> None:
     issuer = "https://auth.example.com"
-    written = Letters(issuer).write(letter, "a@example.com", locale, link=f"{issuer}/x?token=lk_1", what="api-key", id="key_1")
+    written = Letters(issuer).write(
+        letter, "a@example.com", locale, link=f"{issuer}/x?token=lk_1", what="api-key", id="key_1"
+    )
     assert 10 < len(written.subject) < 79
     assert "auth.example.com" in written.subject
     assert ("lk_1" in written.text) is (letter in WITH_LINK)
