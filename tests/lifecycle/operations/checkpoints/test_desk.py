@@ -206,6 +206,35 @@ def test_a_process_notices_that_statements_were_taken_away(tmp_path: Path, caplo
     assert "checkpoint 2 of the audit was removed or replaced" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("deed", "told"),
+    [
+        ("INSERT INTO checkpoint VALUES (7, 1, 'a.b.c')", "checkpoint 7 is not what was signed"),
+        (
+            "UPDATE checkpoint SET statement = x'00' WHERE number = 1",
+            "not cut off: checkpoint 1 is not what was signed",
+        ),
+    ],
+)
+def test_a_process_says_what_it_finds_that_nobody_signed(tmp_path: Path, deed: str, told: str) -> None:
+    async def play() -> None:
+        async with opened(tmp_path) as made:
+            for _ in range(3):
+                await write(made)
+                await desk(made).sign()
+                made.clock.now += DAY
+            made.watchword.store._durable._writer.execute(deed)
+            desk(made).rules = CheckpointRules(every=900, keep=DAY)
+            await write(made)
+            await desk(made).run()
+            alerts = await made.watchword.operations.alerts.page()
+            assert any(told in alert.key for alert in alerts)
+            assert {alert.rule for alert in alerts} == {"audit"}
+            assert (await desk(made).prove()).flaws
+
+    asyncio.run(play())
+
+
 def test_a_process_signs_before_it_ends(tmp_path: Path) -> None:
     async def play() -> None:
         async with opened(tmp_path) as made:

@@ -115,7 +115,12 @@ class Checkpoints:
             statement = await self._keys.opened(checkpoint)
             if statement is not None:
                 return checkpoint, statement, number, name
+            await self._wrong(f"checkpoint {checkpoint.number} is not what was signed")
         return None
+
+    async def _wrong(self, told: str) -> None:
+        logger.error("%s; see `watchword audit --verify`", told)
+        await self.warn(told)
 
     async def _compare(self, number: int, name: str) -> None:
         """Notice, while this process lives, that statements were taken away."""
@@ -218,7 +223,10 @@ class Checkpoints:
         rows, after = 0, cut.base if cut is not None else 0
         for checkpoint in await self._records.page(after, _CUT_AT_ONCE):
             statement = await self._keys.opened(checkpoint)
-            if statement is None or checkpoint.at > before or checkpoint.number >= newest:
+            if statement is None:
+                await self._wrong(f"the audit is not cut off: checkpoint {checkpoint.number} is not what was signed")
+                break
+            if checkpoint.at > before or checkpoint.number >= newest:
                 break
             spans.append(statement.span)
             ends |= statement.span.ends
