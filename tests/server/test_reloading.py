@@ -223,6 +223,7 @@ def test_tls_follows_its_files_and_our_cas(tmp_path: Path) -> None:
         second = live._current
         place.watchword.watch.due = float("inf")
         await authorities.rotate(by="x")  # it is told: so the feed is due, though nobody asks anything
+        await place.reloading._listen()
         read, trusted = place.watchword.authorities, list[bytes]()
 
         async def slowly() -> bytes:
