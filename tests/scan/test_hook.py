@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from watchword.codec.secrets import new_secret
 from watchword.scan.history import NoGit
 from watchword.scan.hook import HookExists, install_hook
 
@@ -17,10 +19,20 @@ def test_it_is_written_where_git_looks(tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
     path = install_hook(tmp_path / "deep", "/a b/python")
     assert path == tmp_path / ".git" / "hooks" / "pre-commit"
-    assert path.read_text().splitlines()[-1] == "exec '/a b/python' -m watchword.scan --staged"
+    assert path.read_text().splitlines()[-1] == "exec '/a b/python' -P -m watchword.scan --staged"
     assert os.access(path, os.X_OK)
     assert install_hook(tmp_path, "/other/python") == path
     assert "/other/python" in path.read_text()
+
+
+def test_it_runs_nothing_of_the_repository(tmp_path: Path) -> None:
+    """A file of the name of a module that the scan imports lies in many a repository, and in some on purpose."""
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    path = install_hook(tmp_path, sys.executable)
+    (tmp_path / "argparse.py").write_text("raise SystemExit(0)\n")
+    (tmp_path / "a").write_text(new_secret("ak_live_"))
+    subprocess.run(["git", "-C", str(tmp_path), "add", "a"], check=True)
+    assert subprocess.run([str(path)], cwd=tmp_path, capture_output=True, check=False).returncode == 1
 
 
 def test_a_folder_of_hooks_of_ones_own_is_respected(tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
-"""Scan with the plain library alone, as hooks do: ``python -m watchword.scan``. `watchword scan` can do more."""
+"""Scan with the plain library alone, as hooks do: ``python -P -m watchword.scan``.
+
+-P keeps Python from importing what lies in the repository; `watchword scan` can do more.
+"""
 
 from __future__ import annotations
 

@@ -24,7 +24,8 @@ def install_hook(folder: Path, python: str) -> Path:
     ``python`` is the interpreter that has Watchword.
     """
     path = hooks_of(folder) / "pre-commit"
-    text = f"#!/bin/sh\n{_OURS}\nexec {quote(python)} -m watchword.scan --staged\n"
+    # -P: nothing that lies in the repository is imported.
+    text = f"#!/bin/sh\n{_OURS}\nexec {quote(python)} -P -m watchword.scan --staged\n"
     if path.exists() or path.is_symlink():
         if _OURS not in path.read_text(encoding="utf-8", errors="replace"):
             raise HookExists(str(path))

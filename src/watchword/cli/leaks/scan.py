@@ -111,7 +111,7 @@ def _install(folder: Path) -> None:
     try:
         path = install_hook(folder, sys.executable)
     except HookExists as error:
-        hint = "add this line to it: python -m watchword.scan --staged"
+        hint = "add this line to it: python -P -m watchword.scan --staged"
         raise Stop(f"{error} is there already, and somebody else's", hint, REFUSED) from None
     except NoGit as error:
         raise Stop(str(error), "name a folder of a git repository") from None
