@@ -159,6 +159,17 @@ def test_a_locked_member_is_said_and_no_refusal() -> None:
     assert (unread.path, unread.refused) == ("top!a", False)
 
 
+def test_a_member_that_cannot_be_opened_hides_no_other() -> None:
+    """Its way of packing is unknown, or its checksum wrong: those after it are read."""
+    for place, value in (((8, 10), 97), ((14, 16), 1)):
+        data = bytearray(zipped({"a": TEXT, "b": TEXT}))
+        for magic, offset in zip((b"PK\x03\x04", b"PK\x01\x02"), place, strict=True):
+            struct.pack_into("<H", data, data.find(magic) + offset, value)
+        seen = look(bytes(data))
+        assert "top!b" in [each.path for each in seen if isinstance(each, Finding)]
+        assert [(each.path, each.refused) for each in seen if isinstance(each, Unread)] == [("top!a", False)]
+
+
 @pytest.mark.parametrize("packing", PACKERS)
 def test_damage_is_said_and_breaks_nothing(packing: str) -> None:
     whole = PACKERS[packing](random.Random(2).randbytes(2000) + TEXT)

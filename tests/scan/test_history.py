@@ -11,8 +11,10 @@ import pytest
 from tests.scan.packing import zipped
 from watchword.codec.secrets import new_secret
 from watchword.scan import history as histories
+from watchword.scan import look as looking
 from watchword.scan.allowed import Allowed
-from watchword.scan.finding import Finding
+from watchword.scan.archives import Budget
+from watchword.scan.finding import Finding, Unread
 from watchword.scan.history import NOWHERE, NoGit, history, hooks_of, is_repository, staged, top_of
 from watchword.scan.look import Look, merged
 
@@ -139,11 +141,20 @@ def test_what_is_about_to_be_committed(repository: Repository) -> None:
 
 
 def test_a_large_object_is_read(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(histories, "_IN_MEMORY", 100_000)
+    monkeypatch.setattr(looking, "_BLOCK", 100_000)
     text = new_secret("ak_live_")
     repository.commit("large", a=b"\n" * 300_000 + text.encode(), b="x" * 50)
     (finding,) = repository.found()
     assert (finding.path, finding.line) == ("a", 300_001)
+
+
+def test_an_object_that_unpacks_to_more_is_said_and_written_nowhere(repository: Repository) -> None:
+    """git packs a thousand to one: what is large is searched on the way, and never kept."""
+    text = new_secret("ak_live_")
+    repository.commit("bomb", a=b"PK\x03\x04" + bytes(300_000) + text.encode(), b=bytes(300_000) + b"x")
+    seen = list(history(repository.folder, Look(lambda: Budget(size=200_000)), Allowed()))
+    assert [each.text for each in seen if isinstance(each, Finding)] == [text]
+    assert [each.refused for each in seen if isinstance(each, Unread)] == [True]
 
 
 def test_nothing_of_the_repository_runs(repository: Repository, tmp_path: Path) -> None:
@@ -168,6 +179,42 @@ def test_nothing_of_the_repository_runs(repository: Repository, tmp_path: Path) 
     top_of(repository.folder)
     hooks_of(repository.folder)
     assert not mark.exists()
+
+
+def test_what_is_missing_is_not_fetched_as_the_repository_wishes(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A promisor's URL may be a command, and its own settings allow that; git before 2.39.4 asks nobody."""
+    monkeypatch.delitem(histories._ENVIRONMENT, "GIT_NO_LAZY_FETCH")
+    mark = tmp_path / "ran"
+    first = repository.commit("in", a=new_secret("ak_live_"), d__b="x")
+    repository.commit("more", d__b="y")
+    tree = repository.git("rev-parse", f"{first}:d")
+    for name, value in {"extensions.partialClone": "origin", "remote.origin.promisor": "true",
+                        "remote.origin.url": f"ext::touch {mark}", "protocol.ext.allow": "always"}.items():  # fmt: skip
+        repository.git("config", name, value)
+    (repository.folder / ".git" / "objects" / tree[:2] / tree[2:]).unlink()
+    seen = list(history(repository.folder, Look(), Allowed()))
+    assert not mark.exists()
+    assert len([each for each in seen if isinstance(each, Finding)]) == 1  # what is found is not lost for it
+    assert [each.refused for each in seen if isinstance(each, Unread)] == [True]
+
+
+def test_a_history_that_is_cut_off_is_said(repository: Repository, tmp_path: Path) -> None:
+    repository.commit("one", a="x")
+    repository.commit("two", a="y")
+    shallow = tmp_path / "shallow"
+    repository.git("clone", "-q", "--depth", "1", f"file://{repository.folder}", str(shallow))
+    (unread,) = history(shallow, Look(), Allowed())
+    assert isinstance(unread, Unread)
+    assert ("shallow" in unread.why, unread.refused) == (True, False)
+
+
+def test_one_that_is_broken_is_not_the_one_around_it(repository: Repository) -> None:
+    repository.commit("in", a=new_secret("ak_live_"))
+    (repository.folder / "inner" / ".git").mkdir(parents=True)
+    with pytest.raises(NoGit, match="not a git repository"):
+        list(history(repository.folder / "inner", Look(), Allowed()))
 
 
 def test_what_git_refuses_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

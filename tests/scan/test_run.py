@@ -51,6 +51,26 @@ def test_each_folder_has_its_own_exceptions(tmp_path: Path) -> None:
     assert len(scan(Wish([str(tmp_path / "a")], ignore=False)).findings) == 1
 
 
+def test_every_repository_on_the_way_is_read_once(tmp_path: Path) -> None:
+    """A folder of checkouts, with submodules, working trees, bare ones, and one that is broken."""
+    from tests.scan.test_history import Repository
+
+    inner, outer = Repository(tmp_path / "inner"), Repository(tmp_path / "outer")
+    texts = [new_secret("ak_live_") for _ in range(2)]
+    for text, repository in zip(texts, (inner, outer), strict=True):
+        repository.commit("in", a=text)
+        repository.commit("out", a=None)
+    outer.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(inner.folder), "sub")
+    outer.git("worktree", "add", "-q", "--detach", str(tmp_path / "tree"))
+    inner.git("clone", "-q", "--bare", ".", str(tmp_path / "bare.git"))
+    (tmp_path / "broken" / ".git").mkdir(parents=True)
+    report = scan(Wish([str(tmp_path)]))
+    places = sorted((each.path, texts.index(each.text)) for each in report.findings)
+    assert places == [("bare.git/a", 0), ("inner/a", 0), ("outer/a", 1), ("outer/sub/a", 0)]
+    assert [(each.path, each.refused) for each in report.unread] == [("broken/(history)", True)]
+    assert scan(Wish([str(tmp_path)], history=False)).findings == []
+
+
 def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     import gzip
 

@@ -160,6 +160,21 @@ class _Listed:
         return self._source.read(size)
 
 
+class _Entry:
+    """Open a member of a zip file when it is read: that one cannot be opened says nothing of the others."""
+
+    def __init__(self, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
+        self._open: Callable[[], IO[bytes]] = lambda: archive.open(entry)
+        self._content: Any = None
+
+    def read(self, size: int) -> bytes:
+        """Return some bytes, at most so many."""
+        if self._content is None:
+            self._content = self._open()
+        data: bytes = self._content.read1(size)
+        return data
+
+
 def packed(head: bytes) -> str:
     """Return what kind of archive begins with these bytes (at least 512), "" for none."""
     if head[_USTAR : _USTAR + 5] == b"ustar":
@@ -198,8 +213,8 @@ def _zip(source: IO[bytes], budget: Budget) -> Iterator[Member]:
             if each.flag_bits & 1:
                 yield each.filename, None
                 continue
-            with archive.open(each) as content:
-                yield each.filename, _reading(content, budget)
+            entry: Any = _Entry(archive, each)
+            yield each.filename, _reading(entry, budget)
 
 
 def _tar(source: IO[bytes], budget: Budget, *, counted: bool = False) -> Iterator[Member]:

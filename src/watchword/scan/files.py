@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -15,22 +15,24 @@ from watchword.scan.look import Look, Seen
 __all__ = ["files"]
 
 _OBJECTS: Final = "objects"  # in .git: packed, and read as the history
+_BARE: Final = frozenset({"HEAD", "refs", _OBJECTS})
 _OTHERS: Final = 0o077
 
 
-def files(root: Path, look: Look, allowed: Allowed) -> Iterator[Seen]:
+def files(root: Path, look: Look, allowed: Allowed, met: Callable[[str], None] = lambda within: None) -> Iterator[Seen]:
     """Yield what lies in a file, or in a folder with all that is in it. Links are not followed.
 
-    A ``.env`` in a folder that nobody but its owner can read is where secrets belong, and is left out.
+    A ``.env`` in a folder that nobody but its owner can read is where secrets belong, and is left out. ``met`` is told
+    of each git repository on the way: "" for the folder itself, "that/" for one in it.
     """
     if not root.is_dir():
         yield from _file(str(root), look, whatever=True)
         return
-    for path in _walk(str(root), allowed):
+    for path in _walk(str(root), allowed, met):
         yield from _file(path, look)
 
 
-def _walk(root: str, allowed: Allowed) -> Iterator[str]:
+def _walk(root: str, allowed: Allowed, met: Callable[[str], None]) -> Iterator[str]:
     start = "" if root == "." else f"{root.rstrip('/')}/"
     waiting = [""]
     while waiting:
@@ -40,13 +42,17 @@ def _walk(root: str, allowed: Allowed) -> Iterator[str]:
         except OSError:
             yield start + within  # opening it says why
             continue
+        names = {entry.name for entry in entries}
+        inside = f"/{within}".endswith("/.git/")
+        if ".git" in names or (not inside and names >= _BARE):
+            met(within)
         folders = []
         for entry in entries:
             if entry.is_symlink() or allowed.path(within + entry.name):
                 continue
             if not entry.is_dir(follow_symlinks=False):
                 yield start + within + entry.name
-            elif entry.name != _OBJECTS or not within.endswith(".git/"):
+            elif entry.name != _OBJECTS or not inside:
                 folders.append(f"{within}{entry.name}/")
         waiting += reversed(folders)
 

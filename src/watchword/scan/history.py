@@ -11,16 +11,16 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from io import BytesIO
+from io import RawIOBase
 from pathlib import Path
-from tempfile import SpooledTemporaryFile, TemporaryFile
+from tempfile import TemporaryFile
 from typing import IO, Any, Final
 
 from watchword.scan.allowed import Allowed
 from watchword.scan.finding import Finding, Unread
 from watchword.scan.look import Look, Seen
 
-__all__ = ["NoGit", "history", "hooks_of", "is_repository", "staged", "top_of"]
+__all__ = ["NoGit", "common_of", "history", "hooks_of", "is_repository", "staged", "top_of"]
 
 _GIT: Final = (
     "git",
@@ -32,12 +32,15 @@ _GIT: Final = (
     "core.hooksPath=/dev/null",
     "-c",
     "core.fsmonitor=false",
+    "-c",
+    "core.bigFileThreshold=16m",
     "--no-pager",
     "--no-replace-objects",
 )
 _ENVIRONMENT: Final = {
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_NO_LAZY_FETCH": "1",
+    "GIT_ALLOW_PROTOCOL": "none",  # older ones know nothing of the line above; this wins over settings
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_PAGER": "",
     "LC_ALL": "C",
@@ -52,6 +55,7 @@ _LOGGED: Final = (
     "--reflog",
     "--topo-order",
     "--reverse",
+    "--root",
     "--format=%x00%H",
     *_RAW,
     "-m",
@@ -59,7 +63,6 @@ _LOGGED: Final = (
     "--no-textconv",
 )
 _READ: Final = ("blob", "commit", "tag")
-_IN_MEMORY: Final = 32 << 20
 _CHUNK: Final = 1 << 20
 NOWHERE: Final = "-"
 """Stands for the commit of what no commit has: it was staged, or is left from a history that was rewritten."""
@@ -87,20 +90,40 @@ def hooks_of(folder: Path) -> Path:
         return top / os.fsdecode(output.read()).removesuffix("\n")
 
 
-def history(repository: Path, look: Look, allowed: Allowed) -> Iterator[Seen]:
-    """Yield what lies in any object of a repository; each finding names the first commit that has it. Raise NoGit."""
+def common_of(repository: Path) -> Path:
+    """Return where a repository has its objects: its working trees share that. Raise NoGit."""
+    with _started(repository, None, "rev-parse", "--git-common-dir") as output:
+        return (repository / os.fsdecode(output.read()).removesuffix("\n")).resolve()
+
+
+def history(repository: Path, look: Look, allowed: Allowed, within: str = "") -> Iterator[Seen]:
+    """Yield what lies in any object of a repository; each finding names the first commit that has it. Raise NoGit.
+
+    ``within`` is where the repository lies, in what is asked for: "" or "that/".
+    """
     found: list[tuple[str, Finding]] = []
     for name, kind, stream in _objects(repository, _names(repository)):
         label = f"{kind} {name[:12]}"
-        for seen in look.into(label, stream):
+        for seen in look.through(label, stream, stream.size):
             if isinstance(seen, Unread):
-                yield seen
+                yield replace(seen, path=within + seen.path)
             elif kind == "blob":
                 found.append((name, seen))
             else:
-                yield seen.within(f"({kind})", name)
+                yield seen.within(f"{within}({kind})", name)
     if found:
-        yield from _placed(repository, found, allowed)
+        yield from _placed(repository, found, allowed, within)
+    if missing := _missing(common_of(repository)):
+        yield Unread(f"{within}(history)", missing, refused=False)
+
+
+def _missing(common: Path) -> str:
+    """Return why a repository has not its whole history, "" where it has."""
+    if (common / "shallow").exists():
+        return "it is a shallow clone: what was before is not here (git fetch --unshallow gets it)"
+    if any((common / "objects" / "pack").glob("*.promisor")):
+        return "it is a partial clone: what was not fetched is not here"
+    return ""
 
 
 def staged(repository: Path, look: Look, allowed: Allowed) -> Iterator[Seen]:
@@ -111,7 +134,7 @@ def staged(repository: Path, look: Look, allowed: Allowed) -> Iterator[Seen]:
             paths.setdefault(entry, []).append(path)
     wanted = [name for name, those in paths.items() if not all(allowed.path(path) for path in those)]
     for name, _, stream in _objects(repository, wanted, hook=True):
-        for seen in look.into(name, stream):
+        for seen in look.through(name, stream, stream.size):
             for each in paths[name]:
                 yield replace(seen, path=each + seen.path.removeprefix(name))
 
@@ -124,7 +147,20 @@ def _names(repository: Path) -> Iterator[str]:
                 yield name
 
 
-def _objects(repository: Path, names: Iterable[str], *, hook: bool = False) -> Iterator[tuple[str, str, IO[bytes]]]:
+class _Object(RawIOBase):
+    """Read one object out of what git prints, to its end and no further."""
+
+    def __init__(self, output: IO[bytes], size: int) -> None:
+        self._output = output
+        self._left = self.size = size
+
+    def read(self, size: int = -1, /) -> bytes:
+        data = self._output.read(self._left if size < 0 else min(size, self._left))
+        self._left = self._left - len(data) if data else 0
+        return data
+
+
+def _objects(repository: Path, names: Iterable[str], *, hook: bool = False) -> Iterator[tuple[str, str, Any]]:
     """Yield name, type and content of objects."""
     with TemporaryFile() as asked:  # git reads it by itself, so that neither waits for the other
         asked.writelines(f"{name}\n".encode() for name in names)
@@ -134,28 +170,32 @@ def _objects(repository: Path, names: Iterable[str], *, hook: bool = False) -> I
                 name, kind, *size = head.split()
                 if not size:
                     continue  # it is missing, as in a clone that has but a part
-                with _content(output, int(size[0])) as content:
-                    yield name.decode(), kind.decode(), content
+                content = _Object(output, int(size[0]))
+                yield name.decode(), kind.decode(), content
+                while content.read(_CHUNK):
+                    pass
                 output.read(1)
 
 
-@contextmanager
-def _content(output: IO[bytes], size: int) -> Iterator[IO[bytes]]:
-    if size <= _IN_MEMORY:
-        yield BytesIO(output.read(size))
-        return
-    with SpooledTemporaryFile(_IN_MEMORY) as spool:
-        while size > 0 and (data := output.read(min(size, _CHUNK))):
-            spool.write(data)
-            size -= len(data)
-        spool.seek(0)
-        whole: Any = spool
-        yield whole
-
-
-def _placed(repository: Path, found: list[tuple[str, Finding]], allowed: Allowed) -> Iterator[Finding]:
+def _placed(repository: Path, found: list[tuple[str, Finding]], allowed: Allowed, within: str) -> Iterator[Seen]:
     """Yield findings with each path that the object had, and the first commit in which it had it."""
     where: dict[str, dict[str, tuple[int, str]]] = {name: {} for name, _ in found}
+    try:
+        _locate(repository, where)
+    except NoGit as error:  # a tree is missing, or damaged: what was found is found nevertheless
+        yield Unread(f"{within}(history)", str(error))
+    placed: list[tuple[int, Finding]] = []
+    for name, finding in found:
+        label, *inside = finding.path.partition("!")
+        for path, (rank, commit) in where[name].items() or [(label, (sys.maxsize, NOWHERE))]:
+            if not allowed.path(within + path):
+                placed.append((rank, finding.within(within + path + "".join(inside), commit)))
+    for _, finding in sorted(placed, key=lambda each: each[0]):
+        yield finding
+
+
+def _locate(repository: Path, where: dict[str, dict[str, tuple[int, str]]]) -> None:
+    """Fill in the paths of objects. Raise NoGit, with what was learnt until then."""
     with _started(repository, None, *_LOGGED) as output:
         rank, commit = 0, NOWHERE
         for part in (parts := _parts(output)):
@@ -166,14 +206,6 @@ def _placed(repository: Path, found: list[tuple[str, Finding]], allowed: Allowed
                     where[name].setdefault(path, (rank, commit))
             elif text:
                 rank, commit = rank + 1, text.decode()
-    placed: list[tuple[int, Finding]] = []
-    for name, finding in found:
-        label, *inside = finding.path.partition("!")
-        for path, (rank, commit) in where[name].items() or [(label, (sys.maxsize, NOWHERE))]:
-            if not allowed.path(path):
-                placed.append((rank, finding.within(path + "".join(inside), commit)))
-    for _, finding in sorted(placed, key=lambda each: each[0]):
-        yield finding
 
 
 def _entries(parts: Iterator[bytes]) -> Iterator[tuple[str, str]]:
@@ -202,6 +234,8 @@ def _started(
     settings that keep anything of the repository from running: for what runs nothing.
     """
     own = {name: value for name, value in os.environ.items() if hook or name not in _MEANT}
+    if not hook:  # a repository that is broken is not the one around it
+        own["GIT_CEILING_DIRECTORIES"] = str(repository.resolve().parent)
     with TemporaryFile() as complaints:
         try:
             process = subprocess.Popen(  # noqa: S603 - a list, and no shell

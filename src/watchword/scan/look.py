@@ -43,6 +43,15 @@ class Look:
         """Yield what is in a seekable stream, and in what is packed in it."""
         yield from self._into(path, stream, self._budget(), 0)
 
+    def through(self, path: str, stream: IO[bytes], size: int) -> Iterator[Seen]:
+        """Yield the same of a stream of so many bytes that is read but once."""
+        budget, first = self._budget(), stream.read(_BLOCK)
+        if size <= budget.size or not packed(first[:512]):
+            yield from self._member(path, first, stream, budget, 0)
+            return
+        yield Unread(path, "it is packed, and larger than is looked into")
+        yield from self._blocks(path, first, stream)
+
     def _into(self, path: str, stream: IO[bytes], budget: Budget, depth: int) -> Iterator[Seen]:
         first = stream.read(_BLOCK)
         kind = packed(first[:512])
@@ -72,14 +81,16 @@ class Look:
                 if content is None:
                     yield Unread(inner, "it is locked with a password", refused=False)
                     continue
-                yield from self._member(inner, content, budget, depth + 1)
+                try:
+                    yield from self._member(inner, content.read(_BLOCK), content, budget, depth + 1)
+                except BROKEN as error:  # those after it may be whole
+                    yield Unread(inner, _damaged(kind, error), refused=False)
         except (TooMuch, NotHere) as error:
             yield Unread(path, str(error))
         except BROKEN as error:
-            yield Unread(path, f"it is damaged, or no {kind} file ({type(error).__name__})", refused=False)
+            yield Unread(path, _damaged(kind, error), refused=False)
 
-    def _member(self, path: str, content: IO[bytes], budget: Budget, depth: int) -> Iterator[Seen]:
-        first = content.read(_BLOCK)
+    def _member(self, path: str, first: bytes, content: IO[bytes], budget: Budget, depth: int) -> Iterator[Seen]:
         if len(first) < _BLOCK:
             yield from self._into(path, BytesIO(first), budget, depth)
         elif not packed(first[:512]):
@@ -115,6 +126,10 @@ class Look:
     def _ended(self, hit: Hit) -> bool:
         end = ends_at(hit.text) if hit.shape is JWT else None
         return end is not None and end <= self._clock()
+
+
+def _damaged(kind: str, error: Exception) -> str:
+    return f"it is damaged, or no {kind} file ({type(error).__name__})"
 
 
 class _Lines:

@@ -17,7 +17,7 @@ from watchword.scan.allowed import Allowed
 from watchword.scan.archives import Budget
 from watchword.scan.files import files
 from watchword.scan.finding import Finding, Unread
-from watchword.scan.history import history, is_repository, staged, top_of
+from watchword.scan.history import NoGit, common_of, history, is_repository, staged, top_of
 from watchword.scan.look import Look, Seen, merged
 
 __all__ = ["STDIN", "Report", "Wish", "scan"]
@@ -116,10 +116,26 @@ def _all(wish: Wish, look: Look) -> Iterator[tuple[Allowed, Iterable[Seen]]]:
         root = Path(name)
         root.stat()
         allowed = _allowed(root if root.is_dir() else root.parent, wish)
-        seen = files(root, look, allowed)
-        if wish.history and root.is_dir() and is_repository(root):
-            seen = chain(seen, history(root, look, allowed))
-        yield allowed, seen
+        met = [""] if root.is_dir() and is_repository(root) else []
+        seen = files(root, look, allowed, met.append)
+        yield allowed, chain(seen, _histories(root, met, look, allowed)) if wish.history else seen
+
+
+def _histories(root: Path, met: Iterable[str], look: Look, allowed: Allowed) -> Iterator[Seen]:
+    """Read each repository that was met once, however many working trees it has. Raise NoGit for the root's own."""
+    read: set[Path] = set()
+    for within in sorted(dict.fromkeys(met), key=lambda within: "/.git/" in f"/{within}"):
+        folder = root / within
+        try:
+            common = common_of(folder)
+            if common not in read:
+                read.add(common)
+                yield from history(folder, look, allowed, within)
+        except NoGit as error:
+            if not within:
+                raise
+            copied = (folder / ".git").is_file()  # of a working tree whose repository is elsewhere
+            yield Unread(f"{within}(history)", str(error), refused=not copied)
 
 
 def _allowed(folder: Path, wish: Wish) -> Allowed:
