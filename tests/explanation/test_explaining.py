@@ -189,6 +189,28 @@ def test_what_is_remembered_answers_and_stays_what_it_was() -> None:
     playing(ORDERS, work)
 
 
+def test_guesses_through_explanations_are_counted_where_all_workers_count() -> None:
+    """A worker's own memory would give each of them, and each that is started anew, the whole limit again."""
+
+    async def work(house: Watchword) -> None:
+        await issued(house, Kind.PASSWORD, "user:alice", options={"password": PASSWORD})
+        spent: set[str] = set()
+        hit = house.meter.hit
+
+        def noted(key: str, cost: int, rate: Any) -> Any:
+            if cost:
+                spent.add(key)
+            return hit(key, cost, rate)
+
+        house.meter.hit = noted  # type: ignore[method-assign]
+        pair = base64.b64encode(b"alice:wrong guess").decode()
+        await explain(house, "GET", "http://127.0.0.1/people", [("Authorization", f"Basic {pair}")])
+        assert spent
+        assert all(key.startswith("explained ") for key in spent)
+
+    playing(ORDERS, work)
+
+
 def test_passwords_cannot_be_guessed_through_explanations() -> None:
     async def work(house: Watchword) -> None:
         await issued(house, Kind.PASSWORD, "user:alice", options={"password": PASSWORD})

@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Iterator
 from copy import copy
 from inspect import isawaitable
 from typing import Any, Final
-from weakref import WeakKeyDictionary
 
 from watchword.app import Watchword
 from watchword.bearer import Trust
@@ -20,7 +19,6 @@ from watchword.model.ports import Allowance, Soon
 from watchword.model.verdict import Rate
 from watchword.possession import Possession
 from watchword.schemes.basic import Guesses, PasswordCheck
-from watchword.stores.meter import MemoryMeter
 from watchword.verdicts import Proved, Verdicts
 
 __all__ = ["DryMeter", "DryStore", "Remembered", "Twins"]
@@ -31,8 +29,8 @@ _PARTS: Final = (Trust, PasswordCheck, Guesses, Possession)
 _UNSEEN: Final = "whether this proof was used before was not looked at: this store cannot tell without using it up"
 _GUESSED: Final = "explanations may guess at a password no more often than logins; they are counted apart"
 
-# Guesses that were made through explanations, of each house: an explanation must not be a way to guess without limit.
-_guesses: WeakKeyDictionary[Watchword, MemoryMeter] = WeakKeyDictionary()
+_APART: Final = "explained "
+"""Begins the names under which guesses through explanations are counted, over all workers: they have a limit, too."""
 
 
 class DryStore:
@@ -105,7 +103,6 @@ class _GuessMeter:
 
     def __init__(self, house: Watchword, notes: list[str]) -> None:
         self._live = house.meter
-        self._own = _guesses.setdefault(house, MemoryMeter())
         self._notes = notes
         self.guessed: bool = False
 
@@ -115,7 +112,8 @@ class _GuessMeter:
         seen = await answer if isawaitable(answer) else answer
         if not seen.admitted:
             return seen
-        own = self._own.hit(key, cost, rate)
+        counted = self._live.hit(_APART + key, cost, rate)
+        own = await counted if isawaitable(counted) else counted
         if not own.admitted and _GUESSED not in self._notes:
             self._notes.append(_GUESSED)
         return own
