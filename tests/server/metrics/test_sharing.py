@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections import Counter
 from pathlib import Path
+
+import pytest
 
 from watchword.server.metrics.counters import Snapshot, added
 from watchword.server.metrics.sharing import Shared
@@ -17,7 +20,7 @@ def standing(count: int) -> Snapshot:
 
 
 def total(shared: Shared, own: int) -> int:
-    ended, others = shared.others()
+    ended, others = shared.others(standing(own))
     return added([standing(own), ended, *others]).decisions[KIND]
 
 
@@ -42,7 +45,7 @@ def test_the_living_and_the_ended_add_up(tmp_path: Path) -> None:
     assert total(first, 1) == total(third, 100) == 111
     third.close(standing(200))
     assert total(first, 1) == 211
-    assert len(first.others()[1]) == 0
+    assert len(first.others(standing(1))[1]) == 0
 
 
 def test_workers_that_come_and_go_leave_nothing_behind(tmp_path: Path) -> None:
@@ -56,7 +59,7 @@ def test_workers_that_come_and_go_leave_nothing_behind(tmp_path: Path) -> None:
 def test_a_worker_that_has_not_written_yet_counts_nothing_and_makes_nothing_old(tmp_path: Path) -> None:
     first, second = opened(tmp_path, 1), Shared(tmp_path)
     second.open()
-    ended, others = first.others()
+    ended, others = first.others(standing(1))
     assert added([standing(1), ended, *others]) == standing(1)
 
 
@@ -64,3 +67,27 @@ def test_a_spoilt_file_spoils_nothing(tmp_path: Path) -> None:
     first, second = opened(tmp_path, 1), opened(tmp_path, 2)
     (tmp_path / f"{second._name}.json").write_text('{"decisions": 7')
     assert total(first, 1) == 1
+
+
+def test_what_was_told_once_is_not_lost_with_the_worker_that_told_it(tmp_path: Path) -> None:
+    first, second = opened(tmp_path, 1), opened(tmp_path, 10)
+    assert total(second, 15) == 16, "five more than it had written"
+    killed(second)
+    assert total(first, 1) == 16
+
+
+def test_a_worker_that_begins_is_not_taken_for_one_that_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its file is there before it is locked: nobody may look meanwhile."""
+    first, flock, alone = opened(tmp_path, 1), fcntl.flock, []
+
+    def locking(file: int, how: int) -> None:
+        if os.readlink(f"/proc/self/fd/{file}").endswith(".alive") and how == fcntl.LOCK_EX:
+            with (tmp_path / "lock").open() as lock, pytest.raises(BlockingIOError):
+                flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            alone.append(file)
+        flock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", locking)
+    opened(tmp_path, 10)
+    assert len(alone) == 1
+    assert total(first, 1) == 11

@@ -102,8 +102,9 @@ class Metrics:
         from watchword import __version__
 
         up = await self._look()
-        ended, others = (Snapshot(feed_read_at=float("inf")), []) if self._shared is None else self._shared.others()
-        everybody = added([self._snapshot(), ended, *others])
+        own = self._snapshot()
+        ended, others = (Snapshot(feed_read_at=float("inf")), []) if self._shared is None else self._shared.others(own)
+        everybody = added([own, ended, *others])
         expiring = await self._soon() if up else {}
         return Standing(self._watchword.clock(), 1 + len(others), everybody, up, expiring, __version__)
 

@@ -36,9 +36,9 @@ class Shared:
 
     def open(self) -> None:
         """Begin; take over what ended workers counted."""
-        self._alive = os.open(self._folder / f"{self._name}.alive", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._alive, fcntl.LOCK_EX)
-        with self._alone():
+        with self._alone():  # between making the file and locking it, others would take this worker for one that ended
+            self._alive = os.open(self._folder / f"{self._name}.alive", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self._alive, fcntl.LOCK_EX)
             self._inherit()
 
     def close(self, last: Snapshot) -> None:
@@ -52,8 +52,13 @@ class Shared:
         """Say how this worker stands."""
         _write(self._folder / f"{self._name}.json", snapshot)
 
-    def others(self) -> tuple[Snapshot, list[Snapshot]]:
-        """Return what ended workers counted, and how the other living ones stand."""
+    def others(self, own: Snapshot) -> tuple[Snapshot, list[Snapshot]]:
+        """Return what ended workers counted, and how the other living ones stand, to be told together with ``own``.
+
+        That is written first: what was told once outlasts this worker, for a sum that goes down looks like a server
+        that began anew.
+        """
+        self.write(own)
         with self._alone():
             self._inherit()
             names = [path.stem for path in self._folder.glob("*.alive") if path.stem != self._name]
