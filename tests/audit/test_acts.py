@@ -5,7 +5,7 @@ from __future__ import annotations
 from watchword.audit.acts import Acts
 from watchword.audit.counting import Counted
 from watchword.codec.secrets import new_secret
-from watchword.model.reason import BROKEN, EXPIRED, METHOD_NOT_ALLOWED, NO_ROUTE
+from watchword.model.reason import BROKEN, EXPIRED, INSUFFICIENT_SCOPE, METHOD_NOT_ALLOWED, NO_ROUTE, REVOKED
 from watchword.model.verdict import Principal, Rejection
 
 WHO = Principal("user:alice", "jwt via api-key", "fam_1+key_1", actor="service:app")
@@ -48,3 +48,23 @@ def test_names_that_no_store_can_keep_are_left_unsaid() -> None:
     who = Principal("user:\ud800", "jwt", "x" * 600)
     counted = Acts().act("GET", b"/", "", who).counted
     assert (counted.credential, counted.subject) == ("…", "…")
+
+
+def test_tokens_that_others_issued_are_counted_together() -> None:
+    """Each request may bring another token: a row for each would fill the store for ninety days."""
+    acts = Acts()
+    for name, counted in (
+        ("jti:0b1c", "jti:…"),
+        ("token:aa00", "token:…"),
+        ("jti:0b1c+key_1", "jti:…+key_1"),
+        ("client:partner", "client:partner"),
+        ("x509:1f", "x509:1f"),
+        ("x" * 600 + "+key_1", "…+key_1"),
+    ):
+        act = acts.act("GET", b"/", "192.0.2.7", Principal("user:alice", "jwt", name))
+        assert act.counted.credential == counted
+        assert name in act.text, "the audit names each"
+    rejections = (INSUFFICIENT_SCOPE, "jti:…"), (REVOKED, "jti:0b1c")
+    for reason, counted in rejections:
+        noted = Rejection(reason, scheme="jwt", credential="jti:0b1c"), "r"
+        assert acts.act("GET", b"/", "", noted).counted.credential == counted

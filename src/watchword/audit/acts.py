@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from watchword.audit.counting import REST, Counted, fitting, method_of, network_of, shape_of
 from watchword.audit.redaction import place, redact
 from watchword.codec.events import act_of
-from watchword.model.reason import METHOD_NOT_ALLOWED, NO_ROUTE, NOT_FOUND
+from watchword.model.reason import METHOD_NOT_ALLOWED, NO_ROUTE, NOT_FOUND, REVOKED
 from watchword.model.records import Event
 from watchword.model.verdict import Principal, Rejection
 
@@ -24,6 +24,7 @@ _BROKEN: Final = 503
 _NOWHERE: Final = frozenset({NO_ROUTE, NOT_FOUND, METHOD_NOT_ALLOWED})  # callers made such places up
 _KEY: Final = 512  # bytes of one name: an index entry of PostgreSQL holds 2704 in all
 _SHORT: Final = 256
+_TOKENS: Final = frozenset({"jti", "token"})  # kinds of names that are said of one token alone
 
 
 class Act(NamedTuple):
@@ -94,7 +95,7 @@ class Acts:
 
     def _counted(self, event: Event, route: str) -> Counted:
         return Counted(
-            fitting(event.credential, _KEY),
+            _counted_as(event.credential, event.reason),
             fitting(event.subject, _KEY),
             fitting(event.scheme, _SHORT),
             route,
@@ -110,6 +111,21 @@ class Acts:
         if template is not None:
             return fitting(f"{method_of(method)} {template}", _SHORT)
         return REST if nowhere else fitting(shape_of(method, place(path)), _SHORT)
+
+
+def _counted_as(credential: str, reason: str) -> str:
+    """Return the name of what was proved. Tokens that nobody keeps a record of are one: each of them is another.
+
+    One that was taken back keeps its name, for those are few, and who uses them is asked for.
+    """
+    if ":" not in credential and len(credential) <= _KEY:
+        return fitting(credential, _KEY)
+    return "+".join([_part_as(part, reason) for part in credential.split("+")])
+
+
+def _part_as(part: str, reason: str) -> str:
+    kind, outside, _ = part.partition(":")
+    return f"{kind}:{REST}" if outside and kind in _TOKENS and reason != REVOKED.code else fitting(part, _KEY)
 
 
 def _none(method: str, path: str) -> None:
