@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple, Protocol
 
-__all__ = ["Grain", "Observed", "Origin", "Part", "Point", "Share", "Tally", "UsageRecords"]
+__all__ = ["Grain", "Observed", "Origin", "Part", "Point", "Share", "Tallies", "Tally", "UsageRecords"]
 
 
 class Grain(IntEnum):
@@ -37,6 +37,12 @@ class Tally(NamedTuple):
     verdict: str
     reason: str
     decisions: int
+
+
+class Tallies(list[Tally]):
+    """List counts by time; ``whole`` says whether these are all that were asked for, and each in full."""
+
+    whole: bool = True
 
 
 class Point(NamedTuple):
@@ -102,11 +108,11 @@ class UsageRecords(Protocol):
 
     async def tallies(
         self, *, grain: int, since: int, until: int, credential: str = "", subject: str = "", limit: int = 1000
-    ) -> list[Tally]:
+    ) -> Tallies:
         """Return counts that start in ``[since, until)``, by time, of one credential or subject where it is said.
 
         Where neither is said there may be millions: then the first ones are looked at, and the last of them may be told
-        in part.
+        in part. ``whole`` is False where there are more than ``limit``, or than were looked at.
         """
         ...
 

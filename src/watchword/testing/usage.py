@@ -94,6 +94,10 @@ class UsageSuite(StoreSuite):
 
         assert await found() == [ours, theirs]
         assert await found(limit=1) == [ours]
+        for limit, whole in ((1, False), (2, True)):
+            for whose in ({}, {"subject": "service:billing"}):
+                stretch = {"grain": 60, "since": _NOON, "until": _NOON + 120, "limit": limit, **whose}
+                assert (await store.usage.tallies(**stretch)).whole is (whole or bool(whose)), (limit, whose)
         assert await found(since=_NOON + 1) == [ours, theirs], "the minute has begun by then"
         assert await found(since=_NOON + 60) == await found(credential="key_2") == [theirs]
         assert await found(until=_NOON + 60) == await found(subject="service:billing") == [ours]
@@ -192,12 +196,12 @@ class UsageSuite(StoreSuite):
 
     @scenario
     async def test_what_is_recent_stays_as_fine_as_it_was(self, store: Any) -> None:
-        await store.append([_EVENT], _observed(*(_tally(_NOON - n * 60) for n in range(24 * 60))))
+        await store.append([_EVENT], _observed(*(_tally(_NOON - n * 300) for n in range(24 * 12))))
         await _rolled(store, _NOON)
         minutes = await store.usage.tallies(grain=60, since=_NOON - 2 * _HOUR, until=2**40, limit=10_000)
-        assert len(minutes) == 121
+        assert len(minutes) == 25
         hours = await store.usage.tallies(grain=3600, since=0, until=2**40)
-        assert [each.decisions for each in hours] == [59, *[60] * 23, 1]
+        assert [each.decisions for each in hours] == [11, *[12] * 23, 1]
 
     @scenario
     async def test_many_names_become_few_and_the_sum_stays(self, store: Any) -> None:

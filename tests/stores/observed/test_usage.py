@@ -12,6 +12,7 @@ import pytest
 
 from watchword.model.records import Event
 from watchword.model.usage import Observed, Point, Tally
+from watchword.stores.observed import usage
 from watchword.stores.postgres import PostgresStore
 from watchword.stores.sqlite import SqliteStore
 from watchword.stores.sqlite_file import _bind
@@ -95,3 +96,23 @@ def test_each_question_has_its_index(tmp_path: Path, asked: dict[str, str], inde
     for plan in plans:
         assert plan.startswith("SEARCH"), plans
         assert indexes[plan.split()[1]] in plan, plans
+
+
+def test_counts_beyond_those_that_are_looked_at_are_not_called_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many counts of minutes make few of hours: fewer than were asked for, and yet not all."""
+    monkeypatch.setattr(usage, "_FIRST", 50)
+    usage._first_tallies.cache_clear()
+
+    async def play(count: int) -> tuple[int, bool]:
+        async with SqliteStore(tmp_path / f"{count}.db") as store:
+            await store.append((), Observed([TALLY._replace(start=n * 60) for n in range(count)]))
+            found = await store.usage.tallies(grain=3600, since=0, until=2**40)
+            return len(found), found.whole
+
+    try:
+        assert asyncio.run(play(50)) == (1, True)
+        assert asyncio.run(play(51)) == (1, False)
+    finally:
+        usage._first_tallies.cache_clear()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from watchword.model.ports import Clock
-from watchword.model.usage import Grain, Origin, Point, Share, Tally, UsageRecords
+from watchword.model.usage import Grain, Origin, Point, Share, Tallies, UsageRecords
 
 __all__ = ["KEPT", "Picture", "Usage", "grain_of"]
 
@@ -69,7 +69,7 @@ class Usage:
 
     async def tallies(
         self, *, grain: int, since: int, until: int, credential: str = "", subject: str = "", limit: int = 1000
-    ) -> list[Tally]:
+    ) -> Tallies:
         """Return counts that start in ``[since, until)``, by time."""
         return await self._records.tallies(
             grain=grain, since=since, until=until, credential=credential, subject=subject, limit=limit

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from watchword.audit.counting import REST
-from watchword.model.usage import Grain, Part, Point, Share, Tally
+from watchword.model.usage import Grain, Part, Point, Share, Tallies, Tally
 
 __all__ = [
     "COARSER",
@@ -18,6 +18,7 @@ __all__ = [
     "coarser",
     "coarser_parts",
     "coarser_points",
+    "first_of",
     "horizons",
     "parts_of",
     "shares",
@@ -66,6 +67,13 @@ def coarser(tallies: Iterable[Tally], grain: int, held: Held, most: int = MOST) 
             there[credential, start] += 1
         found[named] += count
     return [Tally(*key, count) for key, count in sorted(found.items())]
+
+
+def first_of(tallies: Sequence[Tally], limit: int, *, cut: bool = False) -> Tallies:
+    """Return the first ``limit`` of them; whole where that is all, and nothing was ``cut`` off before."""
+    found = Tallies(tallies[:limit])
+    found.whole = len(tallies) <= limit and not cut
+    return found
 
 
 def coarser_points(points: Iterable[Point], grain: int) -> list[Point]:

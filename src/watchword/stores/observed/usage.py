@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Final
@@ -21,7 +22,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from watchword.model.usage import Grain, Origin, Point, Share, Tally
+from watchword.model.usage import Grain, Origin, Point, Share, Tallies, Tally
 from watchword.stores import schema
 from watchword.stores.observed.adding import (
     forgotten_origins,
@@ -31,7 +32,7 @@ from watchword.stores.observed.adding import (
     rolled_usage,
 )
 from watchword.stores.observed.execution import Execution
-from watchword.stores.observed.folding import KINDS, checked, coarser, counted_once, horizons, shares
+from watchword.stores.observed.folding import KINDS, checked, coarser, counted_once, first_of, horizons, shares
 from watchword.stores.rows import storable
 
 __all__ = ["SqlUsage", "observed_plan"]
@@ -95,12 +96,12 @@ _PARTS: Final = (
 @cache
 def _first_tallies(grain: Grain) -> CompoundSelect[Any]:
     """Return the first counts of each grain as they are kept, each by the index: so many may come."""
-    columns = [_usage.c[name] for name in Tally._fields]
+    columns = [_usage.c[name] for name in ("grain", *Tally._fields)]
     firsts = []
     for each in Grain:
         if each <= grain:
             found = select(*columns).where(_usage.c.grain == literal_column(str(each.value)), *_between(_usage))
-            firsts.append(select(found.order_by(_usage.c.start).limit(_FIRST).subquery()))
+            firsts.append(select(found.order_by(_usage.c.start).limit(_FIRST + 1).subquery()))
     return union_all(*firsts)
 
 
@@ -128,17 +129,21 @@ class SqlUsage:
 
     async def tallies(
         self, *, grain: int, since: int, until: int, credential: str = "", subject: str = "", limit: int = 1000
-    ) -> list[Tally]:
+    ) -> Tallies:
         """Return counts that start in ``[since, until)``, by time."""
         if not storable(credential, subject):
-            return []
+            return Tallies()
         bounds = {"since": since - since % grain, "until": until}
         if not credential and not subject:
             rows = await self._rows(_first_tallies(Grain(grain)), bounds)
-            return coarser((Tally._make(row) for row in rows), grain, {}, most=len(rows))[:limit]
+            looked = Counter(row[0] for row in rows)
+            kept = [Tally._make(row[1:]) for row in rows]
+            return first_of(
+                coarser(kept, grain, {}, most=len(kept)), limit, cut=max(looked.values(), default=0) > _FIRST
+            )
         statement = _tallies(Grain(grain), bool(credential), bool(subject))
-        rows = await self._rows(statement, {**bounds, "at_most": limit} | _named(credential, subject))
-        return [Tally._make(row) for row in rows]
+        rows = await self._rows(statement, {**bounds, "at_most": limit + 1} | _named(credential, subject))
+        return first_of([Tally._make(row) for row in rows], limit)
 
     async def traffic(
         self, *, grain: int, since: int, until: int, credential: str = "", subject: str = ""

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final, TypeAlias
 
-from watchword.model.usage import Grain, Observed, Origin, Part, Point, Share, Tally
+from watchword.model.usage import Grain, Observed, Origin, Part, Point, Share, Tallies, Tally
 from watchword.stores.observed.folding import (
     COARSER,
     DAYS_KEPT,
@@ -17,6 +17,7 @@ from watchword.stores.observed.folding import (
     coarser_parts,
     coarser_points,
     counted_once,
+    first_of,
     horizons,
     shares,
 )
@@ -75,10 +76,10 @@ class MemoryUsage:
 
     async def tallies(
         self, *, grain: int, since: int, until: int, credential: str = "", subject: str = "", limit: int = 1000
-    ) -> list[Tally]:
+    ) -> Tallies:
         """Return counts that start in ``[since, until)``, by time."""
         found = self._found(Grain(grain), since - since % grain, until, credential, subject)
-        return coarser(found, grain, {}, most=_EVER)[:limit]
+        return first_of(coarser(found, grain, {}, most=_EVER), limit)
 
     async def traffic(
         self, *, grain: int, since: int, until: int, credential: str = "", subject: str = ""

@@ -88,16 +88,15 @@ class AdminUsage:
         return self._desk.answer(pictured(await self._usage.picture(seconds, grain=grain, **_whose(asked))))
 
     async def rows(self, asked: Asked) -> Response:
-        """Return the counts one by one, by time; ``whole`` says whether all fitted in."""
+        """Return the counts one by one, by time; ``whole`` says whether these are all, each in full."""
         limit = asked.query("limit") or str(_MOST)
         if not (limit.isascii() and limit.isdigit() and len(limit) <= 4 and 0 < int(limit) <= _MOST):
             raise FieldError("limit", f"limit: 1 to {_MOST}")
         seconds, grain = _stretch(asked)
         until = int(self._watchword.clock()) + 1
-        stretch: Any = {"grain": grain, "since": until - seconds, "until": until, "limit": int(limit) + 1}
+        stretch: Any = {"grain": grain, "since": until - seconds, "until": until, "limit": int(limit)}
         found = await self._usage.tallies(**stretch, **_whose(asked))
-        rows = [each._asdict() for each in found[: int(limit)]]
-        return self._desk.answer({"rows": rows, "whole": len(found) <= int(limit)})
+        return self._desk.answer({"rows": [each._asdict() for each in found], "whole": found.whole})
 
     async def origins(self, asked: Asked) -> Response:
         """Return from which networks a credential was used, since when and until when."""
