@@ -38,28 +38,36 @@ class Tallying:
         return self._tallies(ordered), _points(ordered), self._parts(ordered)
 
     def _tallies(self, sums: _Sums) -> list[Tally]:
-        found: Counter[tuple[int, str, str, str, str, str, str, str]] = Counter()
+        found: dict[tuple[int, str, str, str, str, str, str, str], int] = {}
+        place = self._crowd.place
         for (minute, one), decisions in sums.items():
-            for credential in one.credential.split("+"):  # a conjunction names each of its proofs
-                whose = credential, one.verdict == "accepted"
-                route, network = self._crowd.place(minute, whose, one.route, one.network)
-                found[minute, credential, one.subject, one.scheme, route, network, one.verdict, one.reason] += decisions
-        return [Tally(*key, decisions) for key, decisions in found.items()]
+            credentials, subject, scheme, route, network, verdict, reason = one
+            for credential in credentials.split("+"):  # a conjunction names each of its proofs
+                key = (
+                    minute,
+                    credential,
+                    subject,
+                    scheme,
+                    *place(minute, (credential, verdict == "accepted"), route, network),
+                    verdict,
+                    reason,
+                )
+                found[key] = found.get(key, 0) + decisions
+        return [Tally._make((*key, decisions)) for key, decisions in found.items()]
 
     def _parts(self, sums: _Sums) -> list[Part]:
-        found: Counter[tuple[int, str, str, str]] = Counter()
+        found: dict[tuple[int, str, str, str], int] = {}
+        named = self._names.name
         for (minute, one), decisions in sums.items():
-            for kind, name in (("route", one.route), ("network", one.network), ("subject", one.subject)):
-                found[minute, kind, name, one.verdict] += decisions
+            verdict = one.verdict
+            names = [("route", one.route), ("network", one.network), ("subject", one.subject)]
             if one.reason:
-                found[minute, "reason", one.reason, one.verdict] += decisions
-            for credential in one.credential.split("+"):
-                found[minute, "credential", credential, one.verdict] += decisions
-        named: Counter[tuple[int, str, str, str]] = Counter()
-        for (minute, kind, name, verdict), decisions in found.items():
-            label = self._names.name(minute, (kind, verdict == "accepted"), name)
-            named[minute, kind, label, verdict] += decisions
-        return [Part(*key, decisions) for key, decisions in named.items()]
+                names.append(("reason", one.reason))
+            names += [("credential", each) for each in one.credential.split("+")]
+            for kind, name in names:
+                key = minute, kind, named(minute, (kind, verdict == "accepted"), name), verdict
+                found[key] = found.get(key, 0) + decisions
+        return [Part._make((*key, decisions)) for key, decisions in found.items()]
 
 
 def _points(sums: _Sums) -> list[Point]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
@@ -31,7 +30,7 @@ class Whereabouts:
 
     def __init__(self) -> None:
         self._told: dict[tuple[str, str], int] = {}
-        self._networks: Counter[str] = Counter()
+        self._networks: dict[str, int] = {}
 
     def of(self, uses: Iterable[Use]) -> tuple[list[Origin], list[Origin]]:
         """Return what has to be told of a batch's uses, and what of it is new here."""
@@ -39,8 +38,11 @@ class Whereabouts:
         for use in uses:
             for credential in use.credentials.split("+"):
                 if credential and use.network:
-                    first, last = seen.get((credential, use.network), (use.first, use.last))
-                    seen[credential, use.network] = min(first, use.first), max(last, use.last)
+                    key = credential, use.network
+                    known = seen.get(key)
+                    seen[key] = (
+                        (use.first, use.last) if known is None else (min(known[0], use.first), max(known[1], use.last))
+                    )
         new = self._new(seen)
         fresh = [Origin(*key, int(first), int(last)) for key, (first, last) in seen.items() if key in new]
         later = [
@@ -52,11 +54,13 @@ class Whereabouts:
 
     def _new(self, seen: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
         new: set[tuple[str, str]] = set()
-        more: Counter[str] = Counter()
+        there: dict[str, int] = {}
         for key in seen:
-            if key not in self._told and self._networks[key[0]] + more[key[0]] < _EACH:
-                more[key[0]] += 1
-                new.add(key)
+            if key not in self._told:
+                count = there.get(key[0]) or self._networks.get(key[0], 0)
+                if count < _EACH:
+                    there[key[0]] = count + 1
+                    new.add(key)
         return new
 
     def told(self, origins: Iterable[Origin]) -> None:
@@ -67,5 +71,5 @@ class Whereabouts:
         for each in origins:
             key = each.credential, each.network
             if key not in self._told:
-                self._networks[each.credential] += 1
+                self._networks[each.credential] = self._networks.get(each.credential, 0) + 1
             self._told[key] = each.last_at

@@ -28,7 +28,8 @@ def act_of(event: Event) -> str:
     length = len(event)
     while length > 1 and not event[length - 1]:
         length -= 1
-    return f"[{','.join(map(_quoted, event[1:length]))}]"
+    texts: Any = event[1:length]
+    return f"[{','.join(map(_quoted, texts))}]"
 
 
 def packed(events: Sequence[Event]) -> Packed:

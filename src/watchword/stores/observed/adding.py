@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Delete, Executable, Select, Table, bindparam, case, delete, func, select
@@ -49,15 +49,20 @@ _SEE: Final = _seeing()
 def observed_plan(observed: Observed) -> Plan[None]:
     """Add what was observed, in one order for all writers."""
     rows: dict[str, list[dict[str, Any]]] = {
-        "usage": [{"grain": Grain.MINUTE.value, **each._asdict()} for each in sorted(observed.tallies)],
-        "traffic": [{"grain": Grain.MINUTE.value, **each._asdict()} for each in sorted(observed.points)],
-        "part": [{"grain": Grain.MINUTE.value, **each._asdict()} for each in sorted(observed.parts)],
+        "usage": _minutes(Tally._fields, observed.tallies),
+        "traffic": _minutes(Point._fields, observed.points),
+        "part": _minutes(Part._fields, observed.parts),
         "origin": [each._asdict() for each in sorted(observed.origins)],
     }
     statements = {"usage": _ADD_USAGE, "traffic": _ADD_TRAFFIC, "part": _ADD_PART, "origin": _SEE}
     for name, values in rows.items():
         for start in range(0, len(values), _AT_ONCE):
             yield statements[name], values[start : start + _AT_ONCE]
+
+
+def _minutes(fields: tuple[str, ...], counts: Iterable[tuple[Any, ...]]) -> list[dict[str, Any]]:
+    names, grain = ("grain", *fields), Grain.MINUTE.value
+    return [dict(zip(names, (grain, *each), strict=True)) for each in sorted(counts)]
 
 
 def _old(table: Table, *columns: str) -> Select[Any]:
