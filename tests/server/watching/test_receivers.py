@@ -189,3 +189,21 @@ def test_a_letter_that_was_not_taken_is_a_failure() -> None:
 
     with pytest.raises(Unavailable, match="refused with 451"):
         asyncio.run(Mail(send, ("a@example.com",), "https://auth.example").tell(ALERT))
+
+
+def test_an_address_that_takes_nothing_has_the_others_be_told_once() -> None:
+    got: list[str] = []
+
+    async def send(letter: Letter) -> None:
+        if letter.to == "gone@example.com":
+            raise Undeliverable("refused with 550", lasting=True)
+        got.append(letter.to)
+
+    async def play() -> None:
+        mail = Mail(send, ("gone@example.com", "ada@example.com"), "https://auth.example")
+        for _ in range(3):
+            with pytest.raises(Unavailable, match="refused with 550"):
+                await mail.tell(ALERT)
+
+    asyncio.run(play())
+    assert got == ["ada@example.com"]

@@ -26,6 +26,7 @@ __all__ = ["Mail", "Receivers", "Webhook", "payload"]
 _JSON: Final = "application/json"
 _PATIENCE: Final = 10.0  # seconds for one delivery
 _SUCCESSORS: Final = 16
+_WAITING: Final = 10_000  # alerts of which it is known who had them
 
 
 def payload(alert: Alert, issuer: str) -> dict[str, Any]:
@@ -131,16 +132,26 @@ class Mail:
         self._send = send
         self._to = to
         self._issuer = issuer
+        self._had: dict[str, set[str]] = {}
 
     async def tell(self, alert: Alert) -> None:
-        """Send one. Raise Unavailable when an address did not get it: then all get it again."""
-        failed = []
+        """Send one. Raise Unavailable when an address did not get it: then it is tried again, and the others are not.
+
+        Who had it this process knows: from another one all get it again.
+        """
+        had, failed = self._had.pop(alert.id, set()), []
         for address in self._to:
+            if address in had:
+                continue
             try:
                 await self._send(self._letter(alert, address))
+                had.add(address)
             except Undeliverable as error:
                 failed.append(str(error))
         if failed:
+            while len(self._had) >= _WAITING:
+                del self._had[next(iter(self._had))]
+            self._had[alert.id] = had
             raise Unavailable(failed[0])
 
     def _letter(self, alert: Alert, to: str) -> Letter:
