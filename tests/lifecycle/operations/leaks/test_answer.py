@@ -264,9 +264,9 @@ async def test_the_root_key_is_said_and_not_revoked(opened: House) -> None:
     import base64
 
     own = base64.urlsafe_b64encode(opened.watchword.sealer.seed).decode()
-    for report in [
-        await opened.watchword.operations.leaks.report(own, by="x"),
-        *await opened.watchword.operations.leaks.report_all([own], by="x"),
-    ]:
+    reports = await opened.watchword.operations.leaks.report_all([own], by="x")
+    (alert,) = await opened.watchword.operations.alerts.page()  # of a list, too
+    assert (alert.rule, alert.detail["kind"]) == ("leaked", "root-key")
+    for report in [await opened.watchword.operations.leaks.report(own, by="x"), *reports]:
         assert report is not None
         assert (report.kind, "rotate root-key" in report.note, report.credential) == ("root-key", True, None)

@@ -6,8 +6,9 @@ import asyncio
 
 from tests.house import House, house, played
 from tests.lifecycle.operations.leaks.holdings import ALICE, holdings
-from watchword.codec.secrets import new_root_key, new_secret
-from watchword.model.credential import Kind
+from watchword.codec.secrets import digest, new_id, new_root_key, new_secret
+from watchword.model.credential import Credential, Kind
+from watchword.model.records import Add
 
 
 @played
@@ -80,8 +81,6 @@ async def test_the_root_key_in_use_is_known(opened: House) -> None:
 
 @played
 async def test_a_registration_token_leads_to_its_client(opened: House) -> None:
-    from watchword.codec.secrets import digest
-
     token = new_secret("rat_")
     issued = await opened.issue(Kind.OAUTH_CLIENT, options={"registration_token": digest(token).hex()})
     found = await opened.watchword.operations.leaks.find(token)
@@ -90,11 +89,17 @@ async def test_a_registration_token_leads_to_its_client(opened: House) -> None:
 
 
 def test_a_store_that_answers_many_at_once_says_the_same(postgres_url: str) -> None:
+    """Also of what is kept by the digest of a public name, which proves nothing: who lists addresses revokes nobody."""
+
     async def run() -> None:
         async with house(postgres_url, root_key=new_root_key()) as opened:
             held = await holdings(opened)
             texts = [text for text, _ in held.values()]
-            more = [(await opened.issue()).material["secret"] for _ in range(12)]
+            more = [(await opened.issue()).material["secret"] for _ in range(4)]
+            name = "alice@example.com"
+            record = Credential(new_id("pwd_"), Kind.PASSWORD, ALICE, 0, lookup=digest(name))
+            assert await opened.watchword.store.write(Add(record))
+            assert (await opened.watchword.operations.leaks.trace([*more, *more, name]))[-1] is None
             leaks = opened.watchword.operations.leaks
             together = await leaks.trace([*texts, *more, "nobody's", texts[0]])
             assert together == [(await leaks.trace([text]))[0] for text in [*texts, *more, "nobody's", texts[0]]]

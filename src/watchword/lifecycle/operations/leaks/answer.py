@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
@@ -21,8 +22,10 @@ from watchword.model.records import Change, Event, Publish, Swap, Topic
 
 __all__ = ["LeakReport", "Leaks"]
 
-_BATCH: Final = 100  # credentials that are revoked in one transaction: as many as a busy store writes in its time
+_BATCH: Final = 100  # credentials that are revoked in one transaction, to begin with: a busy store writes fewer in time
 _LEAST: Final = 5
+_MOST: Final = 800
+_QUICK: Final = 0.25  # seconds: others wait for a transaction that takes longer
 _CHAIN: Final = 1_000
 _LONGEST_WHERE: Final = 500
 _ALONE: Final = frozenset({Kind.PASSWORD, Kind.IDENTITY, Kind.CONSENT, Kind.OAUTH_CLIENT, Kind.SIGNING_KEY, Kind.CA})
@@ -112,10 +115,7 @@ class Leaks:
         if traced is None:
             return None
         if traced.root_key:
-            await self._alerts.say(
-                "leaked", "root-key", detail={"kind": "root-key", "by": by, "reason": _reason(where)}
-            )
-            return LeakReport("root-key", "", State.ACTIVE, note=_ROOT)
+            return await self._root_key(by, where)
         if traced.jti:
             return await self._token(traced, by, where)
         assert traced.credential is not None  # noqa: S101 - nothing else is left
@@ -148,8 +148,12 @@ class Leaks:
         if traced.jti:
             return await self._token(traced, by, where)
         if traced.credential is None:
-            return LeakReport("root-key", "", State.ACTIVE, note=_ROOT)
+            return await self._root_key(by, where)
         return await self._record(traced.credential, by, where, look=False)
+
+    async def _root_key(self, by: str, where: str) -> LeakReport:
+        await self._alerts.say("leaked", "root-key", detail={"kind": "root-key", "by": by, "reason": _reason(where)})
+        return LeakReport("root-key", "", State.ACTIVE, note=_ROOT)
 
     async def _token(self, traced: Traced, by: str, where: str) -> LeakReport:
         """Void one access token. What it came from stays: who has the token has not that."""
@@ -209,7 +213,7 @@ class Leaks:
         after: dict[str, Credential] = {record.id: record for record in records}
         due, size = [record for record in records if not record.leaked], _BATCH
         while due:
-            batch, now = due[:size], self._clock()
+            batch, now, started = due[:size], self._clock(), time.monotonic()
             gone = [_gone(record, now, by, _reason(places[record.id])) for record in batch]
             changes = [change for record, new in zip(batch, gone, strict=True) for change in _changes(record, new, now)]
             try:
@@ -227,6 +231,8 @@ class Leaks:
                     reason = _reason(places[record.id])
                     after[record.id] = await self._lifecycle.revoke(record.id, reason=reason, by=by, leaked=True)
             due = due[len(batch) :]
+            if time.monotonic() - started < _QUICK:
+                size = min(_MOST, 2 * size)
         return after
 
 

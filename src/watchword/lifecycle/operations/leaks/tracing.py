@@ -77,7 +77,8 @@ class Tracing:
         lookups, found = list(by_digest), {}
         for start in range(0, len(lookups), _PAGE):
             for record in await ask(lookups[start : start + _PAGE]):
-                found[by_digest[record.lookup or b""]] = Traced(record, record.subject)
+                if record.kind in _BY_SECRET:
+                    found[by_digest[record.lookup or b""]] = Traced(record, record.subject)
         return found
 
     async def _one(self, text: str, keys: dict[str, Credential], signed: OwnKeys) -> Traced | None:
@@ -89,7 +90,7 @@ class Tracing:
             return await self._jwt(text, signed)
         if text.startswith(OPAQUE):
             return await self._opaque(text)
-        record = await self._records.credential(text)
+        record = None if shape_of(text) else await self._records.credential(text)  # no id looks like a secret
         if record is not None:
             return Traced(record, record.subject, named=True)
         record = await self._records.credential_by(digest(text))
