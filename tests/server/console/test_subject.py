@@ -7,7 +7,8 @@ from typing import Any
 from tests.server.account.town import Browser, Town
 from tests.server.console.house import ALL, follow, operator, recent
 
-from watchword.model.credential import Kind
+from watchword.model.credential import Credential, Kind
+from watchword.model.records import Add
 
 
 def act(browser: Browser, what: str, name: str) -> Any:
@@ -78,3 +79,16 @@ def test_the_server_itself_is_not_disabled(town: Town, root: Browser) -> None:
     itself = town.do(town.watchword.store.subject("service:watchword"))
     assert itself is not None
     assert itself.disabled_at is None
+
+
+def test_many_logins_make_no_long_page(town: Town, root: Browser) -> None:
+    """Whoever knows a password can log in as often as they like."""
+    town.user("busy")
+    assert "/console/sessions?subject" not in root.get("/console/subject?id=user:busy").text
+    now = int(town.watchword.clock())
+    many = [Credential(f"ses_busy{n:012}", Kind.SESSION, "user:busy", now, expires_at=now + 900) for n in range(45)]
+    town.do(town.watchword.store.write(*map(Add, many)))
+    page = root.get("/console/subject?id=user:busy").text
+    assert page.count("/console/credential?id=ses_busy") == 20
+    assert "/console/sessions?subject=user%3Abusy" in page
+    assert root.get("/console/sessions?subject=user%3Abusy").text.count("/console/credential?id=ses_busy") == 45

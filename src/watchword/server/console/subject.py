@@ -23,6 +23,7 @@ __all__ = ["SubjectPage"]
 
 _PLACE: Final = "/console/subject"
 _PAGE: Final = 200
+_FEW: Final = 20  # logins, the last used first: the list of sessions has the others
 _OTHERS: Final = frozenset(
     {Kind.SESSION, Kind.REFRESH, Kind.TOTP, Kind.PASSKEY, Kind.RECOVERY, Kind.EMAIL, Kind.CONSENT}
 )
@@ -56,7 +57,8 @@ class SubjectPage:
             found = await watchword.store.credentials(subject=subject.name, limit=_PAGE + 1)
             values["rows"] = [seen(each, now) for each in found[:_PAGE] if each.kind in kinds]
             values["more"] = len(found) > _PAGE
-        values["sessions"] = await watchword.sessions.listed(subject.name)
+        logins = await watchword.sessions.listed(subject.name)
+        values["sessions"], values["logins"] = logins[:_FEW], len(logins)
         values["factors"] = [seen(each, now) for each in await watchword.factors.enrolled(subject.name)]
         values["apps"] = await watchword.oauth.consents.listed(subject.name)
         address = await address_of(watchword.store, subject.name, now)
