@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from tests.scan.packing import PACKERS, tarred, zipped
 from watchword.codec.secrets import new_secret
 from watchword.scan import archives
+from watchword.scan import look as looking
 from watchword.scan.archives import Budget, packed
 from watchword.scan.finding import Finding, Unread
 from watchword.scan.look import Look
@@ -51,8 +52,9 @@ def test_one_in_another(outer: str, inner: str) -> None:
     assert texts(look(PACKERS[outer](PACKERS[inner](TEXT)))) == [SECRET]
 
 
-def test_a_large_member_is_read_whole() -> None:
-    noise = random.Random(1).randbytes(5 << 20)
+def test_a_large_member_is_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looking, "_BLOCK", 1 << 17)
+    noise = random.Random(1).randbytes(5 << 16)
     assert (
         texts(look(zipped({"a": noise + TEXT, "b": zipped({"c": noise + TEXT}, zipfile.ZIP_STORED)}))) == [SECRET] * 2
     )
@@ -67,9 +69,9 @@ def test_what_lies_behind_an_archive_is_found_too() -> None:
 
 @pytest.mark.parametrize("packing", ["zip", "tar.gz", "gz", "bz2", "xz"])
 def test_a_bomb_is_refused(packing: str) -> None:
-    bomb = PACKERS[packing](bytes(8 << 20))
+    bomb = PACKERS[packing](bytes(2 << 20))
     assert len(bomb) < 100_000
-    (unread,) = look(bomb, lambda: Budget(size=1 << 20))
+    (unread,) = look(bomb, lambda: Budget(size=1 << 18))
     assert isinstance(unread, Unread)
     assert unread.refused
     assert "more than is looked into" in unread.why

@@ -23,7 +23,7 @@ class Repository:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(exist_ok=True)
-        self.git("init", "-q")
+        self.git("init", "-q", "--template=")
 
     def git(self, *words: str) -> str:
         named = ("-c", "user.name=n", "-c", "user.email=e@example.com", "-c", "commit.gpgsign=false")
@@ -170,6 +170,7 @@ def test_nothing_of_the_repository_runs(repository: Repository, tmp_path: Path) 
         repository.git("config", name, str(script))
     repository.git("config", "log.showSignature", "true")
     hooks = repository.folder / ".git" / "hooks"
+    hooks.mkdir()
     for name in ("post-index-change", "reference-transaction", "pre-commit", "post-checkout"):
         (hooks / name).write_text(script.read_text())
         (hooks / name).chmod(0o755)
