@@ -26,6 +26,7 @@ WITHOUT: Final[dict[tuple[str, str], str]] = {
     ("lifecycle/people/hash_work.py", "_change"): "counts how much work hashes take: nobody's act",
     ("lifecycle/oauth/approvals.py", "Approvals._still_there"): "looks, by a write that loses, whether a session ended",
     ("lifecycle/endings.py", "Endings._page"): "forgets what ended long ago, whose end has an event",
+    ("lifecycle/room.py", "make_room"): "forgets what ended; what had not, ends with an event",
     (
         "lifecycle/operations/root_key.py",
         "RootKey._resealed",
