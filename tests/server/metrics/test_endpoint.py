@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -123,3 +124,17 @@ def test_two_workers_add_up_also_when_one_was_killed(tmp_path: Path) -> None:
 
     with House(tmp_path, workers=2) as house:
         asyncio.run(play(house))
+
+
+def test_a_folder_that_is_gone_breaks_the_question_and_not_the_end(tmp_path: Path) -> None:
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    with live(tmp_path) as opened, opened.client() as client:
+        metrics = opened.app.metrics
+        metrics.share(folder)
+        metrics._shared.open()
+        assert client.get("/metrics").status_code == 200
+        shutil.rmtree(folder)
+        assert client.get("/metrics").status_code == 503
+        asyncio.run(metrics.stop())
+        assert metrics._shared._alive is None

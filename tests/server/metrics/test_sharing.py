@@ -91,3 +91,11 @@ def test_a_worker_that_begins_is_not_taken_for_one_that_ended(tmp_path: Path, mo
     opened(tmp_path, 10)
     assert len(alone) == 1
     assert total(first, 1) == 11
+
+
+def test_what_clears_old_files_out_leaves_the_living(tmp_path: Path) -> None:
+    first = opened(tmp_path, 1)
+    (alive,) = tmp_path.glob("*.alive")
+    os.utime(alive, (0, 0))
+    first.write(standing(2))
+    assert alive.stat().st_mtime > 0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from inspect import isawaitable
 from pathlib import Path
 from typing import Any, Final
@@ -78,7 +80,8 @@ class Metrics:
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
         if self._shared is not None:
-            self._shared.close(self._snapshot())
+            with self._reported():
+                self._shared.close(self._snapshot())
 
     async def metrics(self, http: HttpRequest) -> Response:
         """Return the metrics; where nothing else is said, to who asks from this machine itself."""
@@ -137,12 +140,17 @@ class Metrics:
 
     async def _run(self, shared: Shared) -> None:
         while True:
-            try:
-                await self._look()
+            await self._look()
+            with self._reported():
                 shared.write(self._snapshot())
-            except OSError as error:
-                logger.error("the other workers cannot be told what was counted: %s", error.strerror)
             await asyncio.sleep(_EVERY)
+
+    @contextmanager
+    def _reported(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            logger.error("the other workers cannot be told what was counted: %s", error.strerror)
 
 
 def _ends(record: Credential, until: int) -> bool:

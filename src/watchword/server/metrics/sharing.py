@@ -44,12 +44,16 @@ class Shared:
     def close(self, last: Snapshot) -> None:
         """Write the last counts and end."""
         if self._alive is not None:
-            self.write(last)
-            os.close(self._alive)
-            self._alive = None
+            alive, self._alive = self._alive, None
+            try:
+                _write(self._folder / f"{self._name}.json", last)
+            finally:
+                os.close(alive)
 
     def write(self, snapshot: Snapshot) -> None:
         """Say how this worker stands."""
+        if self._alive is not None:
+            os.utime(self._alive)  # what clears old files out of /tmp leaves it
         _write(self._folder / f"{self._name}.json", snapshot)
 
     def others(self, own: Snapshot) -> tuple[Snapshot, list[Snapshot]]:
