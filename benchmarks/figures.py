@@ -81,5 +81,5 @@ def watching_figure(rounds: dict[str, list[Measure]]) -> Figure:
         return min(one.cpu / one.count for one in rounds[name]) * 1e6
 
     watched, bare = (least(name) - least("own-bare") for name in ("api-key", "api-key-unwatched"))
-    detail = f"of CPU time: a decision of {bare:.1f} µs becomes one of {watched:.1f} µs"
+    detail = f"of CPU time, of one caller again and again: {bare:.1f} µs become {watched:.1f} µs"
     return Figure("usage and audit on a decision", (watched - bare) / bare, WATCHING_BOUND, "x the decision", detail)
