@@ -224,6 +224,27 @@ async def test_a_public_key_in_the_database_vouches_for_nothing(made: House, dat
 
 
 @on_sqlite
+async def test_a_statement_of_another_past_does_not_fit_in(made: House, database: Database, url: str) -> None:
+    """One that was signed and taken away comes back for its successor, which covered more."""
+    await lived(made, url)
+    checkpoints = made.watchword.operations.checkpoints
+    await checkpoints.sign()
+    before = await taken(database)
+    shorter = replace(before, checkpoints=before.checkpoints[:-1])
+    await put_back(database, shorter)
+    for _ in range(2):
+        await made.watchword.store.append([Event(made.clock(), "decide", "accepted", subject="user:alice")])
+        await checkpoints.sign()
+    tables = await taken(database)
+    place = len(before.checkpoints) - 1
+    assert tables.checkpoints[place][0] == before.checkpoints[place][0]
+    tables.checkpoints[place] = before.checkpoints[place]
+    await put_back(database, tables)
+    (flaw,) = (await prove(made)).flaws
+    assert (flaw.number, flaw.problem) == (tables.checkpoints[place + 1][0], "does not follow the one before it")
+
+
+@on_sqlite
 async def test_after_old_batches_were_cut_off_nothing_is_invented_and_all_is_found(
     made: House, database: Database, url: str
 ) -> None:
