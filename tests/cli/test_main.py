@@ -111,7 +111,7 @@ def test_every_verb_has_help_with_an_example(tmp_path: Path) -> None:
         said = run_in(tmp_path, *path, "--help")
         assert said.code == 0, path
         assert said.out.startswith("Usage: watchword"), path
-        assert path in ((), ("user",), ("service",), ("client",)) or "\nExamples:\n" in said.out, path
+        assert "\nExamples:\n" in said.out, path
         assert max(map(len, said.out.splitlines())) <= 80, path
         assert not any(line.rstrip().endswith("...") for line in said.out.splitlines()), path
 

@@ -6,19 +6,18 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Annotated, ClassVar
 
 import typer
 
-from watchword.cli import audit, call, clients, credentials, explain, init, issue, lint, serve, subjects, usage
+from watchword.cli import audit, call, clients, credentials, demo, init, issue, lint, serve, subjects, usage
 from watchword.cli.advising import verb as advise
 from watchword.cli.alerts import verbs as alerts
+from watchword.cli.explaining import verb as explain
 from watchword.cli.leaks import leaked, scan
 from watchword.cli.plumbing.faults import stop_for
 from watchword.cli.plumbing.shell import INTERRUPTED, WRONG_USAGE, Asked, Stop, VerbGroup, report
-from watchword.cli.rotation import verb
+from watchword.cli.rotation import verb as rotation
 
 __all__ = ["app", "main"]
 
@@ -74,13 +73,12 @@ def _root(
 
 init.register(app)
 serve.register(app)
-if find_spec("watchword.cli.demo") is not None:
-    import_module("watchword.cli.demo").register(app)
+demo.register(app)
 subjects.register(app)
 clients.register(app)
 issue.register(app)
 credentials.register(app)
-verb.register(app)
+rotation.register(app)
 advise.register(app)
 explain.register(app)
 lint.register(app)

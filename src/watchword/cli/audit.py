@@ -133,7 +133,7 @@ class Wanted:
 
 def _show(asked: Asked, wanted: Wanted, start: float, limit: int, follow: bool) -> None:
     async def work(house: Watchword) -> list[tuple[int, Event]]:
-        end = await _end(house) if follow else 0  # before what there is: nothing comes between that and what is followed
+        end = await _end(house) if follow else 0  # first: nothing comes between that and what is followed
         newest = await _newest(house, start, limit, wanted)
         if follow:
             await _follow(asked, house, newest, end, wanted)

@@ -32,7 +32,12 @@ _BOUNDS: Final = {"limit": "no_limit", "expires_at": "no_end"}
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="A client_id: cli_…", show_default=False)]
 
-client: typer.Typer = group("Add OAuth clients, change them, disable and enable them, replace their secrets.")
+client: typer.Typer = group(
+    "Add OAuth clients, change them, disable and enable them, replace their secrets.",
+    "client add shop --redirect-uri https://shop.example/cb",
+    "client list",
+    "client rotate cli_… --overlap 7d",
+)
 
 
 def register(app: typer.Typer) -> None:

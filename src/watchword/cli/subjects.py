@@ -25,8 +25,15 @@ __all__ = ["register"]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Such as alice.", show_default=False)]
 _PAGE = 500
 
-user: typer.Typer = group("Add people, list them, disable and enable them.")
-service: typer.Typer = group("Add services, list them, disable and enable them.")
+user: typer.Typer = group(
+    "Add people, invite or import them, disable and enable them; what they may, their second factors.",
+    "user add alice --password --scope orders:read",
+    "user invite alice@example.com",
+    "user disable alice",
+)
+service: typer.Typer = group(
+    "Add services, list them, disable and enable them.", "service add billing", "service disable billing"
+)
 
 
 def register(app: typer.Typer) -> None:

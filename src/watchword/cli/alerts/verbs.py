@@ -19,7 +19,12 @@ __all__ = ["register"]
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="An alert: alr_…", show_default=False)]
 
-alerts: typer.Typer = group("Show what looks like a leak, say that it was looked at, try who is told.")
+alerts: typer.Typer = group(
+    "Show what looks like a leak, say that it was looked at, try who is told.",
+    "alerts list",
+    "alerts acknowledge alr_5c5wfgcwmaRGXlkfc6nb",
+    "alerts test",
+)
 
 
 def register(app: typer.Typer) -> None:

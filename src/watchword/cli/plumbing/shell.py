@@ -208,9 +208,12 @@ class VerbGroup(_Helpful, TyperGroup):
         return super().resolve_command(ctx, args)
 
 
-def group(help: str) -> typer.Typer:
+def group(help: str, *examples: str) -> typer.Typer:
     """Return a group of verbs to be added to the command line."""
-    return typer.Typer(cls=VerbGroup, help=help, rich_markup_mode=None, no_args_is_help=False, add_completion=False)
+    shown = "\n".join(f"$ watchword {each}" for each in examples)
+    return typer.Typer(
+        cls=VerbGroup, help=help, epilog=shown, rich_markup_mode=None, no_args_is_help=False, add_completion=False
+    )
 
 
 def report(stop: Stop) -> int:
