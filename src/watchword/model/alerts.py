@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -45,6 +45,10 @@ class AlertRecords(Protocol):
 
     async def add(self, alert: Alert) -> bool:
         """Keep it; False when there is one with its key."""
+        ...
+
+    async def add_all(self, alerts: Sequence[Alert]) -> list[Alert]:
+        """Keep many in one transaction; return those that are kept: no other has their key."""
         ...
 
     async def swap(self, new: Alert, event: Event | None = None) -> bool:

@@ -49,6 +49,21 @@ async def test_of_one_key_the_first_is_kept(store: Any, clock: Clock) -> None:
 
 
 @everywhere
+async def test_many_are_kept_together_each_once(store: Any, clock: Clock) -> None:
+    """Every worker raises all that a leaked list makes, in whatever order it heard of them."""
+    await store.alerts.add(alert(3))
+    assert await store.alerts.add_all([]) == []
+    theirs = [
+        [Alert(f"alr_{worker}-{n}", n, "test", "low", f"test:{n}") for n in range(80)][:: 1 if worker % 2 else -1]
+        for worker in range(4)
+    ]
+    kept = await asyncio.gather(*map(store.alerts.add_all, theirs))
+    assert sorted(each.key for part in kept for each in part) == sorted(f"test:{n}" for n in range(80) if n != 3)
+    stored = {each.id for each in await store.alerts.page()}
+    assert stored == {"alr_003", *(each.id for part in kept for each in part)}
+
+
+@everywhere
 async def test_of_many_swaps_one_wins_with_its_event(store: Any, clock: Clock) -> None:
     await store.alerts.add(alert(1))
     new = [alert(1).changed(acknowledged_at=n, acknowledged_by=f"user:{n}") for n in range(10)]

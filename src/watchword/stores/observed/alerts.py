@@ -74,6 +74,15 @@ def _adding(alert: Alert) -> Plan[bool]:
     return result.rowcount == 1
 
 
+def _adding_all(alerts: Sequence[Alert]) -> Plan[list[Alert]]:
+    added = []
+    for alert in sorted(alerts, key=lambda alert: alert.key):  # in one order for all writers
+        result = yield _ADD, alert_row(alert)
+        if result.rowcount == 1:
+            added.append(alert)
+    return added
+
+
 def _swapping(new: Alert) -> Plan[bool]:
     row = {f"new_{name}": value for name, value in alert_row(new).items() if name != "id"}
     result = yield _SWAP, {"which": new.id, "stored": new.version - 1, **row}
@@ -94,6 +103,10 @@ class SqlAlerts:
     async def add(self, alert: Alert) -> bool:
         """Keep it; False when there is one with its key."""
         return await self._execution.carry_out(_adding(alert))
+
+    async def add_all(self, alerts: Sequence[Alert]) -> list[Alert]:
+        """Keep many in one transaction; return those that are kept: no other has their key."""
+        return await self._execution.carry_out(_adding_all(alerts)) if alerts else []
 
     async def swap(self, new: Alert, event: Event | None = None) -> bool:
         """Replace version ``new.version - 1``, with ``event`` in the same transaction; False when it lost."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from watchword.model.alerts import Alert
 from watchword.model.records import Event
@@ -28,6 +28,10 @@ class MemoryAlerts:
             self._keys.add(alert.key)
             self._kept[alert.id] = _stored(alert)
             return True
+
+    async def add_all(self, alerts: Sequence[Alert]) -> list[Alert]:
+        """Keep many; return those that are kept: no other has their key."""
+        return [alert for alert in alerts if await self.add(alert)]
 
     async def swap(self, new: Alert, event: Event | None = None) -> bool:
         """Replace version ``new.version - 1``, with ``event`` at once; False when another version is stored."""

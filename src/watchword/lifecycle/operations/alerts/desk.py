@@ -137,19 +137,22 @@ class Alerts:
                 self._revoked.append(entry.key)
 
     async def _look_at_revoked(self) -> None:
-        for _ in range(min(len(self._revoked), _REVOKED_AT_ONCE)):
-            id = self._revoked.popleft()
-            try:
-                await self._leaked(id)
-            except Exception:
-                self._revoked.appendleft(id)
-                raise
+        ids = [self._revoked.popleft() for _ in range(min(len(self._revoked), _REVOKED_AT_ONCE))]
+        try:
+            alerts = [alert for id in ids if (alert := await self._leaked(id)) is not None]
+            for alert in await self._records.add_all(alerts):  # of a leaked list: every worker hears of all of it
+                self._said(alert)
+        except Exception:
+            self._revoked.extendleft(reversed(ids))
+            raise
 
-    async def _leaked(self, id: str) -> None:
+    async def _leaked(self, id: str) -> Alert | None:
         record = await self._store.credential(id)
-        if record is not None and record.leaked:
-            detail = {"kind": record.kind.value, "by": record.revoked_by or "", "reason": record.revoke_reason or ""}
-            await self.say("leaked", id, credential=id, subject=record.subject, detail=detail)
+        if record is None or not record.leaked:
+            return None
+        detail = {"kind": record.kind.value, "by": record.revoked_by or "", "reason": record.revoke_reason or ""}
+        alert = self._alert("leaked", id, credential=id, subject=record.subject, detail=detail)
+        return None if alert is None else self._addressed(alert)
 
     async def say(
         self,
@@ -162,9 +165,24 @@ class Alerts:
         detail: Mapping[str, Any] | None = None,
     ) -> bool:
         """Raise an alert by a rule; ``name`` says what it is about. False where the rule is off or it was said."""
+        about = {"credential": credential, "subject": subject, "address": address}
+        alert = self._alert(rule, name, detail=detail, **about)
+        return alert is not None and await self.raised(alert)
+
+    def _alert(
+        self,
+        rule: str,
+        name: str,
+        *,
+        credential: str,
+        subject: str,
+        address: str = "",
+        detail: Mapping[str, Any] | None,
+    ) -> Alert | None:
+        """Return what is to be raised, None where the rule is off."""
         found = self.rules.rule(rule)
         if found is None:
-            return False
+            return None
         now = int(self._clock())
         key = f"{rule}:{name}:{now // found.repeat}" if found.repeat else f"{rule}:{name}"
         said = {**{each: _fit(value) for each, value in (detail or {}).items()}, "told": found.told}
@@ -174,7 +192,7 @@ class Alerts:
             # Whoever has very many networks must not bury what matters: one more says that there are more.
             alert = replace(alert, key=f"{rule}:many:{now // _HOUR}", credential="", subject="", address="")
             alert = replace(alert, detail={"told": f"{found.told}; there are many more", "advice": found.advice})
-        return await self.raised(alert)
+        return alert
 
     def _room(self, rule: str, now: int) -> bool:
         """Tell whether this worker may raise another one by the rule in this hour."""
@@ -186,13 +204,21 @@ class Alerts:
 
     async def raised(self, alert: Alert) -> bool:
         """Keep an alert, for its receivers to be told; False where one with its key was raised already."""
-        if not self.rules.tells(alert.severity):
-            alert = _for_its_owner(alert) if _owned(alert) else replace(alert, told_at=alert.at)
+        alert = self._addressed(alert)
         if not await self._records.add(alert):
             return False
+        self._said(alert)
+        return True
+
+    def _addressed(self, alert: Alert) -> Alert:
+        """Return it as it is kept: told to nobody, or to its owner alone, where operators do not want to hear it."""
+        if self.rules.tells(alert.severity):
+            return alert
+        return _for_its_owner(alert) if _owned(alert) else replace(alert, told_at=alert.at)
+
+    def _said(self, alert: Alert) -> None:
         self._raised[alert.rule] += 1
         logger.warning("alert %s: %s %s", alert.rule, alert.credential or alert.subject or alert.address, alert.id)
-        return True
 
     async def alert(self, id: str) -> Alert:
         """Return one, or raise LifecycleError."""
