@@ -511,3 +511,14 @@ def test_a_reason_that_quotes_a_secret_is_kept_without_it(url: str) -> None:
         assert secret not in str(await opened.events())
 
     play(test, url)
+
+
+def test_the_server_itself_is_not_disabled() -> None:
+    """Nothing that it signs would be believed."""
+
+    async def test(opened: House) -> None:
+        with pytest.raises(LifecycleError, match="is this server itself"):
+            await opened.watchword.lifecycle.set_enabled("service:watchword", False, by="test")
+        assert (await opened.watchword.lifecycle.subject("service:watchword")).disabled_at is None
+
+    play(test)

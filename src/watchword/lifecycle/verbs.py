@@ -86,6 +86,8 @@ class Lifecycle:
             subject = await self.subject(name)
             if (subject.disabled_at is None) is enabled:
                 return subject
+            if subject.name == CA_SUBJECT and not enabled:
+                raise LifecycleError(f"{CA_SUBJECT} is this server itself", "revoke a key of its instead")
             at = max(void_up_to(subject, now), subject.disabled_at or 0)
             detail = {**subject.detail, VOID: at}
             changed = subject.changed(disabled_at=None if enabled else int(now), detail=detail)

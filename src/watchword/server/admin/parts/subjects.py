@@ -10,7 +10,6 @@ from starlette.responses import Response
 from watchword.app import Watchword
 from watchword.lifecycle.clients.fields import FieldError
 from watchword.lifecycle.errors import LifecycleError
-from watchword.lifecycle.mint import CA_SUBJECT
 from watchword.lifecycle.operations.rights import rights_of, to_read, to_write
 from watchword.lifecycle.operations.shown import subject_value
 from watchword.lifecycle.people.holdings import address_of
@@ -179,8 +178,6 @@ class AdminSubjects:
         refused = await self.refused(asked, subject)
         if refused is not None:
             return refused
-        if subject.name == CA_SUBJECT:
-            raise LifecycleError(f"{CA_SUBJECT} is this server itself", "revoke a key of its instead")
         by = asked.who.subject
         return await self._shown(await self._watchword.lifecycle.set_enabled(subject.name, enabled, by=by))
 
