@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import subprocess
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.codec.shapes.planted import secrets
 from tests.lint.example import Example, certificate_pem
-from watchword.codec.secrets import new_secret
+from watchword.codec.secrets import new_root_key, new_secret
 from watchword.lint import Severity
 
 PUBLIC = 'issuer = "https://auth.example.com"\n'
@@ -79,6 +81,14 @@ EXAMPLES = [
     Example("WW506", TLS, TLS, before=committed("server.key")),
     Example("WW506", STORE, STORE, before=committed("watchword.db")),
     Example("WW507", f"# our key is {LEAKED} #!\n", f"# our key is {LEAKED[:-1]}{'0' if LEAKED[-1] != '0' else '1'}\n"),
+    *(
+        Example("WW507", f"# {text} #!\n", f"# {text[:-2]} #\n")
+        for text in (
+            *secrets(),
+            f"WATCHWORD_ROOT_KEY={new_root_key()}",
+            b64encode(LEAKED.encode()).decode().rstrip("="),
+        )
+    ),
     Example("WW507", f'audience = "{LEAKED}" #!\n', 'audience = "ak_live_abc123"\n'),
     Example(
         "WW508",

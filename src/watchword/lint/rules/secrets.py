@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from watchword.codec.secrets import well_formed
+from watchword.codec.shapes import hits, shown
 from watchword.lint.case import Case, parts_of
 from watchword.lint.files import folder_of, handed_over, readable_by_others, tracked, writable_by_others
 from watchword.lint.rule import Rule, Severity, Spot, rule
@@ -16,7 +16,6 @@ from watchword.server.config.sources import Source
 
 __all__ = ["RULES"]
 
-_OURS: Final = re.compile(r"\b((?:[a-z]{2}_(?:(?:live|test)_)?))[0-9A-Za-z]{36}\b")
 _NAMED: Final = re.compile(r"(?i)(?:^|[-_])(?:token|password|passwd|secret|api-?key)$")
 
 
@@ -202,9 +201,8 @@ def in_git(case: Case) -> Iterator[Spot]:
 def in_the_file(case: Case) -> Iterator[Spot]:
     """Check the text, comments included."""
     for number, line in enumerate(case.text.splitlines(), 1):
-        for found in _OURS.finditer(line):
-            if well_formed(found[0], found[1]):
-                yield Spot((), f"a credential {found[1]}… stands here", place=case.file, line=number)
+        for hit in hits(line.encode("utf-8", "surrogatepass")):
+            yield Spot((), f"{hit.shape.what} {shown(hit.text)} stands here", place=case.file, line=number)
 
 
 @rule(
