@@ -81,7 +81,7 @@ def _comments(case: Case) -> Iterator[_Comment]:
         covers = number
         while covers <= len(lines) and lines[covers - 1].lstrip()[:1] in ("#", ""):
             covers += 1  # a comment of its own speaks of the line after it
-        rules = tuple(each.upper() for each in _ID.findall(found[1]))
+        rules = tuple(dict.fromkeys(each.upper() for each in _ID.findall(found[1])))
         yield _Comment(number, covers, _table(case, covers, lines), rules, found[2].strip(" \t:-"))
 
 

@@ -67,7 +67,7 @@ def test_a_problem_reads_as_one_line() -> None:
     assert str(ConfigError([problem, problem])).count("\n") == 1
 
 
-@pytest.mark.parametrize("raw", [b"\xff", b"a = ", b'a = "hunter2', b"hunter2", b"a = hunter2"])
+@pytest.mark.parametrize("raw", [b"\xff", b"a = " + b"[" * 5_000, b"a = ", b'a = "hunter2', b"hunter2", b"a = hunter2"])
 def test_files_that_cannot_be_read_are_named_without_their_content(tmp_path: Path, raw: bytes) -> None:
     path = tmp_path / "watchword.toml"
     path.write_bytes(raw)

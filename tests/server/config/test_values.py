@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from watchword.lifecycle.errors import LifecycleError
+from watchword.server.config import values
+from watchword.server.config.settings import RouteTableEntry
 from watchword.server.config.values import address_of
 
 
@@ -25,3 +27,15 @@ def test_addresses(text: str, address: tuple[str, int]) -> None:
 def test_what_is_no_address(text: str) -> None:
     with pytest.raises(LifecycleError):
         address_of(text)
+
+
+def test_a_thousand_routes_do_not_look_through_all_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That takes 20 ms a time; only a scheme that is unknown needs it."""
+    asked: list[str] = []
+    monkeypatch.setattr(values, "entry_points", lambda group: asked.append(group) or asked[1:])
+    RouteTableEntry(path="/a", accept="api-key & jwt")
+    assert asked == []
+    with pytest.raises(ValueError, match="ticket"):
+        RouteTableEntry(path="/a", accept="ticket")
+    monkeypatch.setattr(values, "entry_points", lambda group: ["ticket"])
+    assert RouteTableEntry(path="/a", accept="ticket").accept == "ticket"

@@ -79,6 +79,8 @@ def read_toml(path: Path) -> tuple[dict[str, Any], str]:
         line = _LINE.search(str(error))
         place = f"{path}, line {line[1] if line else max(1, text.count(chr(10)))}"
         raise ConfigError([Problem(place, "", f"not TOML: {_unquoted(str(error))}")]) from None
+    except RecursionError:
+        raise ConfigError([Problem(str(path), "", "one value lies too deep in others")]) from None
 
 
 def _unquoted(message: str) -> str:

@@ -96,8 +96,12 @@ def _networks(value: object) -> object:
 
 
 def _policy(text: str) -> None:
-    # A package's own scheme is known only once it is loaded; then the gate names what is unknown.
-    parse(text, None if entry_points(group=ENTRY_POINTS) else _SCHEMES)
+    try:
+        parse(text, _SCHEMES)
+    except ValueError:  # a package's own scheme is known only once it is loaded; then the gate names what is unknown
+        if not entry_points(group=ENTRY_POINTS):  # asked seldom: it reads what every installed package says
+            raise
+        parse(text, None)
 
 
 def _scopes(value: object) -> object:
