@@ -115,6 +115,22 @@ def test_keys_are_fetched_seldom_whoever_asks() -> None:
     assert publisher.asked == 3
 
 
+def test_who_comes_while_the_first_keys_are_fetched_waits_for_them() -> None:
+    """GitHub tells of several repositories at once: none of them is sent away."""
+    publisher = Publisher(listed(**{NAME: KEY}))
+
+    async def slowly(url: str, **more: Any) -> Fetched:
+        await asyncio.sleep(0)
+        return publisher(url)
+
+    async def play() -> list[bool]:
+        keys = PublishedKeys("https://x", slowly)
+        return await asyncio.gather(*(keys.signed(NAME, SIGNATURE, MESSAGE) for _ in range(5)))
+
+    assert asyncio.run(play()) == [True] * 5
+    assert publisher.asked == 1
+
+
 def test_a_key_that_is_published_no_more_is_believed_no_more() -> None:
     clock, publisher = Clock(), Publisher(listed(**{NAME: KEY}))
     keys = PublishedKeys("https://x", publisher, clock)

@@ -6,6 +6,7 @@ they are first needed, and again for a key that is not known: once a minute at m
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import time
@@ -41,6 +42,7 @@ class PublishedKeys:
         self._clock = clock
         self._keys: Mapping[str, ec.EllipticCurvePublicKey] = {}
         self._fetched_at = self._tried_at = float("-inf")
+        self._fetching = asyncio.Lock()
 
     async def signed(self, name: str, signature: str, content: bytes) -> bool:
         """Return whether the key of this name signed the content. Raise Unavailable when there are no keys at all."""
@@ -56,23 +58,31 @@ class PublishedKeys:
         return True
 
     async def _key(self, name: str) -> ec.EllipticCurvePublicKey | None:
-        now = self._clock()
-        fresh = 0 <= now - self._fetched_at < _FRESH
-        if (name not in self._keys or not fresh) and not 0 <= now - self._tried_at < _REFETCH:
-            self._tried_at = now
-            try:
-                answer = self._fetch(self._url)
-                found = await answer if isawaitable(answer) else answer
-                if found.status != _OK:
-                    raise Unavailable(f"{self._url} answered {found.status}")
-                self._keys, self._fetched_at = _read(found.body), now
-            except Unavailable:
-                if not 0 <= now - self._fetched_at < _STALE:
-                    self._keys = {}
-                    raise
+        if self._due(name) or not self._keys:
+            async with self._fetching:  # who comes while the first ones are on their way waits for them
+                if self._due(name):
+                    await self._fetch_anew()
         if not self._keys:
             raise Unavailable(f"no keys of {self._url}")
         return self._keys.get(name)
+
+    def _due(self, name: str) -> bool:
+        now = self._clock()
+        fresh = 0 <= now - self._fetched_at < _FRESH
+        return (name not in self._keys or not fresh) and not 0 <= now - self._tried_at < _REFETCH
+
+    async def _fetch_anew(self) -> None:
+        now = self._tried_at = self._clock()
+        try:
+            answer = self._fetch(self._url)
+            found = await answer if isawaitable(answer) else answer
+            if found.status != _OK:
+                raise Unavailable(f"{self._url} answered {found.status}")
+            self._keys, self._fetched_at = _read(found.body), now
+        except Unavailable:
+            if not 0 <= now - self._fetched_at < _STALE:
+                self._keys = {}
+                raise
 
 
 def _read(body: bytes) -> dict[str, ec.EllipticCurvePublicKey]:
