@@ -71,6 +71,15 @@ def test_an_access_token_that_has_ended_is_no_finding() -> None:
     assert findings(token, now=1_800_000_600) == []
 
 
+def test_columns_are_characters(monkeypatch: pytest.MonkeyPatch) -> None:
+    text, wide = new_secret("ak_live_"), "\u00e4" * 30_000
+    for block in (40_000, 1 << 20):
+        monkeypatch.setattr(looking, "_BLOCK", block)
+        data = f"{wide} {text}\n\U0001f511\u00e4\u20ac {text} \u00e4 {text}".encode()
+        found = findings(data)
+        assert [(each.line, each.column) for each in found] == [(1, 30_002), (2, 5), (2, len(text) + 8)]
+
+
 def test_versions_are_counted_and_places_are_kept_apart() -> None:
     (one,) = findings(new_secret("ak_live_").encode())
     assert len(findings(one.text.encode() * 2)) == len(merged(findings(one.text.encode() * 2))) == 2

@@ -28,6 +28,15 @@ def test_what_is_found_is_counted_and_written(tmp_path: Path) -> None:
     assert all(text not in str(log) for text in planted)
 
 
+def test_a_name_that_is_a_secret_is_not_shown_whole(tmp_path: Path) -> None:
+    """Caches name their files by tokens."""
+    text = new_secret("ak_live_")
+    (tmp_path / f"of-{text}.json").write_text(text)
+    report = scan(Wish([str(tmp_path)]))
+    assert [each.path for each in report.findings] == [f"{tmp_path}/of-ak_live_…{text[-4:]}.json"]
+    assert text not in str([report.sarif(), *(each.value() for each in report.findings)])
+
+
 def test_nothing_is_clean_and_a_refusal_is_not(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("nothing")
     assert scan(Wish([str(tmp_path)])).clean

@@ -9,6 +9,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from pathlib import Path
 
 from watchword.codec.shapes import shown
@@ -32,6 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--sarif", type=Path, metavar="FILE", help="write SARIF 2.1.0")
     parser.add_argument("--json", action="store_true", help="print an object a line")
     given = parser.parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a terminal may know few letters: nothing is lost for that
+            stream.reconfigure(errors="backslashreplace")
     wish = Wish(given.paths, not given.no_history, given.staged, given.exclude, not given.no_ignore)
     try:
         report = scan(wish)

@@ -5,9 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from watchword.codec.shapes import Shape, fingerprint, shown
+from watchword.codec.shapes import Shape, fingerprint, hits, shown
 
-__all__ = ["Finding", "Unread"]
+__all__ = ["Finding", "Unread", "masked"]
+
+
+def masked(path: str) -> str:
+    """Return a path as it may be shown: files are named by what they hold, at times."""
+    for hit in hits(path.encode("utf-8", "surrogateescape")):
+        path = path.replace(hit.text, shown(hit.text))
+    return path
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ __all__ = ["Look", "Seen", "merged"]
 Seen: TypeAlias = Finding | Unread
 
 _BLOCK: Final = 4 << 20
+_LATER_BYTES: Final = bytes(range(0x80, 0xC0))  # of a character in UTF-8, after its first (RFC 3629 section 3)
 _IN_MEMORY: Final = 32 << 20  # bytes of a packed member that stay in memory; what is larger goes to a temporary file
 
 
@@ -139,14 +140,18 @@ class _Lines:
         self._line = 1  # that of the place up to which was counted
         self._begun = 0  # where it begins; before the block, where it is longer than that
         self._counted = 0
+        self._more = 0  # bytes of the line that begin no character (UTF-8)
 
     def place(self, block: bytes, at: int) -> tuple[int, int]:
         """Return line and column of a place in the block, which is not before the last one."""
         self._line += block.count(b"\n", self._counted, at)
-        last = block.rfind(b"\n", self._counted, at)
-        self._begun = self._begun if last < 0 else last + 1
+        since, last = self._counted, block.rfind(b"\n", self._counted, at)
+        if last >= 0:
+            self._begun = since = last + 1
+            self._more = 0
+        self._more += at - since - len(block[since:at].translate(None, _LATER_BYTES))
         self._counted = at
-        return self._line, at - self._begun + 1
+        return self._line, at - self._begun - self._more + 1
 
     def leave(self, block: bytes, count: int) -> None:
         """Go on with a block that begins so many bytes later."""

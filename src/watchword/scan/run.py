@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -16,7 +16,7 @@ from watchword.codec.shapes import JWT, ROOT_KEY, SHAPES, shown
 from watchword.scan.allowed import Allowed
 from watchword.scan.archives import Budget
 from watchword.scan.files import files
-from watchword.scan.finding import Finding, Unread
+from watchword.scan.finding import Finding, Unread, masked
 from watchword.scan.history import NoGit, common_of, history, is_repository, staged, top_of
 from watchword.scan.look import Look, Seen, merged
 
@@ -92,12 +92,12 @@ def scan(wish: Wish, progress: Callable[[Report], None] = lambda report: None) -
     for allowed, seen in _all(wish, look):
         for each in seen:
             if isinstance(each, Unread):
-                report.unread.append(each)
+                report.unread.append(replace(each, path=masked(each.path)))
             elif not allowed.secret(each.fingerprint):
                 found.append(each)
                 report.findings = found
         report.allowed += allowed.used
-    report.findings = merged(found)
+    report.findings = [replace(each, path=masked(each.path)) for each in merged(found)]
     report.seconds = time.monotonic() - started
     return report
 
