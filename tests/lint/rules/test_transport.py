@@ -35,6 +35,8 @@ EXAMPLES = [
     Example("WW204", OPEN + '\ntrusted_proxies = ["10.0.0.0/8", "::/0"] #!\n', PROXIED),
     Example("WW204", '[server]\ntrusted_proxies = ["0.0.0.0/0"] #!\n', PROXIED, Severity.WARNING),
     Example("WW205", OPEN + '\ntrusted_proxies = ["52.0.0.0/8"] #!\n', OPEN + '\ntrusted_proxies = ["10.0.0.0/8"]\n'),
+    Example("WW205", OPEN + '\ntrusted_proxies = ["0.0.0.0/1"] #!\n', OPEN + '\ntrusted_proxies = ["127.0.0.0/8"]\n'),
+    Example("WW205", OPEN + '\ntrusted_proxies = ["192.0.0.0/2"] #!\n', OPEN + '\ntrusted_proxies = ["fd00::/8"]\n'),
     Example("WW205", OPEN + '\ntrusted_proxies = ["2600::/12"] #!\n', OPEN + '\ntrusted_proxies = ["2001:db8::/32"]\n'),
     Example("WW206", PUBLIC, PROXIED),
     Example("WW206", PUBLIC, PUBLIC + TLS, before=certified),
