@@ -100,6 +100,15 @@ def test_what_is_ours_is_dead_before_the_answer(server: Live, client: httpx2.Cli
     assert record.revoke_reason == "leaked: found in https://github.com/o/r/blob/c/f (watchword_api_key)"
 
 
+def test_an_id_is_public_and_revokes_nothing(server: Live, client: httpx2.Client) -> None:
+    issued = server.issue(Kind.HMAC, BILLING)
+    answer = tell(client, [match(issued.material["key_id"]), match(issued.credential.id)])
+    assert [each["label"] for each in answer.json()] == ["false_positive"] * 2
+    record = server.do(server.watchword.store.credential(issued.credential.id))
+    assert record is not None
+    assert not record.leaked
+
+
 def test_the_same_again_changes_nothing(server: Live, client: httpx2.Client) -> None:
     token = server.issue(Kind.HMAC, BILLING).material["secret"]
     first, second = (tell(client, [match(token)]) for _ in range(2))

@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from watchword.adapters.asgi import TooLarge, read_body, request_of
 from watchword.app import Watchword
+from watchword.codec.shapes import shape_of
 from watchword.model.ports import Fetch
 from watchword.model.reason import BODY_TOO_LARGE, MALFORMED_REQUEST, UNKNOWN_SENDER
 from watchword.model.request import Request
@@ -110,8 +111,9 @@ class GithubLeaks:
         return self._watchword.gate.refuse(request, rejection)
 
     async def _answered(self, found: Sequence[Match]) -> set[str]:
-        """Revoke what is ours; return which are."""
-        places = {each.token: f"{each.url} ({each.type})" for each in reversed(found)}
+        """Revoke what is ours; return which are. An id is public: that somebody wrote it down revokes nothing."""
+        secrets = (each for each in reversed(found) if shape_of(each.token) is not None)
+        places = {each.token: f"{each.url} ({each.type})" for each in secrets}
         walked = [text for text in places if text.startswith(_WALKED)]
         others = [text for text in places if not text.startswith(_WALKED)]
         turns = [walked, *(others[start : start + _AT_ONCE] for start in range(0, len(others), _AT_ONCE))]
