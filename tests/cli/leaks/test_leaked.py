@@ -8,6 +8,7 @@ import pytest
 
 from tests.cli.desk import Desk
 from tests.cli.test_usage import counted
+from watchword.cli.leaks import leaked
 from watchword.codec.secrets import new_secret
 
 
@@ -57,11 +58,13 @@ def test_an_oauth_clients_secret_without_its_id(desk: Desk) -> None:
     assert value["id"] == issued["client_id"]
 
 
-def test_a_list_names_every_owner(desk: Desk) -> None:
+def test_a_list_names_every_owner(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     keys = [desk.issued("api-key", subject) for subject in ("service:billing", "service:billing", "user:alice")]
     given = "\n".join([*(key["secret"] for key in keys), keys[0]["secret"], new_secret("ak_live_")])
+    monkeypatch.setattr(leaked, "_CHUNK", 3)
     said = desk.run("leaked", "-", stdin=given)
     assert said.code == 1
+    assert "3 of 4 are answered" in said.err
     assert "3 of 4 are known, 3 could be used until now; they are 2 subjects'" in said.err
     assert all(key["secret"] not in said.out for key in keys)
     lines = [json.loads(line) for line in desk.run("leaked", "-", "--json", stdin=given).out.splitlines()]
@@ -86,4 +89,6 @@ def test_the_root_key_is_said(desk: Desk) -> None:
     key = (desk.folder / ".env").read_text().partition("=")[2].strip()
     said = desk.done("leaked", "-", stdin=key)
     assert "rotate root-key" in said.err
-    assert key not in said.out + said.err
+    listed = desk.run("leaked", "-", stdin=f"{key}\nnobodys\n")
+    assert "rotate root-key" in listed.err
+    assert key not in said.out + said.err + listed.out + listed.err

@@ -167,6 +167,8 @@ def _many(asked: Asked, texts: Sequence[str], where: str) -> None:
         for start in range(0, len(texts), _CHUNK):
             part = texts[start : start + _CHUNK]
             found += await house.operations.leaks.report_all(part, by=actor(), where=where)
+            if len(found) < len(texts):
+                note(f"{len(found):,} of {len(texts):,} are answered")
         return found
 
     reports = run(asked, work)
@@ -186,5 +188,7 @@ def _many(asked: Asked, texts: Sequence[str], where: str) -> None:
     owners = {report.subject for report in known if report.subject}
     ended = sum(report.usable for report in known)
     note(f"{len(known)} of {len(texts)} are known, {ended} could be used until now; they are {len(owners)} subjects'")
+    for each in dict.fromkeys(report.note for report in known if report.note):
+        note(each)
     if len(known) < len(texts):
         raise typer.Exit(REFUSED)
