@@ -47,6 +47,18 @@ def accepted(made: House, credential: str, *, subject: str = SUBJECT, **more: An
         made.watchword.audit.note(made.clock(), asking(path=path, address=address), who)
 
 
+def test_a_leaked_list_is_alerts_and_few_lines(caplog: pytest.LogCaptureFixture) -> None:
+    async def play() -> None:
+        async with house() as made:
+            texts = [(await made.issue()).material["secret"] for _ in range(25)]
+            await made.watchword.operations.leaks.report_all(texts, by="cli:ada")
+            assert names(await alerts(made)) == ["leaked"] * 25
+
+    asyncio.run(play())
+    lines = [each.getMessage() for each in caplog.records if each.getMessage().startswith("alert leaked")]
+    assert (len(lines), lines[-1][:20]) == (21, "alert leaked: 5 more")
+
+
 @played
 async def test_a_leaked_credential_is_an_alert_at_once(made: House) -> None:
     issued = await made.issue()

@@ -140,11 +140,14 @@ class Alerts:
         ids = [self._revoked.popleft() for _ in range(min(len(self._revoked), _REVOKED_AT_ONCE))]
         try:
             alerts = [alert for id in ids if (alert := await self._leaked(id)) is not None]
-            for alert in await self._records.add_all(alerts):  # of a leaked list: every worker hears of all of it
-                self._said(alert)
+            raised = await self._records.add_all(alerts)  # of a leaked list: every worker hears of all of it
         except Exception:
             self._revoked.extendleft(reversed(ids))
             raise
+        for alert in raised[:_AT_ONCE]:
+            self._said(alert)
+        if len(raised) > _AT_ONCE:
+            logger.warning("alert leaked: %d more, which `watchword alerts list` shows", len(raised) - _AT_ONCE)
 
     async def _leaked(self, id: str) -> Alert | None:
         record = await self._store.credential(id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from watchword.audit import redact
@@ -254,7 +254,7 @@ def _reason(where: str) -> str:
 
 def _gone(record: Credential, now: float, by: str, reason: str) -> Credential:
     at = record.revoked_at or int(now)
-    return replace(record.changed(), revoked_at=at, revoked_by=by, revoke_reason=reason, leaked=True)
+    return record.changed(revoked_at=at, revoked_by=by, revoke_reason=reason, leaked=True)
 
 
 def _changes(record: Credential, new: Credential, now: float) -> list[Change]:
