@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import re
 import tarfile
 import zipfile
 import zlib
@@ -23,6 +24,8 @@ BROKEN: Final = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFi
 _KEPT: Final = 4096  # bytes behind the place that is read, which may be asked for again
 _MOST_AT_ONCE: Final = 64 << 20  # bytes: a header that says it is longer is no header
 _MOST_LISTED: Final = 8 << 20  # bytes of a zip file's list of members: a hundred thousand of them at least
+_MOST_HEADER: Final = 1 << 20  # bytes of a pax header
+_DIGITS: Final = re.compile(rb"[0-9]{100}")
 _XZ_MEMORY: Final = 128 << 20  # bytes: the highest preset takes 65 MiB
 _BLOCK: Final = 1 << 16
 _USTAR: Final = 257  # where a tar file says what it is (POSIX.1-1988)
@@ -70,6 +73,7 @@ class _Forward(RawIOBase):
         self._kept = b""
         self._end = 0  # of what was read
         self._at = 0
+        self.wary = False  # whether what is read next is a header
 
     def readable(self) -> bool:
         return True
@@ -105,7 +109,10 @@ class _Forward(RawIOBase):
             if not any(parts):  # what came before the damage is read first; then it breaks again
                 raise
         self._at = self._end
-        return b"".join(parts)
+        data, wary, self.wary = b"".join(parts), self.wary, False
+        if wary and _DIGITS.search(data):
+            raise TooMuch("a header in it has longer numbers than any has")
+        return data
 
     def _more(self, size: int) -> bytes:
         data = self._source(size)
@@ -175,6 +182,17 @@ class _Entry:
         return data
 
 
+class _Header(tarfile.TarInfo):
+    """Be a member of a tar file. Expressions that read pax headers took the square of their digits (CVE-2024-6232)."""
+
+    def _proc_pax(self, archive: Any) -> Any:
+        if self.size > _MOST_HEADER:
+            raise TooMuch("a header in it is longer than any is")
+        archive.fileobj.wary = True
+        parent: Any = super()
+        return parent._proc_pax(archive)
+
+
 def packed(head: bytes) -> str:
     """Return what kind of archive begins with these bytes (at least 512), "" for none."""
     if head[_USTAR : _USTAR + 5] == b"ustar":
@@ -219,7 +237,7 @@ def _zip(source: IO[bytes], budget: Budget) -> Iterator[Member]:
 
 def _tar(source: IO[bytes], budget: Budget, *, counted: bool = False) -> Iterator[Member]:
     """Read a tar file; bytes are counted where they are not yet, and may be more than the file has (holes)."""
-    opened: Any = tarfile.TarFile(fileobj=source if counted else _reading(source, None))
+    opened: Any = tarfile.TarFile(fileobj=source if counted else _reading(source, None), tarinfo=_Header)
     with opened as archive:
         while (each := archive.next()) is not None:
             archive.members = []  # it keeps every one of them
