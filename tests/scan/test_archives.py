@@ -13,6 +13,7 @@ import time
 import zipfile
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -137,6 +138,19 @@ def test_xz_that_asks_for_gigabytes_of_memory_is_said() -> None:
     struct.pack_into("<I", data, 12 + size - 4, zlib.crc32(bytes(data[12 : 12 + size - 4])))
     seen = look(bytes(data))
     assert [each.why for each in seen if isinstance(each, Unread)] == ["it is damaged, or no xz file (LZMAError)"]
+
+
+def test_a_name_of_any_length_in_a_header_takes_no_time(tmp_path: Path) -> None:
+    """Byte by byte the system would be asked for each of them."""
+    (tmp_path / "a").write_bytes(b"\x1f\x8b\x08\x08" + b"-" * (16 << 20))
+    started = time.process_time()
+    with (tmp_path / "a").open("rb", buffering=0) as file:
+        list(Look().into("top", file))
+    assert time.process_time() - started < 2
+    other = new_secret("ws_")
+    several = gzip.compress(TEXT) + bytes(8) + gzip.compress(other.encode()) + bytes(4)
+    assert texts(look(several)) == [SECRET, other]
+    assert texts(look(gzip.compress(TEXT * 5_000)[:-20])) != []
 
 
 def test_several_xz_streams_are_one_file() -> None:

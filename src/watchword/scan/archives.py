@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bz2
-import gzip
 import lzma
 import re
 import tarfile
@@ -28,6 +27,7 @@ _MOST_HEADER: Final = 1 << 20  # bytes of a pax header
 _DIGITS: Final = re.compile(rb"[0-9]{100}")
 _XZ_MEMORY: Final = 128 << 20  # bytes: the highest preset takes 65 MiB
 _BLOCK: Final = 1 << 16
+_GZIP: Final = 16 + zlib.MAX_WBITS  # says to zlib that a header of gzip comes first
 _USTAR: Final = 257  # where a tar file says what it is (POSIX.1-1988)
 
 Member: TypeAlias = tuple[str, IO[bytes] | None]
@@ -147,6 +147,31 @@ class _Xz:
             self._rest = b""
             if data:
                 return data
+
+
+class _Gzip:
+    """Read gzip (RFC 1952) as zlib does: names in its headers, of any length, are not read byte by byte."""
+
+    def __init__(self, source: IO[bytes]) -> None:
+        self._source = source
+        self._stream = zlib.decompressobj(_GZIP)
+        self._rest = b""
+
+    def read(self, size: int) -> bytes:
+        """Return at most so many bytes, b"" at the end."""
+        while True:
+            if self._stream.eof:
+                self._rest = self._stream.unused_data.lstrip(b"\x00") or self._source.read(_BLOCK).lstrip(b"\x00")
+                if not self._rest:
+                    return b""
+                self._stream = zlib.decompressobj(_GZIP)
+            given = self._rest or self._source.read(_BLOCK)
+            data = self._stream.decompress(given, size)
+            self._rest = self._stream.unconsumed_tail
+            if data:
+                return data
+            if not given and not self._stream.eof:
+                raise EOFError("it ends too early")
 
 
 class _Listed:
@@ -269,7 +294,7 @@ _MAGIC: Final = {
     "zstd": b"\x28\xb5\x2f\xfd",
 }
 _STREAMS: Final[dict[str, Callable[[Any], Any]]] = {
-    "gzip": lambda source: gzip.GzipFile(fileobj=source),
+    "gzip": _Gzip,
     "bzip2": bz2.BZ2File,
     "xz": _Xz,
     "zstd": _zstd,
