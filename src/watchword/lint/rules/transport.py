@@ -15,7 +15,6 @@ from watchword.server.config.settings import address_of
 __all__ = ["RULES"]
 
 _WIDEST: Final = {4: 16, 6: 32}  # prefix lengths of public networks that a fleet of proxies may have
-_PRIVATE: Final = {4: 8, 6: 7}  # prefix lengths of the largest private networks (RFC 1918, RFC 4193)
 _ENCRYPTED: Final = frozenset({"require", "verify-ca", "verify-full"})
 _VERIFIED: Final = frozenset({"verify-ca", "verify-full"})
 
@@ -103,8 +102,7 @@ def wide_proxies(case: Case) -> Iterator[Spot]:
     """Check ``trusted_proxies`` for wide public networks."""
     for name in case.settings.server.trusted_proxies:
         network = ip_network(name)
-        private = network.is_private and network.prefixlen >= _PRIVATE[network.version]  # both ends of 0.0.0.0/1 are
-        wide = network.prefixlen < _WIDEST[network.version] and not private
+        wide = network.prefixlen < _WIDEST[network.version] and not network.is_private
         if wide and name not in EVERYBODY:
             yield Spot(("server", "trusted_proxies"), f"{name} has {network.num_addresses} public addresses")
 
