@@ -12,12 +12,12 @@ import typer
 
 from watchword.cli import audit, call, clients, credentials, demo, init, issue, lint, serve, subjects, usage
 from watchword.cli.advising import verb as advise
-from watchword.cli.alerts import verbs as alerts
+from watchword.cli.alerts import verbs as alert
 from watchword.cli.explaining import verb as explain
 from watchword.cli.leaks import leaked, scan
 from watchword.cli.plumbing.faults import stop_for
 from watchword.cli.plumbing.shell import INTERRUPTED, WRONG_USAGE, Asked, Stop, VerbGroup, report
-from watchword.cli.rotation import verb as rotation
+from watchword.cli.rotation import verb as rotate
 
 __all__ = ["app", "main"]
 
@@ -78,7 +78,7 @@ subjects.register(app)
 clients.register(app)
 issue.register(app)
 credentials.register(app)
-rotation.register(app)
+rotate.register(app)
 advise.register(app)
 explain.register(app)
 lint.register(app)
@@ -86,7 +86,7 @@ usage.register(app)
 audit.register(app)
 leaked.register(app)
 scan.register(app)
-alerts.register(app)
+alert.register(app)
 call.register(app)
 
 
