@@ -36,8 +36,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
     """Name cases without their random parts, which differ between the processes that share the tests."""
-    if isinstance(val, str) and re.search(r"[0-9A-Za-z+/_-]{20,}", val):
-        return re.sub(r"[0-9A-Za-z+/_-]{20,}", "…", val).encode("ascii", "backslashreplace").decode()
+    if isinstance(val, str) and re.search(r"[0-9A-Za-z+/_-]{20,}=*", val):
+        return re.sub(r"[0-9A-Za-z+/_-]{20,}=*", "…", val).encode("ascii", "backslashreplace").decode()
     return None
 
 
