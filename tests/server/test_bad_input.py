@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
 
 import httpx2
 import pytest
@@ -118,8 +122,54 @@ def _post(client: httpx2.Client, path: str, value: object) -> httpx2.Response:
     return client.post(path, content=json.dumps(value), headers={"content-type": JSON})  # which escapes half characters
 
 
-def _blameless(answer: httpx2.Response, sent: object) -> None:
-    away = answer.status_code == 503 and answer.request.url.path == _AWAY
+@dataclass(frozen=True)
+class Answer:
+    """Hold what came, with the names of httpx2."""
+
+    path: str
+    status_code: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    @property
+    def text(self) -> str:
+        return self.content.decode("utf-8", "replace")
+
+    def json(self) -> Any:
+        return json.loads(self.content)
+
+
+_LINES: dict[tuple[str, int], HTTPConnection] = {}
+
+
+def sent(
+    client: httpx2.Client, method: str, target: str, body: bytes | None = None, media: str | None = None, csrf: str = ""
+) -> Answer:
+    """Send as ``client``, with its cookies and its token, for a tenth of what it costs there: these are very many."""
+    place = str(client.base_url.host), int(client.base_url.port or 0)
+    path, question, query = target.partition("?")
+    fields = {"accept": "*/*", "authorization": client.headers.get("authorization", ""), "x-csrf-token": csrf}
+    fields["cookie"] = "; ".join(f"{each.name}={each.value}" for each in client.cookies.jar)
+    fields = {name: value for name, value in fields.items() if value}
+    fields |= {} if media is None else {"content-type": media}
+    for fresh in (False, True):  # the line may have been ended after what was sent before
+        line = _LINES.setdefault(place, HTTPConnection(*place, timeout=30))
+        try:
+            line.request(method, quote(path, safe="/%") + question + query, body, fields)
+            came = line.getresponse()
+            content = came.read()
+        except (ConnectionError, HTTPException):
+            _LINES.pop(place).close()
+            if fresh:
+                raise
+        else:
+            return Answer(path, came.status, {name.lower(): value for name, value in came.getheaders()}, content)
+    raise AssertionError("not reached")
+
+
+def _blameless(answer: Answer | httpx2.Response, sent: object) -> None:
+    path = answer.path if isinstance(answer, Answer) else answer.request.url.path
+    away = answer.status_code == 503 and path == _AWAY
     assert answer.status_code < 500 or away, (sent, answer.status_code, answer.text)
     kind = answer.headers.get("content-type", "")
     if answer.status_code >= 400 and not kind.startswith("text/html"):
@@ -131,7 +181,7 @@ def _blameless(answer: httpx2.Response, sent: object) -> None:
 def test_json_that_nobody_expects(path: str, stranger: httpx2.Client, program: httpx2.Client) -> None:
     for client in (stranger, program):
         for body in _JSON_BODIES:
-            _blameless(client.post(path, content=body, headers={"content-type": JSON}), body[:80])
+            _blameless(sent(client, "POST", path, body, JSON), body[:80])
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -140,17 +190,17 @@ def test_forms_that_nobody_expects(path: str, stranger: httpx2.Client, browser: 
     for text in _TEXTS:
         fields = {name: text for name in _FIELDS if name not in ("csrf_token", "end")} | {"csrf_token": csrf}
         for client in (stranger, browser.http):
-            _blameless(client.post(path, data=fields, headers={"x-csrf-token": csrf}), text[:80])
+            _blameless(sent(client, "POST", path, urlencode(fields).encode(), FORM, csrf), text[:80])
     for body in _FORM_BODIES:
         for client in (stranger, browser.http):
-            _blameless(client.post(path, content=body, headers={"content-type": FORM, "x-csrf-token": csrf}), body[:80])
+            _blameless(sent(client, "POST", path, body, FORM, csrf), body[:80])
 
 
 @pytest.mark.parametrize("path", PATHS)
 def test_media_types_that_nobody_expects(path: str, stranger: httpx2.Client, program: httpx2.Client) -> None:
     for client in (stranger, program):
         for media in _MEDIA:
-            answer = client.post(path, content=b'{"username": "alice"}', headers={"content-type": media})
+            answer = sent(client, "POST", path, b'{"username": "alice"}', media)
             _blameless(answer, media)
             assert answer.status_code >= 400 or "location" in answer.headers or path == "/logout", (media, answer.text)
 
@@ -162,11 +212,11 @@ def test_queries_and_methods_that_nobody_expects(path: str, stranger: httpx2.Cli
             query = {
                 name: text for name in _FIELDS if name not in ("token", "password", "client_secret", "refresh_token")
             }
-            _blameless(client.get(path, params=query), text[:80])
+            _blameless(sent(client, "GET", f"{path}?{urlencode(query)}"), text[:80])
         for raw in ("?%ff=%fe", "?a=%zz&&=", "?" + "&".join(["a=b"] * 500), "?code=a&code=b&state=a&state=b"):
-            _blameless(client.get(path + raw), raw[:80])
-        for method in ("PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "post"):
-            _blameless(client.request(method, path), method)
+            _blameless(sent(client, "GET", path + raw), raw[:80])
+        for method in ("PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "POST"):
+            _blameless(sent(client, method, path), method)
 
 
 def test_answers_to_a_challenge_that_nobody_expects(tmp_path: Path) -> None:
