@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True)
 def no_packages() -> Iterator[None]:
     """Look for no schemes of other packages: that takes longer than all the rules."""
     with pytest.MonkeyPatch.context() as patch:
