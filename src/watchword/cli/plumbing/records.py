@@ -17,11 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["check_folder", "print_issued", "rows_of", "value_of"]
 
-# What a kind's record holds besides and may be shown; anything else stays in the store.
-_SHOWN: Final = (
-    "profile", "test", "hint", "serial", "authority", "client_id", "grants", "redirect_uris", "public", "first_party",
-    "kid", "algorithm", "name", "login", "agent", "address", "provider", "issuer",
-)  # fmt: skip
 _FILES: Final = {"certificate": "cert.pem", "private_key": "key.pem", "chain": "chain.pem"}
 _TIMES: Final = (
     "created_at", "not_before", "expires_at", "retire_at", "revoked_at", "last_used_at", "overlap_ends_at",
@@ -32,26 +27,9 @@ _SECRETS: Final = ("secret", "client_secret", "password", "private_key")
 
 def value_of(record: Credential) -> dict[str, Any]:
     """Return the record as JSON values; times are Unix seconds."""
-    value: dict[str, Any] = {
-        "id": record.id,
-        "kind": record.kind.value,
-        "subject": record.subject,
-        "state": record.state(time.time()).value,
-        "scopes": sorted(record.scopes),
-        "networks": list(record.networks),
-        "limit": None if record.limit is None else str(record.limit),
-        "created_at": record.created_at,
-        "not_before": record.not_before,
-        "expires_at": record.expires_at,
-        "retire_at": record.retire_at,
-        "last_used_at": record.last_used_at,
-        "replaces": record.replaces,
-        "replaced_by": record.replaced_by,
-        "revoked_at": record.revoked_at,
-        "revoked_by": record.revoked_by,
-        "revoke_reason": record.revoke_reason,
-    }
-    return value | {name: record.detail[name] for name in _SHOWN if name in record.detail}
+    from watchword.lifecycle.operations.shown import credential_value
+
+    return credential_value(record, time.time())
 
 
 def rows_of(value: Mapping[str, Any]) -> list[tuple[str, Any]]:
@@ -82,9 +60,11 @@ def print_issued(asked: Asked, issued: Issued, title: str, out: Path | None = No
     record, material = issued.credential, dict(issued.material)
     if out is not None:
         material = {name: str(_write(out / _FILES[name], text)) for name, text in material.items()}
+    from watchword.lifecycle.operations.shown import SHOWN
+
     value = value_of(record)
     short = {name: value[name] for name in ("id", "kind", "subject", "scopes", "expires_at", "networks", "limit")}
-    kept = {name: value[name] for name in _SHOWN if name in value and name != "hint"}
+    kept = {name: value[name] for name in SHOWN if name in value and name != "hint"}
     facts = short | {"created_at": record.created_at} | kept | more
     people = {name: content for name, content in facts.items() if name not in ("kind", "subject", "created_at")}
     shown = [pair for pair in rows_of(people) if pair[0].replace(" ", "_") not in material]
