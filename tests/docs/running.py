@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Final
@@ -25,8 +25,9 @@ from typing import Final
 import psutil
 
 from tests.docs.page import Command, Faulty, Step, commands
+from tests.docs.plain import Plain, plain
 from tests.docs.shown import Memory
-from tests.docs.warm import PROGRAMS, Warm
+from tests.warm import warm
 
 __all__ = ["ROOT", "Reader"]
 
@@ -48,9 +49,8 @@ _KEPT: Final = ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "SYSTEMRO
 class Reader:
     """Follow one page. ``end`` ends every process that it started."""
 
-    def __init__(self, name: str, folder: Path, warm: Warm) -> None:
+    def __init__(self, name: str, folder: Path) -> None:
         self.name = name
-        self._warm = warm
         self.memory = Memory()
         self.folder = folder / "page"
         self.folder.mkdir()
@@ -199,13 +199,8 @@ class Reader:
 
     def _ran(self, text: str) -> tuple[int, str]:
         """Run a command and return its exit code and what it said on both streams."""
-        if _plain(text):
-            text, arrow, name = text.partition(" > ")
-            out = self._place / name if arrow else self._home / "output"
-            out.write_text("")
-            environ = self._environ | self._exported()
-            code = self._warm.run(_words(text, environ), self._place, environ, out)
-            return code, "" if arrow else out.read_text()
+        if (command := plain(text)) is not None:
+            return self._ran_plain(command)
         state = self._home / "state"
         script = f'set -a\n. "{state}"\n{text}\ncode=$?\nexport -p > "{state}"\npwd > "{state}.place"\nexit $code\n'
         done = subprocess.run(
@@ -221,6 +216,17 @@ class Reader:
         self._place = Path((self._home / "state.place").read_text().strip())
         return done.returncode, done.stdout.decode()
 
+    def _ran_plain(self, command: Plain) -> tuple[int, str]:
+        output = self._home / "output"
+        output.write_text("")
+        out = self._place / command.file if command.file else output
+        if command.file and command.arrow != ">>":
+            out.write_text("")
+        environ = self._environ | self._exported()
+        code = warm().run(command.words(environ), self._place, environ, out, output, command.said)
+        came = output.read_text()
+        return code, came + out.read_text() if command.arrow == "tee" else came
+
     def _settle_files(self) -> None:
         """Give a configuration that a command wrote this run's ports."""
         path = self._place / "watchword.toml"
@@ -230,9 +236,10 @@ class Reader:
                 path.write_text(settled, encoding="utf-8")
 
     def _start(self, text: str) -> None:
-        if _plain(text):
+        command = plain(text)
+        if command is not None and not (command.said or command.file):
             environ = self._environ | self._exported()
-            pid = self._warm.start(_words(text, environ), self._place, environ, self._log)
+            pid = warm().start(command.words(environ), self._place, environ, self._log).pid
         else:
             with self._log.open("ab") as log:
                 pid = subprocess.Popen(
@@ -327,18 +334,6 @@ def nginx_binary() -> Path | None:
     except (ImportError, RuntimeError, OSError):
         return None
     return path if path.is_file() else None
-
-
-def _plain(text: str) -> bool:
-    """Tell whether the command is one of our programs and needs nothing of a shell."""
-    text = re.sub(r" > [a-z./]+$", "", text)  # at most its output goes into a file
-    text = re.sub(r"\$[A-Z_]+\b", "", text)
-    return text.split(" ", maxsplit=1)[0] in PROGRAMS and not re.search(r"[|&;<>$`()*?\\~]", text)
-
-
-def _words(text: str, environ: Mapping[str, str]) -> list[str]:
-    """Return the words of a plain command, the variables in them replaced."""
-    return [re.sub(r"\$([A-Z_]+)\b", lambda match: environ.get(match[1], ""), word) for word in shlex.split(text)]
 
 
 def _runs(process: psutil.Process) -> bool:

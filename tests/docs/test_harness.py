@@ -9,13 +9,12 @@ import pytest
 from tests.docs.page import Faulty, steps
 from tests.docs.running import Reader
 from tests.docs.shown import Memory
-from tests.docs.warm import Warm
 
 
-def _read(warm: Warm, tmp_path: Path, text: str) -> None:
+def _read(tmp_path: Path, text: str) -> None:
     page = tmp_path / "page.md"
     page.write_text(text)
-    reader = Reader("page.md", tmp_path, warm)
+    reader = Reader("page.md", tmp_path)
     try:
         for step in steps(page):
             reader.follow(step)
@@ -52,14 +51,13 @@ def _read(warm: Warm, tmp_path: Path, text: str) -> None:
         "<!-- file: x.toml -->",
     ],
 )
-def test_a_page_that_is_wrong_fails(warm: Warm, tmp_path: Path, text: str) -> None:
+def test_a_page_that_is_wrong_fails(tmp_path: Path, text: str) -> None:
     with pytest.raises((Faulty, ValueError)):
-        _read(warm, tmp_path, text)
+        _read(tmp_path, text)
 
 
-def test_a_page_that_is_right_passes(warm: Warm, tmp_path: Path) -> None:
+def test_a_page_that_is_right_passes(tmp_path: Path) -> None:
     _read(
-        warm,
         tmp_path,
         "<!-- run: mkdir deep -->\n<!-- file: deep/one.py -->\n```python\nvalue = 1\n```\n"
         "```console\n$ cd deep\n$ NAME=world\n$ echo hello \\\n    $NAME at 127.0.0.1:8000\n"
@@ -68,9 +66,8 @@ def test_a_page_that_is_right_passes(warm: Warm, tmp_path: Path) -> None:
     )
 
 
-def test_a_page_starts_and_ends_a_server(warm: Warm, tmp_path: Path) -> None:
+def test_a_page_starts_and_ends_a_server(tmp_path: Path) -> None:
     _read(
-        warm,
         tmp_path,
         "```console\n$ echo hello > greeting\n$ python -m http.server --bind 127.0.0.1 8000 &\n```\n"
         "<!-- stop -->\n```console\n$ cat greeting\nhello\n```\n",

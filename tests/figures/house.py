@@ -12,13 +12,15 @@ import signal
 import socket
 import ssl
 import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
+import psutil
+
+from tests.warm import Running, warm
 from watchword import Watchword
 from watchword.cli import main
 from watchword.lifecycle.certificates import issue_server_certificate
@@ -67,10 +69,9 @@ class House:
     tls: bool = False
     proxies: str = "[]"
     port: int = field(default_factory=free_port)
-    _process: subprocess.Popen[bytes] | None = None
+    _process: Running | None = None
 
     def __enter__(self) -> House:
-        run = [sys.executable, "-m", "watchword"]
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             assert main(["init", str(self.folder)]) == 0  # here: another interpreter takes a second to begin
         if self.tls:
@@ -89,15 +90,14 @@ class House:
                 more=self.more,
             )
         )
-        self.log = (self.folder / "serve.log").open("wb")
-        self._process = subprocess.Popen(
-            [*run, "--config", str(config), "serve", "--workers", str(self.workers)],
-            stdout=self.log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        self._await_ready()
+        self.begin()
         return self
+
+    def begin(self) -> None:
+        """Start the server, and wait until it listens."""
+        words = ["watchword", "--config", str(self.folder / "watchword.toml"), "serve", "--workers", str(self.workers)]
+        self._process = warm().start(words, Path.cwd(), os.environ, self.folder / "serve.log")
+        self._await_ready()
 
     async def _certify(self) -> None:
         """Give the server a certificate of its own CA, as ``ca.pem`` has it."""
@@ -125,7 +125,6 @@ class House:
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
-        self.log.close()
 
     @property
     def pid(self) -> int:
@@ -162,6 +161,16 @@ class House:
             yield watchword
         finally:
             await watchword.stop()
+
+
+def workers_of(supervisor: int) -> list[psutil.Process]:
+    """Return the processes that answer requests: where workers are new interpreters, Python's own watches them."""
+    found = []
+    for child in psutil.Process(supervisor).children():
+        with contextlib.suppress(psutil.Error):
+            if "resource_tracker" not in " ".join(child.cmdline()):
+                found.append(child)
+    return found
 
 
 class Line:

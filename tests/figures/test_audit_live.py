@@ -10,21 +10,12 @@ import socket
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 
-from tests.figures.house import House, api_key, caller, lines
+from tests.figures.house import House, api_key, caller, lines, workers_of
 from watchword import Watchword
 
 _REQUESTS = 60  # of each of four connections
-
-
-def workers(house: House) -> list[psutil.Process]:
-    """Return the processes that answer requests."""
-    children = psutil.Process(house.pid).children(recursive=True)
-    return [
-        each for each in children if any("spawn_main" in part or "multiprocessing" in part for part in each.cmdline())
-    ]
 
 
 async def _life(house: House, watchword: Watchword, bearer: list[tuple[str, str]]) -> None:
@@ -43,7 +34,7 @@ async def _life(house: House, watchword: Watchword, bearer: list[tuple[str, str]
                     continue
                 answered += 1
                 if answered == _REQUESTS:
-                    os.kill(workers(house)[0].pid, signal.SIGKILL)
+                    os.kill(workers_of(house.pid)[0].pid, signal.SIGKILL)
 
         async def look() -> None:
             while not done:

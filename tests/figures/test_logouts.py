@@ -7,8 +7,6 @@ import base64
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -89,10 +87,7 @@ def test_after_kill_9_nothing_is_lost(tmp_path: Path, store: str) -> None:
         assert house._process is not None
         house._process.wait()
         assert listener.heard == []
-        serve = [sys.executable, "-m", "watchword", "--config", str(tmp_path / "watchword.toml"), "serve"]
-        house._process = subprocess.Popen(
-            [*serve, "--workers", "2"], stdout=house.log, stderr=subprocess.STDOUT, start_new_session=True
-        )
+        house.begin()
         _await(listener, SESSIONS)
         sids = _sids(listener)
         assert len(sids) == SESSIONS

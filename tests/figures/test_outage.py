@@ -6,11 +6,10 @@ import asyncio
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.figures.apps import App, given, status_of
-from tests.figures.house import House, Line, lines
+from tests.figures.house import House, Line, lines, workers_of
 from tests.postgres import PostgresServer
 
 LONGEST = 5.0  # seconds for an answer while the store is gone
@@ -68,7 +67,7 @@ async def _replaced(house: House, server: PostgresServer) -> None:
         await asyncio.sleep(1.2)  # both workers have started, and the supervisor, which looks twice a second, knows
         server.kill()
         assert (await app.asked(line))[0] == 503
-    workers = [each for each in psutil.Process(house.pid).children() if "spawn_main" in " ".join(each.cmdline())]
+    workers = workers_of(house.pid)
     assert len(workers) == 2
     workers[0].kill()  # by the machine, say, for want of memory: another one starts, and finds no database
     async with asyncio.timeout(BACK_WITHIN):
@@ -77,7 +76,7 @@ async def _replaced(house: House, server: PostgresServer) -> None:
     await asyncio.sleep(0.3)
     server.start()
     async with asyncio.timeout(2 * BACK_WITHIN):
-        while len(psutil.Process(house.pid).children()) < 3 or await _asks(house, app) != 303:
+        while len(workers_of(house.pid)) < 2 or await _asks(house, app) != 303:
             await asyncio.sleep(0.1)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
+import os
 import re
 import signal
 import socket
@@ -20,6 +20,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from tests.figures.house import workers_of
 from tests.server.test_check import signed
 
 from watchword.app import Watchword
@@ -168,23 +169,16 @@ def test_two_workers_count_one_limit(two: tuple[Process, Watchword, asyncio.Runn
 
 
 def test_a_killed_worker_is_replaced(tmp_path: Path) -> None:
-    import psutil
-
     prepare_folder(tmp_path)
     with running(tmp_path, 2) as process:
 
         def workers() -> set[int]:
-            found = set()
-            for child in psutil.Process(process.process.pid).children():
-                with contextlib.suppress(psutil.Error):
-                    if "spawn_main" in str(child.cmdline()):
-                        found.add(child.pid)
-            return found
+            return {each.pid for each in workers_of(process.process.pid)}
 
         process.ready()
         children = workers()
         assert len(children) == 2
-        psutil.Process(min(children)).kill()
+        os.kill(min(children), signal.SIGKILL)
         deadline = time.monotonic() + 20
         while True:
             now = workers()

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
 import signal
+import sys
+import time
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +16,9 @@ import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 
 from watchword.server import workers
-from watchword.server.workers import Workers
+from watchword.server.config.secrets import Kept
+from watchword.server.config.sources import Source
+from watchword.server.workers import Process, Workers
 
 
 class Worker:
@@ -120,3 +128,55 @@ def test_sighup_goes_to_the_workers_that_hear_it(supervisor: Workers, monkeypatc
     supervisor.keep_subprocess_alive()
     supervisor.keep_subprocess_alive()
     assert told == [(1, signal.SIGHUP), (2, signal.SIGHUP)]
+
+
+def _tell(kept: Kept, file: Path) -> None:
+    """Write what a worker finds when it makes its application."""
+    told = {
+        "secret": kept._value,
+        "kept": kept(),
+        "usr1": signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL,
+        "hup": signal.getsignal(signal.SIGHUP) is signal.SIG_IGN,
+        "blocked": len(signal.pthread_sigmask(signal.SIG_BLOCK, ())),
+        "imported": "watchword.server.workers" in sys.modules,
+    }
+    file.write_text(json.dumps(told))
+    signal.pause()
+
+
+forked = pytest.mark.skipif(not workers._FORKS, reason="workers are copies of the supervisor on Linux only")
+
+
+@forked
+def test_a_worker_is_a_copy_without_the_secrets_and_signals_of_the_supervisor(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("first")
+    kept = Kept("mail.password", Source("file", "secret"), tmp_path)
+    assert kept() == "first"
+    (tmp_path / "secret").write_text("second")
+    file = tmp_path / "told"
+    worker = Process(uvicorn.Config(partial(_tell, kept, file), factory=True, lifespan="off"), sockets=[])
+    before = signal.signal(signal.SIGUSR1, lambda *_: None)
+    try:
+        worker.start()
+        while not (file.exists() and file.read_text()):
+            assert worker.process.is_alive()
+            time.sleep(0.01)
+        told = json.loads(file.read_text())
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+        worker.terminate()
+        worker.join()
+    assert told == {"secret": None, "kept": "second", "usr1": True, "hup": True, "blocked": 0, "imported": True}
+    assert worker.exitcode == -signal.SIGTERM
+
+
+@forked
+def test_what_a_worker_is_sent_before_it_can_hear_it_is_not_lost() -> None:
+    for _ in range(20):
+        worker = Process(uvicorn.Config(signal.pause, factory=True, lifespan="off"), sockets=[])
+        worker.start()
+        assert worker.pid is not None
+        os.kill(worker.pid, signal.SIGTERM)
+        worker.join()
+        assert worker.exitcode == -signal.SIGTERM
+        worker.kill()

@@ -264,6 +264,7 @@ def serve(settings: Settings, listen: str | None = None, workers: int | None = N
             if not server.started:
                 raise ConfigError([Problem("the server", "", "it did not start; the log says why")])
             return
+        from watchword.server import app, reloading  # noqa: F401 - once, and not in each worker
         from watchword.server.workers import Workers
 
         Workers(config, sockets=[bound]).run()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.figures.house import House, api_key, lines
+from tests.figures.house import House, api_key, lines, workers_of
 from tests.server.live import Live, live
 from tests.server.metrics.test_exposition import values
 
@@ -99,8 +99,7 @@ def test_two_workers_add_up_also_when_one_was_killed(tmp_path: Path) -> None:
                     status, _, _ = await line.send("/whoami", [("authorization", f"Bearer {secret}")])
                     assert status == 200
             await until(house, 40, workers=2)
-        supervisor = psutil.Process(house.pid)
-        victim = next(each for each in supervisor.children() if "spawn_main" in " ".join(each.cmdline()))
+        victim = workers_of(house.pid)[0]
         os.kill(victim.pid, signal.SIGKILL)
         await until(house, 40, workers=2, not_among=victim.pid)
 
