@@ -17,14 +17,18 @@ __all__ = ["postgres", "postgres_url"]
 
 watch()
 
-# Each client that names no authorities reads all of the web's anew, for longer than a test of ours takes. Once will do.
+# Each client that names no authorities reads all of the web's anew, for longer than a test of ours takes. Once will do,
+# for each place that the environment names.
 _read = httpcore2.default_ssl_context
-_kept = lru_cache(_read)
+
+
+@lru_cache
+def _kept(_file: str | None, _folder: str | None, **options: bool) -> ssl.SSLContext:
+    return _read(**options)
 
 
 def _authorities(**options: bool) -> ssl.SSLContext:
-    named = any(name in os.environ for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"))
-    return _read(**options) if named else _kept(**options)
+    return _kept(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"), **options)
 
 
 httpcore2.default_ssl_context = _authorities
