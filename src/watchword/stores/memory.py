@@ -9,8 +9,9 @@ from dataclasses import replace
 from heapq import heapify, heappop, heappush
 from itertools import islice
 from pathlib import Path
+from sys import getsizeof
 from types import TracebackType
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 from watchword.model.alerts import AlertRecords
 from watchword.model.credential import Credential, Kind
@@ -26,10 +27,14 @@ from watchword.stores.rows import check, credential_from, credential_row, subjec
 
 __all__ = ["MemoryStore"]
 
+_K = TypeVar("_K")
+_V = TypeVar("_V")
 _Key: TypeAlias = tuple[type[Subject] | type[Credential], str]
 
 _PRUNED_AT_ONCE: Final = 4  # more than came meanwhile, or what ends would pile up
 _FEW: Final = 1024
+_ROOM: Final = 64 * _FEW  # bytes of a table that few have
+_ROOM_EACH: Final = 1024  # bytes: a dict that has just grown has a tenth of that for each
 _EXPIRED: Final = (b"", float("-inf"))
 
 
@@ -57,7 +62,6 @@ class MemoryStore:
         self._claims: dict[bytes, float] = {}
         self._claim_ends: list[tuple[float, bytes]] = []
         self._forgotten = 0.0  # claims that ended by then may be unknown
-        self._most = 0  # values or claims that there were at once, since there were few
 
     async def open(self) -> None:
         """Do nothing: there is nothing to open."""
@@ -217,10 +221,11 @@ class MemoryStore:
             done = self._prune(now, at_most)
             if done < at_most:  # else those of the last revocations would lie between what is given back
                 self._feed = [entry for entry in self._feed if entry.until >= now]
+            self._records, self._ids = _fitting(self._records), _fitting(self._ids)
             return done
 
     def _prune(self, now: float, at_most: int) -> int:
-        """Forget what ended first; give back the room of what was there once and is not any more."""
+        """Forget what ended first, and give back its room."""
         done = 0
         while done < at_most and self._value_ends and self._value_ends[0][0] <= now:
             until, name = heappop(self._value_ends)
@@ -233,9 +238,8 @@ class MemoryStore:
                 del self._claims[key]
             self._forgotten = max(self._forgotten, until)
             done += 1
-        self._most = max(self._most, len(self._values), len(self._claims))
-        if self._most > _FEW + 8 * max(len(self._values), len(self._claims)):  # a dict never shrinks by itself
-            self._values, self._claims, self._most = dict(self._values), dict(self._claims), 0
+        if done:
+            self._values, self._claims = _fitting(self._values), _fitting(self._claims)
         return done
 
 
@@ -294,6 +298,11 @@ class _Staged:
         holder = self._new_ids[record.lookup] if record.lookup in self._new_ids else self._ids.get(record.lookup)
         self._new_ids[record.lookup] = record.id
         return holder in (None, record.id)
+
+
+def _fitting(table: dict[_K, _V]) -> dict[_K, _V]:
+    """Return the same in less room where most of it is empty: what is taken out of a dict makes it no smaller."""
+    return dict(table) if getsizeof(table) > _ROOM + _ROOM_EACH * len(table) else table
 
 
 def _key(record: Record) -> _Key:
