@@ -9,6 +9,7 @@ from watchword.cli.plumbing.shell import Asked, Stop, VerbCommand, group, neares
 
 
 def test_nearest_is_the_nearest_or_none() -> None:
+    assert nearest("key_ABCDEFGHIJKLMNOPQRSa", ["key_ABCDEFGHIJKLMNOPQRST"]) == "key_ABCDEFGHIJKLMNOPQRST"
     assert nearest("ISSU", ["issue", "list"]) == "issue"
     assert nearest("zzz", ["issue", "list"]) is None
 

@@ -70,8 +70,10 @@ def asked(ctx: typer.Context) -> Asked:
 
 
 def nearest(word: str, words: Iterable[str], cutoff: float = 0.5) -> str | None:
-    """Return the nearest of ``words``, or None."""
-    return next(iter(get_close_matches(word.lower(), list(words), 1, cutoff)), None)
+    """Return the nearest of ``words``, or None; capitals are no difference."""
+    known = {each.lower(): each for each in words}
+    near = get_close_matches(word.lower(), known, 1, cutoff)
+    return known[near[0]] if near else None
 
 
 def _take_config(ctx: typer.Context, value: Path | None) -> None:
