@@ -12,7 +12,7 @@ from collections.abc import Coroutine
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -92,6 +92,9 @@ class Session:
     alive: bool = True
 
 
+Login: TypeAlias = tuple[Session | None, float]  # which session, where a browser asked, and when somebody logged in
+
+
 @dataclass(eq=False)
 class App:
     name: str
@@ -123,7 +126,7 @@ class Family:
     app: App
     ends: float
     tokens: list[str]
-    since: float
+    login: Login
     alive: bool = True
 
     @property
@@ -138,7 +141,7 @@ class Identity:
     text: str
     person: Person
     app: App
-    since: float
+    login: Login
     ends: float
     alive: bool = True
 
@@ -146,7 +149,7 @@ class Identity:
         stands = [
             each
             for each in families
-            if (each.person, each.app, each.since) == (self.person, self.app, self.since)
+            if (each.person, each.app, each.login) == (self.person, self.app, self.login)
             and each.alive
             and now < each.ends
         ]
@@ -367,7 +370,8 @@ class GrantLife(RuleBasedStateMachine):
     def begun(self, given: dict[str, Any], waiting: Waiting) -> None:
         assert waiting.session is not None
         person = waiting.session.person
-        family = Family(person, waiting.app, self.now + MONTH, [given["refresh_token"]], waiting.session.since)
+        login = (None if waiting.user_code else waiting.session, waiting.session.since)
+        family = Family(person, waiting.app, self.now + MONTH, [given["refresh_token"]], login)
         self.model.families.append(family)
         self.took(given, waiting.app, person=person, family=family)
         self.identified(given, family)
@@ -376,7 +380,7 @@ class GrantLife(RuleBasedStateMachine):
     def identified(self, given: dict[str, Any], family: Family) -> None:
         person, app, ends = family.person, family.app, self.now + given["expires_in"]
         late = self.now >= max(person.void, app.void) + 1  # what says the very second of a withdrawal is void with it
-        self.model.identities.append(Identity(given["id_token"], person, app, family.since, ends, late))
+        self.model.identities.append(Identity(given["id_token"], person, app, family.login, ends, late))
 
     # --- beginning ----------------------------------------------------------------------------------------------------
 
