@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from functools import partial
 from hashlib import sha256
 from typing import Any, Final
 
@@ -80,7 +81,7 @@ class Jwt:
         proved = self._proved(lookup)
         if proved is not None and self._clock() < proved[1]:
             return proved[0]
-        return self._trust.verify(credential, request, _fits, lambda *found: self._judged(lookup, *found))
+        return self._trust.verify(credential, request, _fits, partial(self._judged, lookup))
 
     def _judged(self, lookup: bytes, token: Token, issuer: Issuer | None, key: VerificationKey | None) -> Outcome:
         claims = token.claims
