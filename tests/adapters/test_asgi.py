@@ -11,6 +11,7 @@ import pytest
 
 from tests.adapters.resources import ONE, OTHER, hold
 from tests.house import House, house, played
+from watchword.adapters import asgi
 from watchword.adapters.asgi import SCOPE_KEY, Front, WatchwordMiddleware, peer_of, principal, read_body
 from watchword.app import Watchword
 from watchword.codec.forwarded import TrustedProxies
@@ -133,6 +134,40 @@ def test_what_is_too_long_is_not_read_to_its_end() -> None:
             assert (answer.status, answer.read) == (401, 0)  # without a signature nothing of it matters
 
     asyncio.run(play())
+
+
+def test_one_message_that_is_too_long_is_refused_and_one_that_fits_exactly_is_judged() -> None:
+    async def play() -> None:
+        async with house() as opened:
+            app = WatchwordMiddleware(echo, opened.watchword, "hmac", max_body=10)
+            named, signed = (b"x-api-key", b"hk_live_x"), (b"x-signature", b"0" * 64)
+            answers = [
+                (await ask(app, Ask("POST", body=body).bearing(named, signed))).status
+                for body in ([b"x" * 11], [b"x" * 10], [b"x" * 5, b"x" * 5], [b"x" * 5, b"x" * 6])
+            ]
+            assert answers == [413, 401, 401, 413]
+
+    asyncio.run(play())
+
+
+def test_a_message_without_content_is_empty_content() -> None:
+    async def bodyless() -> Any:
+        return {"type": "http.request"}
+
+    async def gone() -> Any:
+        return {"type": "http.disconnect"}
+
+    assert asyncio.run(read_body(bodyless)) == b""
+    assert asyncio.run(read_body(gone)) is None
+
+
+def test_addresses_beyond_number_are_kept_in_bounds_and_peers_stay_right() -> None:
+    for tls in (False, True):
+        for number in range(5000):
+            address = f"10.0.{number >> 8}.{number & 255}"
+            scope = {"client": (address, 1), "scheme": "https" if tls else "http", "headers": []}
+            assert (peer_of(scope, None).address, peer_of(scope, None).tls) == (address, tls)
+    assert max(len(asgi._plain), len(asgi._encrypted)) <= 4096
 
 
 def test_the_replayed_body_is_followed_by_what_the_connection_says() -> None:

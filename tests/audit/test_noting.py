@@ -136,6 +136,31 @@ def test_the_last_use_is_the_latest_whatever_it_was_part_of() -> None:
     assert seen == {"key_1": 9, "crt_1": 5}
 
 
+@given(st.lists(st.tuples(st.integers(1000, 1030), st.sampled_from("ab"), st.integers(1, 3)), min_size=1, max_size=30))
+def test_many_proofs_of_one_caller_are_one_act_with_all_its_times(done: list[tuple[int, str, int]]) -> None:
+    store = MemoryStore()
+    audit = Audit(store, store)
+    seen: list[Observed] = []
+
+    async def watch(observed: Observed) -> None:
+        seen.append(observed)
+
+    audit.observers.append(watch)
+    for at, name, place in done:  # each a principal of its own, as tokens are; the clock may step back
+        who = Principal(f"user:{name}", "jwt", f"fam_{name}", claims={"jti": str(at)})
+        audit.note(float(at), Request("GET", b"/x", b"", [], Peer(f"10.0.{place}.1")), who)
+    assert run_sync(audit.flush()) == len(done)
+    events = [event for _, event in run_sync(store.events())]
+    assert [(event.at, event.subject, event.address) for event in events] == [
+        (float(at), f"user:{name}", f"10.0.{place}.1") for at, name, place in done
+    ]
+    spans: dict[tuple[str, str], list[int]] = {}
+    for at, name, place in done:
+        spans.setdefault((f"fam_{name}", f"10.0.{place}.0/24"), []).append(at)
+    told = {(each.credential, each.network): (each.first_at, each.last_at) for each in seen[0].fresh}
+    assert told == {key: (min(times), max(times)) for key, times in spans.items()}
+
+
 def test_a_last_use_is_told_again_only_when_it_is_some_seconds_later() -> None:
     told: list[dict[str, int]] = []
 

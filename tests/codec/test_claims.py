@@ -13,6 +13,7 @@ from watchword.codec.claims import (
     audience_refusal,
     bounds,
     claim_rule,
+    factors,
     is_name,
     moment,
     outside_name,
@@ -102,6 +103,9 @@ def test_texts_and_scopes() -> None:
     assert scopes({"scope": "a", "scp": "b"}) == {"a"}
     assert scopes({}) == frozenset()
     assert scopes({"scope": 1}) is None
+    assert scopes({"scope": None, "scp": "b"}) is None
+    assert [scopes({"scope": "a\nb"}) for _ in range(2)] == [None, None]
+    assert factors({"amr": ["\ud800", "\udc00"]}) is None
     assert audience_refusal({"aud": ["x", "y"]}, "y") is None
     assert audience_refusal({"aud": "xyz"}, "y") is why.WRONG_AUDIENCE
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -41,10 +42,28 @@ def test_an_outside_token_is_named_by_its_issuers_rule() -> None:
     answer = place.verdict(place.token(scope=..., scp=["a", "b"]))
     assert isinstance(answer, Principal)
     assert (answer.subject, answer.credential, answer.scopes) == ("user:partner/alice", "jti:t1", {"a", "b"})
-    nameless = place.verdict(place.token(jti=..., iat=...))
+    unnamed = place.token(jti=..., iat=...)
+    nameless = place.verdict(unnamed)
     assert isinstance(nameless, Principal)
-    assert nameless.credential.startswith("token:")
+    assert nameless.credential == f"token:{sha256(unnamed.encode()).hexdigest()[:16]}"
     assert nameless.authenticated_at == 0
+
+
+def test_a_token_is_recalled_by_the_whole_field_however_it_was_proved_first() -> None:
+    place = entry("jwt own")
+    token = place.token().encode()
+    requests = [
+        Request("GET", b"/", b"", [(b"authorization", prefix + token)], Peer()) for prefix in (b"Bearer ", b"bearer ")
+    ]
+    assert [place.scheme.recall(each) for each in requests] == [None, None]
+    found = place.scheme.read(requests[1])
+    assert isinstance(found, BearerToken)
+    who = place.scheme.verify(found, requests[1])
+    assert isinstance(who, Principal)
+    assert place.scheme.recall(requests[0]) is who
+    assert place.scheme.verify(found, requests[0]) is who
+    for other in (token + b"A", token[:-1], b" " + token):
+        assert place.scheme.recall(Request("GET", b"/", b"", [(b"authorization", b"Bearer " + other)], Peer())) is None
 
 
 def test_outside_types_are_the_issuers_own() -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from hashlib import sha256
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from tests.house import House, accepted, asking, played, reason
 from watchword.codec.secrets import new_secret
 from watchword.lifecycle.verbs import Issued
 from watchword.model.credential import Kind
 from watchword.model.request import Request
-from watchword.model.verdict import Rejection
+from watchword.model.verdict import Principal, Rejection
 from watchword.schemes.session import Session
 from watchword.stores.memory import MemoryStore
 from watchword.verdicts import Verdicts
@@ -58,6 +60,29 @@ def test_over_tls_only_the_host_cookie_counts() -> None:
     assert read(b"session=" + VALUE, tls=True) is None
     assert read(b"__Host-session=" + VALUE, tls=False, address="127.0.0.1") is None
     assert read(both, tls=False, address="192.0.2.7") is None
+
+
+@given(
+    st.lists(
+        st.sampled_from([b"__Host-session=", b"__Host-session", b"; ", b";", b" ", b"a=b", b"=", b",", VALUE, b"x"]),
+        max_size=8,
+    )
+)
+@example([b"__Host-session=", VALUE])
+@example([b"a=b", b"; ", b"__Host-session=", VALUE, b"; ", b"a=b"])
+@example([b"x", b"__Host-session=", VALUE])
+@example([b"__Host-session=", VALUE, b"; ", b"__Host-session=", VALUE])
+@example([b"__Host-session=", VALUE, b"; ", b"__Host-session=", b"; ", b"__Host-session="])
+def test_what_is_recalled_is_what_would_be_read(pieces: list[bytes]) -> None:
+    verdicts = Verdicts()
+    scheme = Session(MemoryStore(), verdicts, clock=lambda: 1.0)
+    who = Principal("user:alice", "session", "ses_1")
+    scheme._verdicts.put(sha256(VALUE).digest(), who, 2.0, 1.0)
+    request = asking((b"cookie", b"".join(pieces)))
+    recalled = scheme.recall(request)
+    assert recalled is None or (recalled is who and scheme.read(request) == sha256(VALUE).digest())
+    if b"".join(pieces) in (b"__Host-session=" + VALUE, b"a=b; __Host-session=" + VALUE + b"; a=b"):
+        assert recalled is who
 
 
 def test_two_cookies_of_the_name_are_refused() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, Final, Protocol, TypeAlias
 
 from watchword.adapters.problem import problem
@@ -89,10 +89,20 @@ def peer_of(scope: Scope, proxies: TrustedProxies | None) -> Peer:
     return _peer(address, tls)
 
 
-@lru_cache(maxsize=4096)
+_PEERS: Final = 4096
+_plain: Final[dict[str, Peer]] = {}
+_encrypted: Final[dict[str, Peer]] = {}
+
+
 def _peer(address: str, tls: bool) -> Peer:
     """Return a peer without a certificate: nothing ever changes one, so the requests of an address share it."""
-    return Peer(address, tls=tls)
+    known = _encrypted if tls else _plain
+    peer = known.get(address)
+    if peer is None:
+        if len(known) >= _PEERS:
+            known.clear()
+        peer = known[address] = Peer(address, tls=tls)
+    return peer
 
 
 def request_of(scope: Scope, proxies: TrustedProxies | None = None, body: bytes | None = None) -> Request:
@@ -109,7 +119,8 @@ def request_of(scope: Scope, proxies: TrustedProxies | None = None, body: bytes 
         return _request_of(scope, proxies, body)
     request.path, request.body, request.repeated = path, body, NOT_REPEATED
     if proxies is None and client and not scope.get("extensions"):  # as peer_of has it, for most
-        request.peer = _peer(client[0], scope.get("scheme") in _ENCRYPTED)
+        address, tls = client[0], scope.get("scheme") in _ENCRYPTED
+        request.peer = (_encrypted if tls else _plain).get(address) or _peer(address, tls)
     else:
         request.peer = peer_of(scope, proxies)
     return request
@@ -140,12 +151,14 @@ def wants_body(route: Route, request: Request) -> bool:
 
 async def read_body(receive: Receive, limit: int = MAX_BODY) -> bytes | None:
     """Return the whole content, None when the caller went away. Raise TooLarge beyond ``limit`` bytes."""
-    message = await receive()
+    return await _rest_of_body(await receive(), receive, limit)
+
+
+async def _rest_of_body(message: Message, receive: Receive, limit: int) -> bytes | None:
+    """Return the whole content, of which ``message`` is the first."""
     if message["type"] == "http.disconnect":
         return None
     body: bytes = message.get("body", b"")
-    if not message.get("more_body", False) and len(body) <= limit:
-        return body
     chunks, size = [body], len(body)
     while message.get("more_body", False):
         if size > limit:
@@ -158,7 +171,7 @@ async def read_body(receive: Receive, limit: int = MAX_BODY) -> bytes | None:
         chunks.append(chunk)
     if size > limit:
         raise TooLarge
-    return b"".join(chunks)
+    return b"".join(chunks) if len(chunks) > 1 else body
 
 
 async def ready(front: Front, request: Request) -> Deny | None:
@@ -222,7 +235,10 @@ class WatchwordMiddleware:
             return
         if kind == "http" and route.needs_body and wants_body(route, request):
             try:
-                body = await read_body(receive, self._max_body)
+                message = await receive()
+                body = message.get("body")
+                if body is None or len(body) > self._max_body or message.get("more_body", False):
+                    body = await _rest_of_body(message, receive, self._max_body)
             except TooLarge:
                 await send_problem(send, front.gate.refuse(request, Rejection(BODY_TOO_LARGE)))
                 return

@@ -130,26 +130,8 @@ class Audit:
                 await self._tell(self._late)
             return 0
         batch = self._pending[:taken]
-        times, verdicts = batch[0::_FIELDS], batch[4::_FIELDS]
-        # The batch holds the verdicts, so that the id of each stays its own.
-        keys = zip(map(id, verdicts), *(batch[field::_FIELDS] for field in (1, 2, 3)), strict=True)
-        places: dict[Any, int] = {}
-        firsts = list(map(places.setdefault, keys, range(len(times))))  # of each note the first that says the same
-        last = dict(zip(firsts, times, strict=True))
-        acts: dict[str, int] = {}
-        said: list[Act] = []
-        same: dict[int, int] = {}  # many tokens of one caller are many principals that do the same
-        uses: list[Use] = []
-        for first, latest in last.items():
-            at = first * _FIELDS
-            act = self._acts.act(*batch[at + 1 : at + _FIELDS])
-            same[first] = acts.setdefault(act.text, len(said))
-            if len(acts) > len(said):
-                said.append(act)
-            if verdicts[first].__class__ is Principal:
-                begun, ended = sorted((times[first], latest))
-                uses.append(Use(act.counted.credential, act.counted.network, begun, ended))
-        which = list(map(same.__getitem__, firsts))
+        times = batch[0::_FIELDS]
+        which, said, uses = self._told_apart(batch, times)
         origins, fresh = self._whereabouts.of(uses)
         span = min(times), max(times)
         tallies, points, parts = self._tallying.count(times, which, said, span)
@@ -161,6 +143,40 @@ class Audit:
         await self._tell_observers(observed)
         await self._tell_used(_used(uses))
         return len(times)
+
+    def _told_apart(self, batch: list[Any], times: list[float]) -> tuple[list[int], list[Act], list[Use]]:
+        """Return which act each note of a batch is, the acts, and from when to when those let in did theirs."""
+        verdicts = batch[4::_FIELDS]
+        # The batch holds the verdicts, so that the id of each stays its own.
+        keys = zip(map(id, verdicts), *(batch[field::_FIELDS] for field in (1, 2, 3)), strict=True)
+        places: dict[Any, int] = {}
+        firsts = list(map(places.setdefault, keys, range(len(times))))  # of each note the first that says the same
+        acts: dict[str, int] = {}
+        said: list[Act] = []
+        same: dict[int, int] = {}
+        alike: dict[Any, int] = {}  # many tokens of one caller are many principals that do the same
+        spans: dict[int, tuple[float, float]] = {}
+        for first, latest in dict(zip(firsts, times, strict=True)).items():
+            at = first * _FIELDS
+            method, path, address, noted = batch[at + 1 : at + _FIELDS]
+            number = key = None
+            if noted.__class__ is Principal:
+                subject, scheme, credential, _, _, _, _, actor, _ = noted
+                key = method, path, address, subject, scheme, credential, actor
+                number = alike.get(key)
+            if number is None:
+                act = self._acts.act(method, path, address, noted)
+                number = acts.setdefault(act.text, len(said))
+                if len(acts) > len(said):
+                    said.append(act)
+            same[first] = number
+            if key is not None:
+                alike[key] = number
+                low, high = (times[first], latest) if times[first] <= latest else (latest, times[first])
+                known = spans.get(number, (low, high))
+                spans[number] = (low if low < known[0] else known[0], high if high > known[1] else known[1])
+        uses = [Use(said[each].counted.credential, said[each].counted.network, *span) for each, span in spans.items()]
+        return list(map(same.__getitem__, firsts)), said, uses
 
     async def settle(self) -> None:
         """Flush until nothing waits, last uses included. Raise Unavailable when it cannot be written."""

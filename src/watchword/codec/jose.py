@@ -335,7 +335,8 @@ def peek(token: bytes) -> Header | Reason:
 
     Looks at no more than the header when it is one already known.
     """
-    segment = token.partition(b".")[0]
+    dot = token.find(b".")
+    segment = token[:dot] if dot >= 0 else token
     header = _headers.get(segment)
     return header if header is not None else _parse_header(token, segment)
 

@@ -16,6 +16,7 @@ __all__ = ["DEFAULT_PROFILE", "PROFILES", "Canonical", "Parts", "Signable", "bod
 
 _HEAD: Final = b"watchword-hmac-v1"
 _BREAKS: Final = 9  # newlines between ten lines
+_RETURN, _NUL = ord("\r"), ord("\0")  # numbers are found faster than bytes are
 # What may stand raw in a path and query (RFC 3986 sections 3.3 and 3.4).
 _TARGET: Final = b"-._~!$&'()*+,;=:@/?%0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _BODYLESS: Final = frozenset(
@@ -60,7 +61,7 @@ def _v1(parts: Signable) -> bytes | None:
         return None
     lines = (_HEAD, key_id, timestamp, nonce, verb, authority.lower(), path, query, content_type, digest)
     message = b"\n".join(lines)
-    if message.count(b"\n") != _BREAKS or b"\r" in message or b"\0" in message:
+    if message.count(b"\n") != _BREAKS or _RETURN in message or _NUL in message:
         return None
     return message
 

@@ -35,7 +35,9 @@ def from_base64url(text: bytes) -> bytes:
     rest = len(text) & 3
     if text and text[-1] not in _LAST[rest]:
         raise ValueError("not base64url")
-    return a2b_base64(text.translate(_TO_BASE64) + _PADDING[rest], strict_mode=True)
+    if not text.isalnum():  # for others there is nothing to translate, and most JSON has no others
+        text = text.translate(_TO_BASE64)
+    return a2b_base64(text + _PADDING[rest], strict_mode=True)
 
 
 def to_base64url(raw: bytes) -> bytes:
@@ -77,7 +79,7 @@ def json_object(raw: bytes) -> dict[str, Any] | None:
         value, end = _JSON.raw_decode(text)
         if end != len(text) and text[end:].strip(_SPACE):
             return None
-        if "\\u" in text:
+        if "\\" in text and "\\u" in text:  # one character is found ten times as fast as two
             json.dumps(value, ensure_ascii=False).encode()  # half a character is no text, and nothing can be made of it
     except (ValueError, RecursionError):
         return None

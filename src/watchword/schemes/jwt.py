@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from functools import partial
 from hashlib import sha256
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from watchword.verdicts import Revocations, Verdicts
 
 __all__ = ["Jwt"]
 
+_BEARER: Final = b"Bearer "
 _OWN: Final = frozenset({"exp", "sub", "iat", "jti"})
 _OUTSIDE: Final = frozenset({"exp", "sub"})
 
@@ -28,7 +30,7 @@ class Jwt:
 
     Own tokens: ``typ`` "JWT", claims ``iss sub aud exp iat jti`` and, as far as known, ``scope sid amr auth_time``;
     ``sub`` is a whole subject such as "user:alice", ``sid`` the public id of what the token came from. Outside tokens:
-    what their Issuer says. A verdict is remembered by the SHA-256 of the whole token.
+    what their Issuer says. A verdict is remembered by the SHA-256 of the whole field.
     """
 
     name = "jwt"
@@ -60,8 +62,8 @@ class Jwt:
     def recall(self, request: Request) -> Principal | None:
         """Return whom the very same token proved before, while that is believed."""
         value = request.fields.get(b"authorization")
-        if value is not None and value[:7] == b"Bearer ":
-            proved = self._proved(sha256(value[7:]).digest())
+        if value is not None and value[:7] == _BEARER:
+            proved = self._proved(sha256(value).digest())  # of all of it: to cut the token out costs more
             if proved is not None and self._clock() < proved[1]:
                 return proved[0]
         return None
@@ -75,11 +77,11 @@ class Jwt:
 
     def verify(self, credential: BearerToken, request: Request) -> Soon[Outcome]:
         """Return whom the token proves. Raise Unavailable when its issuer's keys cannot be had."""
-        lookup = sha256(credential.token).digest()
+        lookup = sha256(_BEARER + credential.token).digest()
         proved = self._proved(lookup)
         if proved is not None and self._clock() < proved[1]:
             return proved[0]
-        return self._trust.verify(credential, request, _fits, lambda *found: self._judged(lookup, *found))
+        return self._trust.verify(credential, request, _fits, partial(self._judged, lookup))
 
     def _judged(self, lookup: bytes, token: Token, issuer: Issuer | None, key: VerificationKey | None) -> Outcome:
         claims = token.claims
@@ -91,7 +93,7 @@ class Jwt:
             if not is_name(credential):
                 return Rejection(BAD_CLAIMS, "sid")
         else:  # outside names never look like public ids of ours, so they share no limit and no audit trail with them
-            credential = outside_name("jti", claims["jti"]) if "jti" in claims else f"token:{lookup[:8].hex()}"
+            credential = outside_name("jti", claims["jti"]) if "jti" in claims else _unnamed(token)
         return self._trust.proved(token, lookup, issuer, credential, None)
 
     def challenge(self, rejection: Rejection | None) -> Challenge:
@@ -101,6 +103,11 @@ class Jwt:
     def describe(self) -> SecurityScheme:
         """Return an ``http bearer`` security scheme."""
         return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+
+
+def _unnamed(token: Token) -> str:
+    """Return the name of a token that has none: the beginning of its SHA-256."""
+    return f"token:{sha256(token.signed + b'.' + token.signature).hexdigest()[:16]}"
 
 
 def _fits(header: Header, issuer: Issuer | None) -> bool:

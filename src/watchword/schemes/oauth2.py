@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
 from hashlib import sha256
 from inspect import isawaitable
 from typing import Any, Final
@@ -226,7 +227,7 @@ class OAuth2:
         principal = self._recall(lookup, self._clock())
         if principal is not None:
             return principal
-        return self._trust.verify(credential, request, lambda *_: True, lambda *found: self._judged(lookup, *found))
+        return self._trust.verify(credential, request, lambda *_: True, partial(self._judged, lookup))
 
     def _judged(
         self,

@@ -7,6 +7,7 @@ Each signature is accepted once, for as long as its timestamp can pass. A key is
 from __future__ import annotations
 
 import time
+from binascii import hexlify
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -39,6 +40,7 @@ __all__ = ["Signature", "Signed"]
 
 _LOWER_HEX: Final = b"0123456789abcdef"
 _VISIBLE: Final = bytes(range(0x21, 0x7F))
+_SEEN: Final = bytes(code if code in _VISIBLE else 0 for code in range(256))  # whatever is not visible becomes NUL
 _HEX_LENGTH: Final = 64
 _DIGITS: Final = 12
 _LONGEST: Final = 64  # characters of a key id and of a nonce
@@ -121,7 +123,7 @@ class Signature:
         if len(signature) != _HEX_LENGTH or signature.translate(None, _LOWER_HEX):
             return Rejection(MALFORMED_CREDENTIAL, "X-Signature")
         nonce = fields.get(b"x-nonce", b"")
-        if nonce and (len(nonce) > _LONGEST or nonce.translate(None, _VISIBLE)):
+        if nonce and (len(nonce) > _LONGEST or 0 in nonce.translate(_SEEN)):
             return Rejection(MALFORMED_CREDENTIAL, "X-Nonce")
         return key_id, timestamp, nonce
 
@@ -184,7 +186,7 @@ class Signature:
         mac = key.mac.copy()
         mac.update(message)
         right = mac.finalize()
-        if not compare_digest(right.hex().encode(), fields[b"x-signature"]):
+        if not compare_digest(hexlify(right), fields[b"x-signature"]):
             return Rejection(BAD_SIGNATURE, principal.credential)
         # The signature's own first half is what is claimed: nobody without a secret can make two that share it.
         claimed = self._ephemeral.claim(right[:16], at + 2 * self._window)

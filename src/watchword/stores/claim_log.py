@@ -153,6 +153,8 @@ class ClaimLog:
             for segment in self._segments:
                 if digest in segment.claims and segment.claims[digest] > now:
                     return False
+            if self._alone and self._lock_fd >= 0:
+                return self._add(self._segments[-1], digest, until, now)
             return self._claim(digest, until, now)
         except OSError as error:
             raise _broken(error) from error
@@ -222,11 +224,14 @@ class ClaimLog:
             current = self._rotate(now)
         if now >= self._watch_at:
             self._watch(now)
-        if self._alone:
-            current.write(digest, until)
-        else:
+        room, offset = current.room, current.offset
+        if not self._alone:
             _append(current, _pack(digest, until))
-        current.offset += _SIZE
+        elif room is not None and offset + _SIZE <= len(room):  # as ``write`` has it, for most
+            _pack_into(room, offset, digest, until)
+        else:
+            current.write(digest, until)
+        current.offset = offset + _SIZE
         current.claims[digest] = until
         if until > current.latest:  # noqa: PLR1730 - a call of max() costs more
             current.latest = until
