@@ -10,7 +10,8 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 INSTALL := $(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes
 ARGS ?=
-JOBS ?= auto
+# One more than there are cores: tests of servers wait a third of their time.
+JOBS ?= $(shell n=$$(nproc 2>/dev/null) && expr $$n + 1 || echo auto)
 # Tests start some hundred processes of ours: what is compiled once need not be compiled by each.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -28,7 +29,7 @@ demo: $(VENV)/.runtime ## set up, then show the seven schemes and their forged t
 	@$(BIN)/watchword demo $(ARGS)
 
 test: $(VENV)/.node $(VENV)/.chromium ## set up, then run every test but the soak
-	@$(BIN)/python -m compileall -q src tests
+	@$(BIN)/python -m compileall -q -j 0 src tests
 	@echo "== pytest"
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not soak" $(ARGS)
 

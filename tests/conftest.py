@@ -11,11 +11,13 @@ import httpcore2
 import pytest
 
 from tests.audited import watch
+from tests.packages import remember
 from tests.postgres import postgres, postgres_url
 
 __all__ = ["postgres", "postgres_url"]
 
 watch()
+remember()
 
 # Each client that names no authorities reads all of the web's anew, for longer than a test of ours takes. Once will do,
 # for each place that the environment names.
