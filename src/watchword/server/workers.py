@@ -9,6 +9,7 @@ import os
 import pickle
 import signal
 import sys
+from multiprocessing.process import BaseProcess
 from socket import socket
 from time import monotonic
 from typing import Final
@@ -40,7 +41,7 @@ class Process(uvicorn_workers.Process):
         super().__init__(config, sockets)
         if _FORKS:
             fork = multiprocessing.get_context("fork")
-            self.process = fork.Process(target=self._begin, args=(sockets,))  # type: ignore[assignment]
+            self.process: BaseProcess = fork.Process(target=self._begin, args=(sockets,))  # type: ignore[assignment]
 
     def start(self) -> None:
         """Start. What is sent to the worker before it can tell waits until it can."""
@@ -59,7 +60,7 @@ class Process(uvicorn_workers.Process):
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it is heard, it ends nobody
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-        self.config = pickle.loads(pickle.dumps(self.config))  # noqa: S301 - ours, of this moment: secrets stay behind
+        self.config: Config = pickle.loads(pickle.dumps(self.config))  # noqa: S301 - ours, of this moment: secrets stay behind
         subprocess_started(self.config, self.target, sockets, None)
 
 
