@@ -11,6 +11,7 @@ import httpcore2
 import pytest
 
 from tests.audited import watch
+from tests.ordering import spread
 from tests.packages import remember
 from tests.postgres import postgres, postgres_url
 
@@ -45,6 +46,11 @@ def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str)
     if isinstance(val, str) and re.search(r"[0-9A-Za-z+/_-]{20,}=*", val):
         return re.sub(r"[0-9A-Za-z+/_-]{20,}=*", "…", val).encode("ascii", "backslashreplace").decode()
     return None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what waits, where several processes share the tests."""
+    items[:] = spread(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 
 
 def pytest_collection_finish() -> None:
