@@ -10,8 +10,8 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 INSTALL := $(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes
 ARGS ?=
-# Two more than there are cores: tests of servers wait a third of their time.
-JOBS ?= $(shell n=$$(nproc 2>/dev/null) && expr $$n + 2 || echo auto)
+# One more than there are cores: tests of servers wait a third of their time.
+JOBS ?= $(shell n=$$(nproc 2>/dev/null) && expr $$n + 1 || echo auto)
 # Tests start some hundred processes of ours: what is compiled once need not be compiled by each.
 unexport PYTHONDONTWRITEBYTECODE
 

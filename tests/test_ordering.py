@@ -1,4 +1,4 @@
-"""Tests that wait come first, in each process some; none is lost, and modules stay together."""
+"""Tests that wait are in each process, one by one; none is lost, and modules stay together."""
 
 from __future__ import annotations
 
@@ -41,3 +41,9 @@ def test_each_process_begins_with_some() -> None:
         each.nodeid for each in made("a.py", "cli/c.py")
     ]
     assert spread([], 3) == []
+
+
+def test_they_do_not_stand_together_nor_at_the_end() -> None:
+    found = spread(made("figures/a.py", "figures/b.py", *(f"cli/{n}.py" for n in range(8))), 1)
+    places = {each.path.name: place for place, each in enumerate(found)}
+    assert places["a.py"] < places["0.py"] < places["b.py"] < places["7.py"]
