@@ -1,6 +1,6 @@
 """Spread the tests that wait for servers and browsers over the processes that run tests, and over their time.
 
-Together they would wait for each other; left to the end they would keep one process while the others have nothing to do.
+Together they would wait for each other; at the end they would keep one process while the others have nothing to do.
 """
 
 from __future__ import annotations
