@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import psutil
 import pytest
 from tests.figures.house import workers_of
 from tests.server.test_check import signed
@@ -178,6 +179,9 @@ def test_a_killed_worker_is_replaced(tmp_path: Path) -> None:
         process.ready()
         children = workers()
         assert len(children) == 2
+        supervisor = psutil.Process(process.process.pid)  # a copy of it must take neither along
+        assert supervisor.num_threads() == 1
+        assert [each.path for each in supervisor.open_files() if ".db" in each.path] == []
         os.kill(min(children), signal.SIGKILL)
         deadline = time.monotonic() + 20
         while True:
