@@ -20,6 +20,7 @@ PACKAGES = (
     "joserfc",
     "PyJWT",
     "cryptography",
+    "PyNaCl",
     "uvicorn",
     "uvloop",
     "httptools",

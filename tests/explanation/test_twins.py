@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from watchword.adapters.asgi import read_body, replayed
+from watchword.adapters.asgi import read_body, replayed, whole
 from watchword.app import Watchword
 from watchword.audit import Audit
 from watchword.demo import stage as demo
@@ -59,7 +59,7 @@ class Explained(DemoApp):
 
 
 def _replay(body: bytes, receive: Any) -> Callable[[], Any]:
-    read = [body]
+    read = [whole(body)]
     return lambda: replayed(read, receive)
 
 

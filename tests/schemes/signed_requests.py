@@ -45,6 +45,8 @@ class Records:
 class Claims:
     """Keep claims as the SQL store does, or answer later, or be broken."""
 
+    inline = True
+
     def __init__(self) -> None:
         self.until: dict[bytes, float] = {}
 
@@ -56,6 +58,8 @@ class Claims:
 
 
 class LaterClaims(Claims):
+    inline = False
+
     async def claim(self, key: bytes, until: float) -> bool:  # type: ignore[override]
         await asyncio.sleep(0)
         return super().claim(key, until)
@@ -73,7 +77,9 @@ def credential(id: str, secret: str, profile: str = "v1", **changed: Any) -> Cre
 
 
 class House:
-    """Build a scheme over fakes, with a clock that tests move."""
+    """Build a scheme over fakes, with a clock that tests move. Every test runs with and without what recalls."""
+
+    recalls = True
 
     def __init__(self, claims: Any = None, **options: Any) -> None:
         self.now: float = NOW
@@ -103,6 +109,9 @@ class House:
         return run_sync(self.decide(request))
 
     async def decide(self, request: Request) -> Principal | Rejection | None:
+        known = self.scheme.recall(request) if self.recalls else None
+        if known is not None:
+            return known
         presented = self.scheme.read(request)
         if not isinstance(presented, tuple):
             return presented

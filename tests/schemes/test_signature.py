@@ -35,6 +35,8 @@ from watchword.model.reason import (
 )
 from watchword.model.records import Subject
 
+pytestmark = pytest.mark.usefixtures("judged")
+
 
 def test_the_contracts_string_is_accepted() -> None:
     who = House().judge(request(signed()))

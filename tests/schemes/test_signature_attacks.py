@@ -36,6 +36,8 @@ from watchword.model.reason import (
 from watchword.model.request import Peer, Request
 from watchword.stores.sqlite import SqliteStore
 
+pytestmark = pytest.mark.usefixtures("judged")
+
 ALTERED: dict[str, dict[str, Any]] = {
     "body": {"body": b'{"amount":900}'},
     "empty body": {"body": b""},

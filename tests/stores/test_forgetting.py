@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from watchword.model.ports import Unavailable
-from watchword.stores.claim_log import ClaimLog
+from watchword.stores.claims import ClaimLog
 from watchword.stores.memory import MemoryStore
 from watchword.stores.opening import open_store
 from watchword.testing.meters import FixedClock
@@ -116,7 +116,7 @@ def test_forgetting_waits_for_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     clock = FixedClock(1_000_000.0)
     log = ClaimLog(tmp_path / "claims", clock=clock)
-    monkeypatch.setattr("watchword.stores.claim_log._PATIENCE", 10.0)
+    monkeypatch.setattr("watchword.stores.claims.log._PATIENCE", 10.0)
     try:
         assert log.claim(b"a" * 16, clock() + 60)
         clock.now += 1_000

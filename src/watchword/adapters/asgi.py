@@ -28,6 +28,7 @@ __all__ = [
     "request_of",
     "send_problem",
     "wants_body",
+    "whole",
 ]
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -144,7 +145,7 @@ def _request_of(scope: Scope, proxies: TrustedProxies | None, body: bytes | None
 def wants_body(route: Route, request: Request) -> bool:
     """Return whether the content must be read first: only where what is presented signs it."""
     try:
-        return route.policy.reads_body(request)
+        return route.reads_body(request)
     except Exception:  # a scheme that breaks here breaks in the gate again, which says so
         return False
 
@@ -239,6 +240,7 @@ class WatchwordMiddleware:
                 body = message.get("body")
                 if body is None or len(body) > self._max_body or message.get("more_body", False):
                     body = await _rest_of_body(message, receive, self._max_body)
+                    message = whole(body)
             except TooLarge:
                 await send_problem(send, front.gate.refuse(request, Rejection(BODY_TOO_LARGE)))
                 return
@@ -246,7 +248,7 @@ class WatchwordMiddleware:
                 front.gate.refuse(request, Rejection(MALFORMED_REQUEST, "disconnected"))
                 return
             request.body = body
-            receive = partial(replayed, [body], receive)
+            receive = partial(replayed, [message], receive)
         elif kind == "websocket":
             request.body = b""
         who = front.gate.judge(request, route)
@@ -273,11 +275,14 @@ class WatchwordMiddleware:
         return wrapped
 
 
-async def replayed(read: list[bytes], receive: Receive) -> Message:
-    """Hand content that was read to judge it to the application, once."""
-    if not read:
-        return await receive()
-    return {"type": "http.request", "body": read.pop(), "more_body": False}
+async def replayed(read: list[Message], receive: Receive) -> Message:
+    """Hand the message whose content was read to judge it to the application, once."""
+    return read.pop() if read else await receive()
+
+
+def whole(body: bytes | None) -> Message:
+    """Return the message that holds all of the content."""
+    return {"type": "http.request", "body": body, "more_body": False}
 
 
 async def _refuse(scope: Scope, send: Send, deny: Deny) -> None:

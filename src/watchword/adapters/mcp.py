@@ -29,6 +29,7 @@ from watchword.adapters.asgi import (
     replayed,
     request_of,
     send_problem,
+    whole,
 )
 from watchword.codec.oauth.protected_resource import checked_resource, metadata_url, origin_of
 from watchword.codec.strict import json_object
@@ -165,7 +166,7 @@ class _Named:
                 return
             if read is None:
                 return
-            receive = partial(replayed, [read], receive)
+            receive = partial(replayed, [whole(read)], receive)
         inner = {**scope, "headers": [each for each in scope["headers"] if each[0] not in _SECRET]}
         if who is not None:
             inner["user"] = AuthenticatedUser(_token(who, self._resource))

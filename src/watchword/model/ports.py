@@ -47,12 +47,13 @@ class Unavailable(Exception):
 class Scheme(Protocol[C]):
     """Prove who is calling by one kind of credential. One file = one scheme.
 
-    A scheme may have ``recall(request)``: whom the very same proof proved before, while that is believed, or None. It
-    is asked first, for speed, and answers nothing that ``read`` and ``verify`` would not. One with ``needs_body`` may
-    have ``reads_body(request)``: whether this request's content must be read for it (without: what ``read`` finds
-    tells). A scheme may say in ``carrier`` which field alone it can travel in ("Authorization"), so that a policy that
-    asks for two of those together is refused when it is compiled. One that is presented by several HTTP authentication
-    schemes may have ``challenges(rejection, request)``, which is then asked instead of ``challenge``.
+    A scheme may have ``recall(request)``: whom the request proves where that is plain at once, as when the very same
+    proof did before, or None. It is asked first, for speed, and answers nothing that ``read`` and ``verify`` would not.
+    One with ``needs_body`` may have ``reads_body(request)``: whether this request's content must be read for it
+    (without: what ``read`` finds tells). A scheme may say in ``carrier`` which field alone it can travel in
+    ("Authorization"), so that a policy that asks for two of those together is refused when it is compiled. One that is
+    presented by several HTTP authentication schemes may have ``challenges(rejection, request)``, which is then asked
+    instead of ``challenge``.
     """
 
     name: str

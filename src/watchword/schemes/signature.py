@@ -55,6 +55,7 @@ Signed: TypeAlias = tuple[bytes, bytes, bytes]
 class _Key:
     """Hold one opened key: its HMAC keyed once and copied for each request, which costs less than keying anew."""
 
+    id: bytes
     mac: HMAC = field(repr=False)
     canonical: Canonical
     verdict: bytes
@@ -97,6 +98,39 @@ class Signature:
         self._realm = realm
         self._clock = clock
         self._keys: dict[bytes, _Key] = {}
+        # Those that recall may use: none where a claim must be awaited.
+        self._plain: dict[bytes, _Key] = self._keys if getattr(ephemeral, "inline", False) else {}
+
+    def recall(self, request: Request) -> Principal | None:
+        """Return whom an opened key proves, the claim included; None is no answer: then it is read and verified.
+
+        The same walk as there, in one function, without what says why not: each call less is a tenth of it.
+        """
+        get = request.fields.get
+        key, body = self._plain.get(get(b"x-api-key", b"")), request.body
+        timestamp, nonce, signature = get(b"x-timestamp", b""), get(b"x-nonce", b""), get(b"x-signature")
+        if key is None or body is None or signature is None or request.repeated:
+            return None
+        if not timestamp.isdigit() or len(timestamp) > _DIGITS or get(b"x-content-sha256") is not None:
+            return None
+        if nonce and (len(nonce) > _LONGEST or 0 in nonce.translate(_SEEN)):
+            return None
+        now, at, window = self._clock(), int(timestamp), self._window
+        proved = self._proved(key.verdict)
+        if proved is None or now >= proved[1] or proved[0] is not key.principal or not -window <= now - at <= window:
+            return None
+        host, content_type, digest = get(b"host", b""), get(b"content-type", b""), sha256(body).hexdigest()
+        message = key.canonical(
+            (key.id, timestamp, nonce, request.method, host, request.path, request.query, content_type, digest, body)
+        )
+        if message is None:
+            return None
+        mac = key.mac.copy()
+        mac.update(message)
+        right = mac.finalize()
+        if compare_digest(hexlify(right), signature) and self._ephemeral.claim(right[:16], at + 2 * window) is True:
+            return key.principal
+        return None
 
     def reads_body(self, request: Request) -> bool:
         """Return whether the request is signed, so that its content must be seen."""
@@ -160,6 +194,7 @@ class Signature:
         if not secret:
             raise ValueError("an empty secret would let anybody sign")
         return _Key(
+            id=record.id.encode(),
             mac=HMAC(secret, SHA256()),
             canonical=PROFILES[record.detail.get("profile", DEFAULT_PROFILE)],
             # A key id is public: its digest must not be one that a scheme finds by hashing what the caller sends.

@@ -25,7 +25,7 @@ from watchword.model.records import Change, Event, FeedEntry, Packed, Subject
 from watchword.model.usage import Observed, UsageRecords
 from watchword.stores import schema, sql
 from watchword.stores.chain import POSITIONS, Batch, Chain, flatten
-from watchword.stores.claim_log import ClaimLog, taken
+from watchword.stores.claims import ClaimLog, taken
 from watchword.stores.creation import create_or_check
 from watchword.stores.observed.adding import observed_plan
 from watchword.stores.observed.alerts import SqlAlerts

@@ -16,8 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from watchword.model.ports import Unavailable
-from watchword.stores import claim_log
-from watchword.stores.claim_log import ClaimLog
+from watchword.stores.claims import ClaimLog
 from watchword.stores.sqlite import SqliteStore
 from watchword.testing.meters import FixedClock
 
@@ -149,7 +148,7 @@ def test_a_full_disk_is_broken_before_anything_is_claimed(tmp_path: Path, monkey
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patched:
-        patched.setattr(claim_log.os, "posix_fallocate", full)
+        patched.setattr(os, "posix_fallocate", full)
         with pytest.raises(Unavailable):
             log.claim(b"a", UNTIL)
     assert log.claim(b"a", UNTIL)

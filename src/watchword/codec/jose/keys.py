@@ -1,12 +1,9 @@
-"""JSON Web Signatures and Keys: RFC 7515, 7517, 7518, 8037, 8725, 9864. The only module that knows joserfc.
-
-A token never chooses how it is verified: the algorithm belongs to the key, and a header that names another is refused.
-"""
+"""Keys for JSON Web Signatures: RFC 7517, 7518, 8037, 9864. The only module that knows joserfc."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias, final
 
 from cryptography.hazmat.primitives import serialization
@@ -14,29 +11,15 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
-from watchword.codec.strict import from_base64url, json_object, to_base64url
-from watchword.model.reason import BAD_ALGORITHM, BAD_SIGNATURE, MALFORMED_CREDENTIAL, UNKNOWN_CRITICAL, Reason
+from watchword.codec.jose.edwards import verifier
+from watchword.codec.strict import json_object, to_base64url
 
-__all__ = [
-    "Header",
-    "KeyRefused",
-    "SigningKey",
-    "Token",
-    "VerificationKey",
-    "header_of",
-    "key_set",
-    "open_token",
-    "peek",
-    "verify",
-]
+__all__ = ["ALGORITHMS", "KeyRefused", "SigningKey", "VerificationKey", "is_kid", "key_set"]
 
 PublicKey: TypeAlias = ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 PrivateKey: TypeAlias = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
-_MOST_TOKEN: Final = 16_384  # bytes
-_MOST_HEADER: Final = 4_096  # bytes of base64url
 _MOST_KID: Final = 256  # characters
-_MOST_HEADERS: Final = 256  # remembered
 _RSA_BITS: Final = (2_048, 8_192)
 _RSA_EXPONENT: Final = 2**33  # a proof of a stranger's key with a longer one would cost as much as hundreds of others
 
@@ -47,23 +30,16 @@ _ALGORITHMS: Final[Mapping[str, tuple[frozenset[str], str]]] = {
     "RS256": (frozenset({"RS256"}), "RS256"),
     "PS256": (frozenset({"PS256"}), "PS256"),
 }
-_NAMES: Final = frozenset(name for names, _ in _ALGORITHMS.values() for name in names)
-_REGISTRY: Final = JWSRegistry(algorithms=[name for _, name in _ALGORITHMS.values()])
+ALGORITHMS: Final = frozenset(name for names, _ in _ALGORITHMS.values() for name in names)
+"""What ``alg`` may name."""
 
-_REFUSED_MEMBERS: Final = {
-    **dict.fromkeys(("crit", "b64"), UNKNOWN_CRITICAL),  # no extension is understood here (RFC 7515 4.1.11, RFC 7797)
-    **dict.fromkeys(("zip", "enc", "epk", "p2c", "p2s"), BAD_ALGORITHM),  # encryption (RFC 7516, RFC 7518)
-    **dict.fromkeys(("jwk", "jku", "x5u", "x5c"), BAD_ALGORITHM),  # a key that the token itself brings (RFC 8725 3.10)
-}
+_REGISTRY: Final = JWSRegistry(algorithms=[name for _, name in _ALGORITHMS.values()])
 _PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _KINDS: Final[Mapping[str, Any]] = {"OKP": OKPKey, "EC": ECKey, "RSA": RSAKey}
 
 
 class KeyRefused(ValueError):
     """Say that a key is not fit to verify with; the text names no key material."""
-
-
-# --- keys -------------------------------------------------------------------------------------------------------------
 
 
 def _algorithm_of(key: object, *, pss: bool) -> str:
@@ -99,11 +75,19 @@ class _Ready:
         return self._key
 
 
+def _verifying(key: PublicKey, name: str) -> Callable[[bytes, bytes], bool]:
+    """Return what tells whether a signature is the key's over a text."""
+    if isinstance(key, ed25519.Ed25519PublicKey):
+        return verifier(key)
+    check, ready = _REGISTRY.get_alg(name).verify, _Ready(key)
+    return lambda signed, signature: check(signed, signature, ready)
+
+
 @final
 class VerificationKey:
     """Hold one public key with its one algorithm: ``EdDSA``, ``ES256`` or ``RS256``; with ``pss`` PS256."""
 
-    __slots__ = ("_check", "_ready", "_wrapped", "algorithm", "kid", "names", "signature_length")
+    __slots__ = ("_wrapped", "algorithm", "kid", "names", "signature_length", "verifies")
 
     def __init__(self, key: PublicKey, kid: str | None = None, *, pss: bool = False) -> None:
         """Take a public key of the cryptography package; ``kid`` defaults to its thumbprint. Raise KeyRefused."""
@@ -112,8 +96,8 @@ class VerificationKey:
         self.kid: str = kid if kid is not None else self._wrapped.thumbprint()
         self.names: frozenset[str]
         self.names, name = _ALGORITHMS[self.algorithm]
-        self._check = _REGISTRY.get_alg(name).verify
-        self._ready = _Ready(key)
+        self.verifies: Callable[[bytes, bytes], bool] = _verifying(key, name)
+        """Return whether the second (raw, RFC 7518 section 3) is this key's signature over the first."""
         size = (key.key_size + 7) // 8 if isinstance(key, rsa.RSAPublicKey) else 64
         self.signature_length: int = (size * 4 + 2) // 3  # characters of base64url
 
@@ -133,7 +117,7 @@ class VerificationKey:
         if jwk.get("use", "sig") != "sig" or jwk.get("key_ops", ["verify"]) != ["verify"]:
             raise KeyRefused("the JWK is not for verifying signatures")
         kid = jwk.get("kid")
-        if kid is not None and not _is_kid(kid):
+        if kid is not None and not is_kid(kid):
             raise KeyRefused("the JWK's kid is not a text of at most 256 characters")
         try:
             loaded = cls(kind.import_key(_material(jwk)).public_key, kid, pss=jwk.get("alg") == "PS256")
@@ -163,16 +147,13 @@ class VerificationKey:
         """Return the base64url SHA-256 of what makes the key (RFC 7638)."""
         return self._wrapped.thumbprint()
 
-    def verifies(self, signed: bytes, signature: bytes) -> bool:
-        """Return whether ``signature`` (raw, RFC 7518 section 3) is this key's over ``signed``."""
-        return self._check(signed, signature, self._ready)
-
 
 def _material(jwk: Mapping[str, Any]) -> dict[str, Any]:
     return {name: jwk[name] for name in ("kty", "crv", "x", "y", "n", "e") if name in jwk}
 
 
-def _is_kid(kid: object) -> bool:
+def is_kid(kid: object) -> bool:
+    """Return whether a ``kid`` is a text of 1 to 256 printable characters."""
     return isinstance(kid, str) and 0 < len(kid) <= _MOST_KID and kid.isprintable()
 
 
@@ -266,134 +247,3 @@ _ENCODE: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), all
 
 def _dump(value: Mapping[str, Any]) -> bytes:
     return _ENCODE(dict(value)).encode()
-
-
-# --- tokens -----------------------------------------------------------------------------------------------------------
-
-
-@final
-class Header:
-    """Hold what a JOSE header says. ``type`` is ``typ`` as a media type compares: lower case, no "application/"."""
-
-    __slots__ = ("algorithm", "kid", "segment", "typ", "type")
-
-    def __init__(self, segment: bytes, algorithm: str, kid: str | None, typ: str | None) -> None:
-        self.segment: bytes = segment
-        self.algorithm: str = algorithm
-        self.kid: str | None = kid
-        self.typ: str | None = typ
-        self.type: str = (typ or "").lower().removeprefix("application/")
-
-    def __repr__(self) -> str:
-        return f"Header(algorithm={self.algorithm!r}, kid={self.kid!r}, typ={self.typ!r})"
-
-
-@final
-class Token:
-    """Hold a token in its parts, of which nothing is proved yet."""
-
-    __slots__ = ("claims", "header", "signature", "signed")
-
-    def __init__(self, header: Header, claims: dict[str, Any], signed: bytes, signature: bytes) -> None:
-        self.header: Header = header
-        self.claims: dict[str, Any] = claims
-        self.signed: bytes = signed
-        self.signature: bytes = signature  # still in base64url
-
-    def __repr__(self) -> str:
-        return f"Token({self.header!r})"
-
-    def unproved(self, key: VerificationKey) -> Reason | None:
-        """Return why ``key``, which need not be a trusted one, does not prove the token, or None when it does."""
-        if self.header.algorithm not in key.names:
-            return BAD_ALGORITHM
-        if len(self.signature) != key.signature_length:
-            return BAD_SIGNATURE
-        try:
-            signature = from_base64url(self.signature)
-        except ValueError:
-            return MALFORMED_CREDENTIAL
-        return None if key.verifies(self.signed, signature) else BAD_SIGNATURE
-
-    def refusal(self, key: VerificationKey) -> Reason | None:
-        """Return why ``key``, a trusted one, does not prove the token, or None when it does."""
-        refused, header = self.unproved(key), self.header
-        if refused is not None:
-            return refused
-        if header.segment not in _headers:  # only what a trusted key signed is remembered, so strangers cannot fill it
-            if len(_headers) >= _MOST_HEADERS:
-                _headers.clear()
-            _headers[header.segment] = header
-        return None
-
-
-_headers: Final[dict[bytes, Header]] = {}
-
-
-def peek(token: bytes) -> Header | Reason:
-    """Return the header of a compact JWS (RFC 7515 section 3.1), or why the token cannot be one that we accept.
-
-    Looks at no more than the header when it is one already known.
-    """
-    dot = token.find(b".")
-    segment = token[:dot] if dot >= 0 else token
-    header = _headers.get(segment)
-    return header if header is not None else _parse_header(token, segment)
-
-
-def _parse_header(token: bytes, segment: bytes) -> Header | Reason:
-    dots = token.count(b".")
-    if len(token) > _MOST_TOKEN or dots not in {2, 4}:
-        return MALFORMED_CREDENTIAL
-    found = header_of(segment)
-    return BAD_ALGORITHM if dots != 2 and isinstance(found, Header) else found
-
-
-def header_of(segment: bytes, *, brings_key: bool = False) -> Header | Reason:
-    """Return what the first segment of a compact JWS says, or why it is refused.
-
-    Only a DPoP proof ``brings_key``: its header holds the key, in ``jwk`` (RFC 9449 section 4.2).
-    """
-    if not segment or len(segment) > _MOST_HEADER:
-        return MALFORMED_CREDENTIAL
-    try:
-        members = json_object(from_base64url(segment))
-    except ValueError:
-        return MALFORMED_CREDENTIAL
-    if members is None:
-        return MALFORMED_CREDENTIAL
-    for name, reason in _REFUSED_MEMBERS.items():
-        if name in members and not (brings_key and name == "jwk"):
-            return reason
-    algorithm, kid, typ = members.get("alg"), members.get("kid"), members.get("typ")
-    if not isinstance(algorithm, str) or algorithm not in _NAMES:
-        return BAD_ALGORITHM
-    if (kid is not None and not _is_kid(kid)) or not (typ is None or isinstance(typ, str)):
-        return MALFORMED_CREDENTIAL
-    return Header(segment, algorithm, kid, typ)
-
-
-def open_token(token: bytes, header: Header) -> Token | Reason:
-    """Take the token apart and read its claims, unproved, so that the issuer's key can be found."""
-    if len(token) > _MOST_TOKEN:
-        return MALFORMED_CREDENTIAL
-    signed, _, signature = token.rpartition(b".")
-    payload = signed[len(header.segment) + 1 :]
-    if not payload or not signature:
-        return MALFORMED_CREDENTIAL
-    try:
-        claims = json_object(from_base64url(payload))
-    except ValueError:
-        return MALFORMED_CREDENTIAL
-    return Token(header, claims, signed, signature) if claims is not None else MALFORMED_CREDENTIAL
-
-
-def verify(token: bytes, key: VerificationKey) -> dict[str, Any] | Reason:
-    """Return the claims that ``key`` signed, or why there are none. The claims themselves are not judged here."""
-    header = peek(token)
-    if isinstance(header, Reason):
-        return header
-    opened = open_token(token, header)
-    if isinstance(opened, Reason):
-        return opened
-    return opened.refusal(key) or opened.claims

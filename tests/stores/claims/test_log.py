@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from watchword.model.ports import Unavailable
-from watchword.stores import claim_log
-from watchword.stores.claim_log import ClaimLog
+from watchword.stores.claims import ClaimLog
+from watchword.stores.claims import log as claim_log
 from watchword.testing.meters import FixedClock
 
 FORK = multiprocessing.get_context("fork")

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from watchword.model.ports import Unavailable
-from watchword.stores.claim_log import ClaimLog
+from watchword.stores.claims import ClaimLog
 from watchword.testing.meters import FixedClock
 
 STEPS = st.lists(

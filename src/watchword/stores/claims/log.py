@@ -10,90 +10,28 @@ from __future__ import annotations
 
 import fcntl
 import logging
-import mmap
 import os
-import struct
 import threading
 import time
 import weakref
-from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
 from watchword.model.ports import Clock, Unavailable
+from watchword.stores.claims.segment import DIGEST, SEAL, SIZE, Segment, append, begin, digest_of, pack, pack_into
 
-__all__ = ["ClaimLog", "taken"]
+__all__ = ["ClaimLog"]
 
 logger: logging.Logger = logging.getLogger("watchword")
 
-_RECORD: Final = struct.Struct("<16sd")  # digest of the key, Unix seconds until when it is taken
-_HEADER: Final = struct.Struct("<8sdd")  # magic, when the segment was begun, what was forgotten before that
-_SIZE: Final = _RECORD.size
-_MAGIC: Final = b"wwclaim1"
-_SEAL: Final = _RECORD.pack(b"sealed".ljust(16), -1.0)  # no claim ends before 1970
-_CHUNK: Final = _SIZE * 32768
 _PATIENCE: Final = 0.5  # seconds to wait for the lock
 _SPINS: Final = 30  # tries that only yield: a claim holds the lock for three microseconds
 _SEGMENTS_A_WINDOW: Final = 4
-_ROOM: Final = 64 * 1024  # bytes of a file that are set aside at once
-_DIGEST: Final = 16
 _WATCH: Final = 1.0  # seconds between looks whether the lock file is still the one in the directory
 
 _lock, _unlock = fcntl.LOCK_EX | fcntl.LOCK_NB, fcntl.LOCK_UN
-_pack, _pack_into, _flock, _seek = _RECORD.pack, _RECORD.pack_into, fcntl.flock, os.lseek
+_flock, _seek = fcntl.flock, os.lseek
 _END: Final = os.SEEK_END
-
-
-class _Segment:
-    """Follow one segment file: what it holds, how far it was read, whether it is sealed."""
-
-    __slots__ = ("begun", "claims", "fd", "forgotten", "latest", "number", "offset", "room", "sealed")
-
-    def __init__(self, fd: int, number: int) -> None:
-        header = os.pread(fd, _SIZE, 0)
-        if len(header) < _SIZE or header[:8] != _MAGIC:
-            raise OSError(f"segment {number} has no header")
-        self.fd = fd
-        self.number = number
-        self.begun, self.forgotten = _HEADER.unpack(header)[1:]
-        self.offset = _SIZE
-        self.claims: dict[bytes, float] = {}
-        self.latest = 0.0
-        self.sealed = False
-        self.room: mmap.mmap | None = None
-
-    def write(self, digest: bytes, until: float) -> None:
-        """Append a claim through memory, which is shared with the file and costs no call: for who is alone."""
-        if self.room is None or self.offset + _SIZE > len(self.room):
-            os.posix_fallocate(self.fd, self.offset, _ROOM)  # a full disk is found here, not by a signal later
-            self.room = mmap.mmap(self.fd, self.offset + _ROOM)
-        _pack_into(self.room, self.offset, digest, until)  # the time last: without it there is no claim yet
-
-    def close(self, *, own: bool = True) -> None:
-        """Close the file, without what was set aside; not ``own`` are the copies that a fork made."""
-        if self.room is not None:
-            self.room.close()
-            self.room = None
-            if own:
-                os.ftruncate(self.fd, self.offset + _SIZE * self.sealed)
-        os.close(self.fd)
-
-    def read(self, size: int) -> None:
-        """Read the whole records up to ``size`` bytes; a torn one at the end is left for the next writer."""
-        while size - self.offset >= _SIZE and not self.sealed:
-            chunk = os.pread(self.fd, min(_CHUNK, size - self.offset), self.offset)
-            chunk = chunk[: len(chunk) - len(chunk) % _SIZE]
-            if not chunk:
-                raise OSError(f"segment {self.number} cannot be read")
-            for digest, until in _RECORD.iter_unpack(chunk):
-                if until < 0:
-                    self.sealed = True
-                    return  # before the seal, so that nobody takes its end for a place to append
-                if not until:
-                    return  # room that a writer had set aside
-                self.claims[digest] = until
-                self.latest = max(self.latest, until)
-                self.offset += _SIZE
 
 
 class ClaimLog:
@@ -125,9 +63,10 @@ class ClaimLog:
         self._clock = clock
         self._guard = threading.Lock()
         self._lock_fd = -1
-        self._segments: list[_Segment] = []
+        self._segments: list[Segment] = []
         self._forgotten = 0.0  # claims that ended by then may be unknown
         self._watch_at = 0.0
+        self._calm_from, self._calm_until = 0.0, 0.0  # between them who is alone has only to write a claim down
         try:
             self._open()
         except OSError as error:
@@ -141,9 +80,8 @@ class ClaimLog:
         Unavailable, without a claim, when the log cannot be read, written or locked within half a second, or when the
         clock was set back so far that it is no longer known whether the key was taken.
         """
-        digest = key if len(key) == _DIGEST else blake2b(key, digest_size=_DIGEST).digest()
-        if now is None:
-            now = self._clock()
+        digest = key if len(key) == DIGEST else digest_of(key)
+        now = self._clock() if now is None else now
         if not until > now:
             return False
         guard = self._guard
@@ -153,9 +91,17 @@ class ClaimLog:
             for segment in self._segments:
                 if digest in segment.claims and segment.claims[digest] > now:
                     return False
-            if self._alone and self._lock_fd >= 0:
-                return self._add(self._segments[-1], digest, until, now)
-            return self._claim(digest, until, now)
+            if not self._calm_from < now < self._calm_until or until <= self._forgotten:
+                return self._claim(digest, until, now)
+            offset = segment.offset  # of the last one, which is the current one
+            if offset >= segment.full:
+                segment.make_room()
+            pack_into(segment.room, offset, digest, until)  # the time last: without it there is no claim yet
+            segment.offset = offset + SIZE
+            segment.claims[digest] = until
+            if until > segment.latest:  # noqa: PLR1730 - a call of max() costs more
+                segment.latest = until
+            return True
         except OSError as error:
             raise _broken(error) from error
         finally:
@@ -171,19 +117,17 @@ class ClaimLog:
             try:
                 if not self._alone:
                     _flock(self._lock_fd, _lock)
+                try:
+                    current = self._segments[-1] if self._alone else self._catch_up()
+                    if abs(now - current.begun) >= self._span:
+                        self._rotate(now)
+                finally:
+                    if not self._alone:
+                        _flock(self._lock_fd, _unlock)
             except BlockingIOError:
                 return
             except OSError as error:
                 raise _broken(error) from error
-            try:
-                current = self._segments[-1] if self._alone else self._catch_up()
-                if abs(now - current.begun) >= self._span:
-                    self._rotate(now)
-            except OSError as error:
-                raise _broken(error) from error
-            finally:
-                if not self._alone:
-                    _flock(self._lock_fd, _unlock)
 
     def close(self) -> None:
         """Close the files; the claims stay."""
@@ -216,7 +160,7 @@ class ClaimLog:
     def _taken(self, digest: bytes, now: float) -> bool:
         return any(segment.claims.get(digest, 0.0) > now for segment in self._segments)
 
-    def _add(self, current: _Segment, digest: bytes, until: float, now: float) -> bool:
+    def _add(self, current: Segment, digest: bytes, until: float, now: float) -> bool:
         """Write down what nobody has claimed; return True. Needs the lock."""
         if until <= self._forgotten:
             raise Unavailable("claim log: the clock is behind claims that are already forgotten")
@@ -224,17 +168,15 @@ class ClaimLog:
             current = self._rotate(now)
         if now >= self._watch_at:
             self._watch(now)
-        room, offset = current.room, current.offset
-        if not self._alone:
-            _append(current, _pack(digest, until))
-        elif room is not None and offset + _SIZE <= len(room):  # as ``write`` has it, for most
-            _pack_into(room, offset, digest, until)
+        if self._alone:
+            self._calm_from = current.begun - self._span
+            self._calm_until = min(current.begun + self._span, self._watch_at)
+            if current.offset >= current.full:
+                current.make_room()
+            pack_into(current.room, current.offset, digest, until)
         else:
-            current.write(digest, until)
-        current.offset = offset + _SIZE
-        current.claims[digest] = until
-        if until > current.latest:  # noqa: PLR1730 - a call of max() costs more
-            current.latest = until
+            append(current, pack(digest, until))
+        current.add(digest, until)
         return True
 
     def _wait_for_lock(self) -> None:
@@ -256,7 +198,7 @@ class ClaimLog:
                         "claim log: its lock is held too long, perhaps by a process that is alone"
                     ) from None
 
-    def _catch_up(self) -> _Segment:
+    def _catch_up(self) -> Segment:
         """Read everything that others appended, over as many segments as they filled. Needs the lock."""
         current = self._segments[-1]
         while True:
@@ -268,13 +210,13 @@ class ClaimLog:
                 return current
             current = self._enter(self._next_after(current.number))
 
-    def _enter(self, number: int) -> _Segment:
+    def _enter(self, number: int) -> Segment:
         """Make this segment the current one and forget the earlier ones that its header calls forgotten."""
         fd = os.open(self._path(number), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            if _seek(fd, 0, _END) < _SIZE or os.pread(fd, _SIZE, 0) == bytes(_SIZE):
-                _write_header(fd, self._clock(), self._forgotten)  # new, or room whose content a loss of power took
-            segment = _Segment(fd, number)
+            if _seek(fd, 0, _END) < SIZE or os.pread(fd, SIZE, 0) == bytes(SIZE):
+                begin(fd, self._clock(), self._forgotten)  # new, or room whose content a loss of power took
+            segment = Segment(fd, number)
         except BaseException:
             os.close(fd)
             raise
@@ -283,9 +225,10 @@ class ClaimLog:
             old.close()
             self._segments.remove(old)
         self._segments.append(segment)
+        self._calm_until = 0.0
         return segment
 
-    def _rotate(self, now: float) -> _Segment:
+    def _rotate(self, now: float) -> Segment:
         """Begin the next segment, seal this one and delete those whose claims have all ended. Needs the lock.
 
         In this order, so that a kill between two steps loses nothing: what the new header calls forgotten is
@@ -296,11 +239,11 @@ class ClaimLog:
         forgotten = max([self._forgotten, *(segment.latest for segment in ended)])
         fd = os.open(self._path(current.number + 1), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            if _seek(fd, 0, _END) <= _SIZE:
-                _write_header(fd, now, forgotten)
+            if _seek(fd, 0, _END) <= SIZE:
+                begin(fd, now, forgotten)
         finally:
             os.close(fd)
-        _append(current, _SEAL)
+        append(current, SEAL)
         successor = self._catch_up()
         alive = {segment.number for segment in self._segments}
         for number in self._numbers():
@@ -328,7 +271,7 @@ class ClaimLog:
             numbers = self._numbers() or [1]
             self._enter(numbers[0])
             while (current := self._catch_up()).number < numbers[-1]:
-                _append(current, _SEAL)  # a kill or a loss of power took it, since what follows it exists
+                append(current, SEAL)  # a kill or a loss of power took it, since what follows it exists
             os.ftruncate(current.fd, current.offset)  # what is torn, or was set aside by who was killed
             if not self._alone:
                 _flock(self._lock_fd, _unlock)
@@ -340,6 +283,7 @@ class ClaimLog:
         for segment in self._segments:
             segment.close(own=own)
         self._segments = []
+        self._calm_until = 0.0
         if self._lock_fd >= 0:
             os.close(self._lock_fd)
             self._lock_fd = -1
@@ -361,30 +305,6 @@ class ClaimLog:
         if not later:
             raise OSError(f"nothing follows segment {number}")
         return later[0]
-
-
-def taken(directory: str, key: bytes, now: float) -> bool:
-    """Return whether a key is claimed, read without the lock that who is alone keeps: for who must not claim it."""
-    digest = key if len(key) == _DIGEST else blake2b(key, digest_size=_DIGEST).digest()
-    for path in Path(directory).glob("*.claims"):
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            at = data.find(digest)
-            while at >= 0:
-                if at % _SIZE == 0 and _RECORD.unpack_from(data, at)[1] > now:
-                    return True
-                at = data.find(digest, at + 1)
-    return False
-
-
-def _append(segment: _Segment, record: bytes) -> None:
-    """Write at its place, not at the end: over what a writer that died or ran out of space left torn."""
-    if os.pwrite(segment.fd, record, segment.offset) != _SIZE:
-        raise OSError("a record was written in part")
-
-
-def _write_header(fd: int, begun: float, forgotten: float) -> None:
-    if os.pwrite(fd, _HEADER.pack(_MAGIC, begun, forgotten), 0) != _SIZE:
-        raise OSError("a header was written in part")
 
 
 def _broken(error: OSError) -> Unavailable:
