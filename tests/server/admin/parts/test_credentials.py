@@ -328,7 +328,8 @@ def test_a_page_costs_the_same_wherever_it_is(server: Live, admin: httpx2.Client
 
     async def counted(*given: Any) -> Any:
         found = await rows(*given)
-        looked.append(len(found))
+        if len(found) > 1:  # single ones are of who asks, and of what the house does meanwhile
+            looked.append(len(found))
         return found
 
     store.rows = counted
