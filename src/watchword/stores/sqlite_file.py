@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, Engine, Executable, StaticPool, create_engine, event
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from watchword.model.ports import Unavailable
 from watchword.stores.sql import Plan, lost
@@ -212,8 +212,12 @@ def _carry_out(plan: Plan[T], connection: Connection, writer: Any) -> T:
             statement, parameters = step
             if isinstance(parameters, list):  # rows of text and numbers, whose result nobody looks at
                 prepared = _prepared(statement)
-                writer.executemany(prepared.text, prepared.all_bound(parameters))
-                step = plan.send(None)  # type: ignore[arg-type]
+                try:
+                    writer.executemany(prepared.text, prepared.all_bound(parameters))
+                except _dbapi.IntegrityError as error:
+                    step = plan.throw(IntegrityError(prepared.text, None, error))
+                else:
+                    step = plan.send(None)  # type: ignore[arg-type]
                 continue
             try:
                 result = connection.execute(statement, parameters)

@@ -233,3 +233,43 @@ class RecordsSuite(StoreSuite):
         there = lambda: store.write(Swap(first.changed()), Swap(second.changed()))  # noqa: E731
         back = lambda: store.write(Swap(second.changed()), Swap(first.changed()))  # noqa: E731
         assert (await self.race([there, back] * 25)).count(True) == 1
+
+    @scenario
+    async def test_many_swaps_at_once_are_all_or_nothing(self, store: Any) -> None:
+        keys = [make_key(f"key_{number:02}", lookup=b"%d" % number) for number in range(30)]
+        assert await store.write(*map(Add, keys), Add(make_key("key_99", lookup=b"taken")))
+        gone = [key.changed(revoked_at=7, leaked=True) for key in keys]
+        others = (Publish(Topic.CREDENTIAL, "key_00", 1, LATER), Event(1.0, "revoke", "done"))
+        lost = (
+            make_key("key_absent").changed(),
+            keys[5].changed().changed(),
+            keys[29].changed(lookup=b"taken"),
+        )
+        for one in lost:
+            assert not await store.write(*map(Swap, (*(key for key in gone if key.id != one.id), one)), *others)
+        assert [each for each in await store.credentials() if each.id != "key_99"] == keys
+        assert await settled(store.entries(0)) == []
+        assert await store.events() == []
+        await store.used({"key_03": 60})
+        assert await store.write(*map(Swap, reversed(gone)), *others)
+        gone[3] = keys[3].changed(revoked_at=7, leaked=True, last_used_at=60)
+        assert [each for each in await store.credentials() if each.id != "key_99"] == gone
+        assert len(await store.events()) == 1
+        assert not await store.write(*map(Swap, gone)), "that version is stored already"
+        again = [key.changed() for key in gone]
+        assert await store.write(*map(Swap, again), *(Swap(key.changed()) for key in again)), "each twice, one by one"
+        assert {each.version for each in await store.credentials()} == {1, 4}
+
+    @scenario
+    async def test_race_of_many_swaps_at_once_has_one_winner(self, store: Any) -> None:
+        keys = [make_key(f"key_{number:02}") for number in range(30)]
+        assert await store.write(*map(Add, keys))
+        fronts = [lambda n=n: store.write(*(Swap(key.changed(revoked_at=n)) for key in keys[:20])) for n in range(15)]
+        backs = [lambda n=n: store.write(*(Swap(key.changed(revoked_at=n)) for key in keys[:9:-1])) for n in range(15)]
+        single = [lambda n=n: store.write(Swap(keys[15].changed(revoked_at=n))) for n in range(15)]
+        assert (await self.race([*fronts, *backs, *single])).count(True) == 1
+        assert (await store.credential("key_15")).version == 2
+        assert {each.revoked_at for each in await store.credentials()} <= {
+            None,
+            (await store.credential("key_15")).revoked_at,
+        }
