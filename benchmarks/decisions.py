@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from benchmarks.loop import Measure
 
-__all__ = ["Workers", "measure_decisions"]
+__all__ = ["ROOT", "measure_decisions"]
 
 ROOT = Path(__file__).resolve().parent.parent
 # Each contestant, and the application that it is measured beside.
@@ -68,23 +69,33 @@ class Workers:
             process.communicate()
 
 
-def measure_decisions(workers: Workers, rounds: int, count: int) -> dict[str, list[Measure]]:
-    """Return every contestant's rounds, and under "bare " and its name those of its application.
+def measure_decisions(rounds: int, count: int) -> tuple[dict[str, list[Measure]], dict[str, dict[str, str]]]:
+    """Return every contestant's rounds, under "bare " and its name those of its application, and what was measured.
 
-    The first round warms up and does not count.
+    Each round has two processes of its own: what memory and hashes look like in one makes a tenth of a decision.
     """
     found: dict[str, list[Measure]] = {}
-    for number in range(rounds + 1):
-        for name, bare in ORDER.items():
-            turns: dict[str, list[Measure]] = {}
-            for _ in range(TURNS if number else 1):
-                for label, each in ((f"bare {name}", bare), (name, name)):
-                    if each:
-                        turns.setdefault(label, []).append(workers.run(each, count // TURNS))
-            if number:
-                for label, measures in turns.items():
-                    found.setdefault(label, []).append(min(measures, key=lambda one: one.seconds / one.count))
-    return found
+    versions: dict[str, dict[str, str]] = {}
+    for _ in range(rounds):
+        workers = Workers()
+        versions = workers.versions
+        try:
+            for label, one in _round(workers, count):
+                found.setdefault(label, []).append(one)
+        finally:
+            workers.close()
+    return found, versions
+
+
+def _round(workers: Workers, count: int) -> Iterator[tuple[str, Measure]]:
+    for name, bare in ORDER.items():
+        turns: dict[str, list[Measure]] = {}
+        for _ in range(TURNS):
+            for label, each in ((f"bare {name}", bare), (name, name)):
+                if each:
+                    turns.setdefault(label, []).append(workers.run(each, count // TURNS))
+        for label, measures in turns.items():
+            yield label, min(measures, key=lambda one: one.seconds / one.count)
 
 
 def _answer(process: subprocess.Popen[str]) -> dict[str, Any]:

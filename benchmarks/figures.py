@@ -74,14 +74,7 @@ def decision_figures(rounds: dict[str, list[Measure]]) -> list[Figure]:
 
 
 def watching_figure(rounds: dict[str, list[Measure]]) -> Figure:
-    """Return what audit and usage cost, all that is written included, as a share of a decision without them.
-
-    The difference is a tenth of what is measured, so each contestant counts by its best round: other programs only add.
-    """
-
-    def least(name: str) -> float:
-        return min(one.cpu / one.count for one in rounds[name]) * 1e6
-
-    watched, bare = (least(name) - least(f"bare {name}") for name in ("api-key", "api-key-unwatched"))
+    """Return what audit and usage cost, all that is written included, as a share of a decision without them."""
+    watched, bare = (added(rounds, name, cpu=True) for name in ("api-key", "api-key-unwatched"))
     detail = f"of CPU time, of one caller again and again: {bare:.1f} µs become {watched:.1f} µs"
     return Figure("usage and audit on a decision", (watched - bare) / bare, WATCHING_BOUND, "x the decision", detail)

@@ -286,10 +286,10 @@ def test_a_full_batch_asks_for_a_flush_before_its_time() -> None:
     store, hurried = MemoryStore(), threading.Event()
     audit = Audit(store, store)
     audit.hurry = hurried.set
-    for number in range(8000):
+    for number in range(16_000):
         audit.note(float(number), asking(), None)
     assert not hurried.is_set()
-    audit.note(8000.0, asking(), None)
+    audit.note(16_000.0, asking(), None)
     assert hurried.is_set()
 
 
@@ -557,14 +557,14 @@ def test_a_store_too_slow_for_a_large_batch_gets_smaller_ones() -> None:
 
     log = Log()
     audit = Audit(log, store)  # type: ignore[arg-type]
-    for number in range(12_000):
+    for number in range(24_000):
         audit.note(float(number), asking(), None)
-    for _ in range(30):
+    for _ in range(40):
         with suppress(Unavailable):
             run_sync(audit.flush())
     assert len(audit) == 0
-    assert sizes[:4] == [10_000, 5_000, 2_500, 1_250]
-    assert [event.at for _, event in run_sync(store.events(limit=20_000))] == [float(n) for n in range(12_000)]
+    assert sizes[:5] == [20_000, 10_000, 5_000, 2_500, 1_250]
+    assert [event.at for _, event in run_sync(store.events(limit=40_000))] == [float(n) for n in range(24_000)]
     log.bound = 0
     audit.note(0.0, asking(), None)
     for _ in range(9):

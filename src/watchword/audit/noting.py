@@ -27,8 +27,8 @@ _METHOD_KEPT: Final = 32
 _USED_EVERY: Final = 10  # seconds: how often a credential's last use is written, and how late it may be known
 _USED_KEPT: Final = 50_000
 _FIELDS: Final = 5  # of a note: time, method, path, address, verdict (a rejection with its reference)
-_BATCH: Final = 8_000 * _FIELDS
-_MOST: Final = 10_000 * _FIELDS  # that one batch holds
+_BATCH: Final = 16_000 * _FIELDS  # what each batch costs by itself is shared by more
+_MOST: Final = 20_000 * _FIELDS  # that one batch holds
 _LEAST: Final = 500  # notes that one batch may hold, however slow the store is
 
 
