@@ -2,7 +2,8 @@
 
 What one caller does again in one place differs in its time only, so a batch says each such act once and then which of
 them happened when: ``{"acts": [[action, outcome, …], …], "which": …, "at": …}``. The last two are base64 of arrays, one
-entry an event, little-endian: numbers into ``acts`` (32 bits, unsigned) and Unix seconds (IEEE 754, 64 bits).
+entry an event, little-endian: numbers into ``acts`` (unsigned, of 8, 16 or 32 bits, the least that all fit in) and Unix
+seconds (IEEE 754, 64 bits).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from watchword.model.records import Event, Packed
 __all__ = ["act_of", "pack", "packed", "unpack"]
 
 _quoted: Final = json.encoder.encode_basestring_ascii  # a third of what an encoder of lists takes for each act
+_NUMBERS: Final = {"B": 1 << 8, "H": 1 << 16, "I": 1 << 32}  # how many numbers an array of each kind tells apart
 _UNSAID: Final = tuple(Event._field_defaults.get(name, "") for name in Event._fields)
 
 
@@ -49,8 +51,9 @@ def pack(
     if not isfinite(sum(times)) and not all(map(isfinite, times)):
         raise ValueError("an event's time must be a finite number")
     first, last = span or (min(times), max(times))
-    text = f'{{"acts":[{",".join(acts)}],"which":"{_coded("I", which)}","at":"{_coded("d", times)}"}}'
-    return Packed(first, last, len(times), text)
+    kind = next(kind for kind, most in _NUMBERS.items() if len(acts) <= most)
+    text = f'{{"acts":[{",".join(acts)}],"which":"{_coded(kind, which)}","at":"{_coded("d", times)}"}}'
+    return Packed(first + 0.0, last + 0.0, len(times), text)  # SQLite does not keep the sign of -0.0
 
 
 def _coded(kind: str, values: Iterable[float]) -> str:
@@ -60,8 +63,8 @@ def _coded(kind: str, values: Iterable[float]) -> str:
     return b64encode(numbers).decode()
 
 
-def _numbers(kind: str, text: str) -> array[Any]:
-    numbers = array(kind, b64decode(text, validate=True))
+def _numbers(kind: str, raw: bytes) -> array[Any]:
+    numbers = array(kind, raw)
     if sys.byteorder == "big":
         numbers.byteswap()
     return numbers
@@ -72,9 +75,10 @@ def unpack(text: str) -> list[Event]:
     try:
         batch = json.loads(text)
         whole: list[tuple[Any, ...]] = [tuple(act) + _UNSAID[len(act) + 1 :] for act in batch["acts"]]
-        times = _numbers("d", batch["at"])
+        times, which = _numbers("d", b64decode(batch["at"], validate=True)), b64decode(batch["which"], validate=True)
+        kind = next(kind for kind in _NUMBERS if array(kind).itemsize * len(times) == len(which))
         if not all(map(isfinite, times)) or any(set(map(type, act)) != {str} for act in whole):
             raise TypeError("no event")
-        return [Event(at, *whole[number]) for number, at in zip(_numbers("I", batch["which"]), times, strict=True)]
-    except (TypeError, KeyError, IndexError, AttributeError, RecursionError):
+        return [Event(at, *whole[number]) for number, at in zip(_numbers(kind, which), times, strict=True)]
+    except (TypeError, KeyError, IndexError, AttributeError, RecursionError, StopIteration):
         raise ValueError("not the events of an audit batch") from None
