@@ -71,13 +71,11 @@ class Route:
     evaluate: Callable[[Request], Soon[Principal | Rejection | None]] = field(init=False, repr=False)
     recall: Callable[[Request], Principal | None] = field(init=False, repr=False)
     needs_body: bool = field(init=False)  # whether a scheme here signs the content
-    reads_body: Callable[[Request], bool] = field(init=False, repr=False)  # whether this request presents such a one
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "recall", self.policy.recall)
         object.__setattr__(self, "evaluate", self.policy.evaluate)
         object.__setattr__(self, "needs_body", self.policy.needs_body)
-        object.__setattr__(self, "reads_body", self.policy.reads_body)
         object.__setattr__(self, "checks_before", tuple(guard.check for guard in self.before))
         object.__setattr__(self, "checks_bound", tuple(guard.check for guard in self.after))
         always = [guard for guard in self.after if not getattr(guard, "bounds_only", False)]

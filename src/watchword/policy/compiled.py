@@ -40,18 +40,17 @@ class Compiled:
 
     ``evaluate(request)`` returns a Principal, a Rejection, or an awaitable of one; None only when the policy has
     ``public`` and no alternative was wholly presented. ``schemes`` are the names used, in order; ``needs_body``
-    tells whether any of them reads the content, ``reads_body(request)`` whether this request presents one that does;
-    ``text`` is the canonical policy.
+    tells whether any of them reads the content; ``text`` is the canonical policy.
     """
 
     __slots__ = (
         "_alternatives",
+        "_readers",
         "_schemes",
         "evaluate",
         "needs_body",
         "policy",
         "public",
-        "reads_body",
         "recall",
         "schemes",
         "text",
@@ -65,14 +64,23 @@ class Compiled:
         self._schemes = {name: schemes[name] for name in self.schemes}
         self._alternatives = alternatives(policy)
         self.needs_body: bool = any(scheme.needs_body for scheme in self._schemes.values())
-        self.reads_body: Callable[[Request], bool] = _body_reader(
-            [scheme for scheme in self._schemes.values() if scheme.needs_body]
+        # Most of what signs the content can tell by one field that it is there; else what it reads tells.
+        self._readers: tuple[Callable[[Request], Any], ...] = tuple(
+            getattr(scheme, "reads_body", scheme.read) for scheme in self._schemes.values() if scheme.needs_body
         )
         self.recall: Recall = recaller(self._alternatives, self._schemes)
         self.evaluate: Evaluate = evaluator(self._alternatives, self._schemes, public=self.public)
 
     def __repr__(self) -> str:
         return f"Compiled({self.text!r})"
+
+    def reads_body(self, request: Request) -> bool:
+        """Return whether the request presents a scheme that judges the content, so that it must be read."""
+        for reads in self._readers:
+            answer = reads(request)
+            if answer is not None and answer is not False:
+                return True
+        return False
 
     def challenges(self, rejection: Rejection | None, request: Request | None = None) -> tuple[Challenge, ...]:
         """Return one challenge for each HTTP authentication scheme accepted, in the order of the policy.
@@ -169,25 +177,6 @@ def _spelled_out(policy: Policy) -> list[Policy]:
             return [policy]
         case Public():
             return []
-
-
-def _body_reader(schemes: Sequence[Scheme[Any]]) -> Callable[[Request], bool]:
-    """Return what tells whether a request presents one of the schemes, all of which judge the content."""
-    # Most of what signs the content can tell by one field that it is there; else what it reads tells.
-    readers: tuple[Callable[[Request], Any], ...] = tuple(
-        getattr(scheme, "reads_body", scheme.read) for scheme in schemes
-    )
-    if len(readers) == 1 and hasattr(schemes[0], "reads_body"):
-        return readers[0]
-
-    def reads_body(request: Request) -> bool:
-        for reads in readers:
-            answer = reads(request)
-            if answer is not None and answer is not False:
-                return True
-        return False
-
-    return reads_body
 
 
 def _asked(scheme: Scheme[Any], rejection: Rejection | None, request: Request | None) -> tuple[Challenge, ...]:
