@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from watchword.audit.acts import Acts
+from watchword.audit.acts import Acts, Noted
 from watchword.audit.counting import Counted
 from watchword.codec.secrets import new_secret
 from watchword.model.reason import BROKEN, EXPIRED, INSUFFICIENT_SCOPE, METHOD_NOT_ALLOWED, NO_ROUTE, REVOKED
@@ -13,40 +13,40 @@ WHO = Principal("user:alice", "jwt via api-key", "fam_1+key_1", actor="service:a
 
 def test_one_act_is_counted_by_who_where_and_how_it_ended() -> None:
     acts = Acts()
-    assert acts.act("POST", b"/orders/17", "192.0.2.7", WHO).counted == Counted(
+    assert acts.act(Noted("POST", b"/orders/17", "192.0.2.7", WHO)).counted == Counted(
         "fam_1+key_1", "user:alice", "jwt via api-key", "POST /orders/{…}", "192.0.2.0/24", "accepted", ""
     )
     refused = Rejection(EXPIRED, scheme="api-key", credential="key_1")
-    assert acts.act("GET", b"/", "192.0.2.7", (refused, "r1")).counted == Counted(
+    assert acts.act(Noted("GET", b"/", "192.0.2.7", refused, "r1")).counted == Counted(
         "key_1", "", "api-key", "GET /", "192.0.2.0/24", "refused", "expired"
     )
-    assert acts.act("GET", b"/", "", (Rejection(BROKEN), "r2")).counted[5:] == ("broken", "broken")
-    assert acts.act("GET", b"/", "", None).counted == Counted("", "", "", "GET /", "", "accepted", "public")
+    assert acts.act(Noted("GET", b"/", "", Rejection(BROKEN), "r2")).counted[5:] == ("broken", "broken")
+    assert acts.act(Noted("GET", b"/", "", None)).counted == Counted("", "", "", "GET /", "", "accepted", "public")
 
 
 def test_a_configured_route_is_named_as_it_was_configured() -> None:
     acts = Acts()
     acts.template = lambda method, path: "/files/{rest:path}" if path.startswith("/files/é") else None
-    assert acts.act("GET", b"/files/%C3%A9/x", "", WHO).counted.route == "GET /files/{rest:path}"
-    assert acts.act("GET", b"/whoami", "", WHO).counted.route == "GET /whoami"
+    assert acts.act(Noted("GET", b"/files/%C3%A9/x", "", WHO)).counted.route == "GET /files/{rest:path}"
+    assert acts.act(Noted("GET", b"/whoami", "", WHO)).counted.route == "GET /whoami"
 
 
 def test_places_that_callers_make_up_are_not_named() -> None:
     acts = Acts()
     for reason in (NO_ROUTE, METHOD_NOT_ALLOWED):
-        assert acts.act("GET", b"/wp-admin", "", (Rejection(reason), "r")).counted.route == "…"
+        assert acts.act(Noted("GET", b"/wp-admin", "", Rejection(reason), "r")).counted.route == "…"
 
 
 def test_no_secret_becomes_a_route() -> None:
     secret = new_secret("ak_live_")
-    counted = Acts().act("GET", f"/keys/{secret}".encode(), "", WHO).counted
+    counted = Acts().act(Noted("GET", f"/keys/{secret}".encode(), "", WHO)).counted
     assert counted.route == "GET /keys/{…}"
     assert secret not in str(counted)
 
 
 def test_names_that_no_store_can_keep_are_left_unsaid() -> None:
     who = Principal("user:\ud800", "jwt", "x" * 600)
-    counted = Acts().act("GET", b"/", "", who).counted
+    counted = Acts().act(Noted("GET", b"/", "", who)).counted
     assert (counted.credential, counted.subject) == ("…", "…")
 
 
@@ -61,10 +61,10 @@ def test_tokens_that_others_issued_are_counted_together() -> None:
         ("x509:1f", "x509:1f"),
         ("x" * 600 + "+key_1", "…+key_1"),
     ):
-        act = acts.act("GET", b"/", "192.0.2.7", Principal("user:alice", "jwt", name))
+        act = acts.act(Noted("GET", b"/", "192.0.2.7", Principal("user:alice", "jwt", name)))
         assert act.counted.credential == counted
         assert name in act.text, "the audit names each"
     rejections = (INSUFFICIENT_SCOPE, "jti:…"), (REVOKED, "jti:0b1c")
     for reason, counted in rejections:
-        noted = Rejection(reason, scheme="jwt", credential="jti:0b1c"), "r"
-        assert acts.act("GET", b"/", "", noted).counted.credential == counted
+        noted = Noted("GET", b"/", "", Rejection(reason, scheme="jwt", credential="jti:0b1c"), "r")
+        assert acts.act(noted).counted.credential == counted

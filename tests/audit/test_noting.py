@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 
 from tests.house import House, asking, bearing, played
 from watchword.audit import Audit, redact
+from watchword.audit.acts import Noted
+from watchword.audit.noting import _FIELDS, _KNOWN
 from watchword.codec.secrets import new_secret
 from watchword.model.ports import Unavailable
 from watchword.model.reason import BROKEN, EXPIRED
@@ -320,7 +322,9 @@ def test_long_paths_and_methods_that_wait_for_the_log_are_kept_in_part_only() ->
     audit = Audit(MemoryStore(), MemoryStore())
     for number in range(50):
         audit.note(1.0, Request("M" * 60_000, b"/%d" % number + b"x" * 60_000, b"", [], Peer()), Rejection(EXPIRED))
-    assert sum(len(each) for each in audit._pending if isinstance(each, (str, bytes))) < 50 * 2200
+    waiting = [each for each in audit._pending if isinstance(each, Noted)]
+    assert len(waiting) == 50
+    assert sum(len(each.path) + len(each.method) for each in waiting) < 50 * 2200
 
 
 @pytest.mark.parametrize(
@@ -570,4 +574,26 @@ def test_a_store_too_slow_for_a_large_batch_gets_smaller_ones() -> None:
     for _ in range(9):
         with pytest.raises(Unavailable):
             run_sync(audit.flush())
-    assert audit._most == 500 * 5
+    assert audit._most == 500 * _FIELDS
+
+
+def test_who_comes_after_is_not_taken_for_who_was_there_before() -> None:
+    """What is remembered goes by a verdict's identity, which another gets once the verdict is gone."""
+    store = MemoryStore()
+    audit = Audit(store, store)
+    asked = asking()
+    for number in range(3 * _KNOWN):
+        audit.note(float(number), asked, Principal(f"user:u{number}", "jwt", f"fam_{number}"))
+    while run_sync(audit.flush()):
+        pass
+    found = [event for _, event in run_sync(store.events(limit=100_000))]
+    assert [event.subject for event in found] == [f"user:u{number}" for number in range(3 * _KNOWN)]
+    assert len(audit._known) <= _KNOWN
+
+
+def test_what_is_remembered_for_long_is_short() -> None:
+    audit = Audit(MemoryStore(), MemoryStore())
+    for path in (b"/" + b"x" * 255, b"/" + b"x" * 256):
+        audit.note(1.0, asking(path=path), WHO)
+        audit.note(2.0, asking(path=path), WHO)
+    assert [len(path) for _, _, path, _ in audit._known] == [256]

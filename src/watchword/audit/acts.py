@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Final, NamedTuple, TypeAlias, cast
+from typing import Final, NamedTuple, TypeAlias
 from urllib.parse import unquote
 
 from watchword.audit.counting import REST, Counted, fitting, method_of, network_of, shape_of
@@ -17,7 +17,6 @@ from watchword.model.verdict import Principal, Rejection
 __all__ = ["Act", "Acts", "Noted", "Verdict"]
 
 Verdict: TypeAlias = Principal | Rejection | None
-Noted: TypeAlias = Verdict | tuple[Verdict, str]
 
 _DETAIL_SHOWN: Final = 256
 _BROKEN: Final = 503
@@ -34,6 +33,23 @@ class Act(NamedTuple):
     counted: Counted
 
 
+class Noted:
+    """Hold what was noted but for its time: all that a caller does again in one place is one of these.
+
+    It is the same as itself only. ``act`` is there once it was made.
+    """
+
+    __slots__ = ("act", "address", "method", "path", "reference", "verdict")
+
+    def __init__(self, method: str, path: bytes, address: str, verdict: Verdict, reference: str = "") -> None:
+        self.method: str = method
+        self.path: bytes = path
+        self.address: str = address
+        self.verdict: Verdict = verdict
+        self.reference: str = reference
+        self.act: Act | None = None
+
+
 class Acts:
     """Make acts; what one caller does again in one place is remembered.
 
@@ -47,16 +63,14 @@ class Acts:
         self._route = lru_cache(4096)(self._labelled)
         self._accepted = lru_cache(4096)(self._of_a_principal)
 
-    def act(self, method: str, path: bytes, address: str, noted: Noted) -> Act:
+    def act(self, noted: Noted) -> Act:
         """Return what a note says."""
-        refused = noted.__class__ is tuple  # exactly: a principal is a tuple, too
-        verdict, reference = cast("tuple[Verdict, str]", noted) if refused else (cast("Verdict", noted), "")
+        verdict, place = noted.verdict, (noted.method, noted.path, noted.address)
         if isinstance(verdict, Rejection):
-            return self._refused(method, path, address, verdict, reference)
+            return self._refused(*place, verdict, noted.reference)
         if verdict is None:
-            return self._accepted(method, path, address, "", "", "", "", "public")
-        who = verdict
-        return self._accepted(method, path, address, who.scheme, who.credential, who.subject, who.actor or "", "")
+            return self._accepted(*place, "", "", "", "", "public")
+        return self._accepted(*place, verdict.scheme, verdict.credential, verdict.subject, verdict.actor or "", "")
 
     def route(self, method: str, path: bytes) -> str:
         """Return what a method and a raw path are counted as."""

@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Final, Literal
 
-from watchword.audit.acts import Act, Acts, Verdict
+from watchword.audit.acts import Act, Acts, Noted, Verdict
 from watchword.audit.sampling import Sampling
 from watchword.audit.tallying import Tallying
 from watchword.audit.whereabouts import Use, Whereabouts
@@ -26,7 +26,9 @@ _PATH_KEPT: Final = 2048  # bytes of a path that wait for the log: a hundred tho
 _METHOD_KEPT: Final = 32
 _USED_EVERY: Final = 10  # seconds: how often a credential's last use is written, and how late it may be known
 _USED_KEPT: Final = 50_000
-_FIELDS: Final = 5  # of a note: time, method, path, address, verdict (a rejection with its reference)
+_KNOWN: Final = 8_192  # notes that are remembered since they may come again at another time
+_SHORT: Final = 256  # bytes of the path of one that is
+_FIELDS: Final = 2  # of a note: time, and all else
 _BATCH: Final = 16_000 * _FIELDS  # what each batch costs by itself is shared by more
 _MOST: Final = 20_000 * _FIELDS  # that one batch holds
 _LEAST: Final = 500  # notes that one batch may hold, however slow the store is
@@ -47,6 +49,7 @@ class Audit:
     __slots__ = (
         "_acts",
         "_capacity",
+        "_known",
         "_late",
         "_late_due",
         "_log",
@@ -76,6 +79,7 @@ class Audit:
         self._capacity = capacity * _FIELDS
         # One flat list: a tuple for each note would be one more thing for the garbage collector to walk.
         self._pending: list[Any] = []
+        self._known: dict[tuple[int, str, bytes, str], Noted] = {}
         self._next = min(_BATCH, self._capacity)
         self._most = _MOST
         self._told: dict[str, int] = {}
@@ -106,11 +110,26 @@ class Audit:
         pending = self._pending
         if len(pending) >= self._next:
             self._crowded(len(pending))
-        method, path = request.method, request.path
-        if len(path) > _PATH_KEPT or len(method) > _METHOD_KEPT:
-            method, path = method[:_METHOD_KEPT], path[:_PATH_KEPT]
-        noted = (verdict, reference) if reference else verdict
-        pending.extend((now, method, path, request.peer.address, noted))
+        if reference:
+            noted = self._noted(request, verdict, reference)
+        else:
+            known = self._known
+            key = id(verdict), request.method, request.path, request.peer.address
+            noted = known.get(key) or self._learned(key, request, verdict)
+        pending.extend((now, noted))
+
+    def _learned(self, key: tuple[int, str, bytes, str], request: Request, verdict: Verdict) -> Noted:
+        """Remember what may come again. It holds the verdict, so that nothing else gets its id."""
+        noted = self._noted(request, verdict, "")
+        if len(request.path) <= _SHORT and len(request.method) <= _METHOD_KEPT:
+            if len(self._known) >= _KNOWN:
+                self._known = {}
+            self._known[key] = noted
+        return noted
+
+    def _noted(self, request: Request, verdict: Verdict, reference: str) -> Noted:
+        method, path = request.method[:_METHOD_KEPT], request.path[:_PATH_KEPT]
+        return Noted(method, path, request.peer.address, verdict, reference)
 
     def _crowded(self, waiting: int) -> None:
         if waiting >= self._capacity:
@@ -129,9 +148,8 @@ class Audit:
             if self._late and time.monotonic() >= self._late_due:
                 await self._tell(self._late)
             return 0
-        batch = self._pending[:taken]
-        times = batch[0::_FIELDS]
-        which, said, uses = self._told_apart(batch, times)
+        times, noted = self._pending[0:taken:_FIELDS], self._pending[1:taken:_FIELDS]
+        which, said, uses = self._told_apart(times, noted)
         origins, fresh = self._whereabouts.of(uses)
         ordered = sorted(times)  # they nearly are, which costs a sixth of looking for the least and the largest
         span = ordered[0], ordered[-1]
@@ -145,39 +163,28 @@ class Audit:
         await self._tell_used(_used(uses))
         return len(times)
 
-    def _told_apart(self, batch: list[Any], times: list[float]) -> tuple[list[int], list[Act], list[Use]]:
+    def _told_apart(self, times: list[float], noted: list[Noted]) -> tuple[list[int], list[Act], list[Use]]:
         """Return which act each note of a batch is, the acts, and from when to when those let in did theirs."""
-        verdicts = batch[4::_FIELDS]
-        # The batch holds the verdicts, so that the id of each stays its own.
-        keys = zip(map(id, verdicts), *(batch[field::_FIELDS] for field in (1, 2, 3)), strict=True)
-        places: dict[Any, int] = {}
-        firsts = list(map(places.setdefault, keys, range(len(times))))  # of each note the first that says the same
-        acts: dict[str, int] = {}
+        lasts = dict(zip(noted, times, strict=True))
+        firsts = dict(zip(reversed(noted), reversed(times), strict=True))
+        numbers: dict[str, int] = {}
         said: list[Act] = []
-        same: dict[int, int] = {}
-        alike: dict[Any, int] = {}  # many tokens of one caller are many principals that do the same
+        same: dict[Noted, int] = {}
         spans: dict[int, tuple[float, float]] = {}
-        for first, latest in dict(zip(firsts, times, strict=True)).items():
-            at = first * _FIELDS
-            method, path, address, noted = batch[at + 1 : at + _FIELDS]
-            number = key = None
-            if noted.__class__ is Principal:
-                subject, scheme, credential, _, _, _, _, actor, _ = noted
-                key = method, path, address, subject, scheme, credential, actor
-                number = alike.get(key)
-            if number is None:
-                act = self._acts.act(method, path, address, noted)
-                number = acts.setdefault(act.text, len(said))
-                if len(acts) > len(said):
-                    said.append(act)
-            same[first] = number
-            if key is not None:
-                alike[key] = number
-                low, high = (times[first], latest) if times[first] <= latest else (latest, times[first])
+        for each, last in lasts.items():
+            act = each.act
+            if act is None:
+                act = each.act = self._acts.act(each)
+            number = same[each] = numbers.setdefault(act.text, len(said))
+            if number == len(said):
+                said.append(act)
+            if each.verdict.__class__ is Principal:
+                first = firsts[each]
+                low, high = (first, last) if first <= last else (last, first)
                 known = spans.get(number, (low, high))
                 spans[number] = (low if low < known[0] else known[0], high if high > known[1] else known[1])
         uses = [Use(said[each].counted.credential, said[each].counted.network, *span) for each, span in spans.items()]
-        return list(map(same.__getitem__, firsts)), said, uses
+        return list(map(same.__getitem__, noted)), said, uses
 
     async def settle(self) -> None:
         """Flush until nothing waits, last uses included. Raise Unavailable when it cannot be written."""
