@@ -336,22 +336,20 @@ def _swapped_together(swaps: Sequence[Swap]) -> Plan[bool]:
 def append_plan(batches: Sequence[Batch], more: Plan[None] | None = None) -> Plan[None]:
     """Append to the audit log, move the writer's head, and do ``more`` in the same transaction."""
     for batch in batches:
-        yield (
-            APPEND_BATCH,
-            {
-                "writer": batch.writer,
-                "number": batch.number,
-                "first_at": batch.first_at,
-                "last_at": batch.last_at,
-                "count": batch.count,
-                "events": batch.events,
-                "previous": batch.previous,
-                "digest": batch.digest,
-            },
-        )
+        row = {
+            "writer": batch.writer,
+            "number": batch.number,
+            "first_at": batch.first_at,
+            "last_at": batch.last_at,
+            "count": batch.count,
+            "events": batch.events,
+            "previous": batch.previous,
+            "digest": batch.digest,
+        }
+        yield APPEND_BATCH, [row]
     if batches:
         head = Head(batches[-1].writer, batches[-1].number, batches[-1].digest)
-        yield _MOVE_HEAD, {"writer": head.writer, "number": head.number, "digest": head.digest}
+        yield _MOVE_HEAD, [{"writer": head.writer, "number": head.number, "digest": head.digest}]
     if more is not None:
         yield from more
 
