@@ -259,7 +259,7 @@ def _second(plain: _Draft, wanted: bytes) -> tuple[Fit, ...]:
 def _message(draft: _Draft) -> bytes:
     parts = draft.parts
     if draft.profile != "v1":
-        return PROFILES["concat"](parts) or b""
+        return PROFILES["concat"](*parts) or b""
     authority = parts.authority if draft.join == "cased" else parts.authority.lower()
     lines = (
         b"watchword-hmac-v1", parts.key_id, parts.timestamp, parts.nonce, parts.method.encode(), authority,

@@ -106,13 +106,18 @@ class Signature:
 
         The same walk as there, in one function, without what says why not: each call less is a tenth of it.
         """
-        get = request.fields.get
-        key, body = self._plain.get(get(b"x-api-key", b"")), request.body
-        timestamp, nonce, signature = get(b"x-timestamp", b""), get(b"x-nonce", b""), get(b"x-signature")
-        if key is None or body is None or signature is None or request.repeated:
+        fields, body = request.fields, request.body
+        try:
+            key = self._plain[fields[b"x-api-key"]]
+            timestamp, signature = fields[b"x-timestamp"], fields[b"x-signature"]
+        except KeyError:
             return None
-        if not timestamp.isdigit() or len(timestamp) > _DIGITS or get(b"x-content-sha256") is not None:
+        if body is None or request.repeated or b"x-content-sha256" in fields:
             return None
+        if not timestamp.isdigit() or len(timestamp) > _DIGITS:
+            return None
+        get = fields.get
+        nonce = get(b"x-nonce", b"")
         if nonce and (len(nonce) > _LONGEST or 0 in nonce.translate(_SEEN)):
             return None
         now, at, window = self._clock(), int(timestamp), self._window
@@ -121,7 +126,7 @@ class Signature:
             return None
         host, content_type, digest = get(b"host", b""), get(b"content-type", b""), sha256(body).hexdigest()
         message = key.canonical(
-            (key.id, timestamp, nonce, request.method, host, request.path, request.query, content_type, digest, body)
+            key.id, timestamp, nonce, request.method, host, request.path, request.query, content_type, digest, body
         )
         if message is None:
             return None
@@ -214,7 +219,7 @@ class Signature:
             digest = sha256(body).hexdigest()
         host, content_type = fields.get(b"host", b""), fields.get(b"content-type", b"")
         message = key.canonical(
-            (key_id, timestamp, nonce, request.method, host, request.path, request.query, content_type, digest, body)
+            key_id, timestamp, nonce, request.method, host, request.path, request.query, content_type, digest, body
         )
         if message is None:
             return Rejection(BAD_SIGNATURE, f"{principal.credential}: no signature can name this request")
