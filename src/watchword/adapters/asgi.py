@@ -252,9 +252,10 @@ class WatchwordMiddleware:
         elif kind == "websocket":
             request.body = b""
         who = front.gate.judge(request, route)
-        if who.__class__ is Principal:
+        if type(who) is Principal:
             scope[SCOPE_KEY] = who
-            await self._app(scope, receive, send)
+            app = self._app
+            await app(scope, receive, send)
             return
         decision = await who  # type: ignore[misc]
         if isinstance(decision, Allow):

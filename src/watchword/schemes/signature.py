@@ -116,16 +116,16 @@ class Signature:
             return None
         if not timestamp.isdigit() or len(timestamp) > _DIGITS:
             return None
-        get = fields.get
-        nonce = get(b"x-nonce", b"")
+        nonce = fields.get(b"x-nonce", b"")
         if nonce and (len(nonce) > _LONGEST or 0 in nonce.translate(_SEEN)):
             return None
-        now, at, window = self._clock(), int(timestamp), self._window
-        proved = self._proved(key.verdict)
+        clock, find, canonical, window = self._clock, self._proved, key.canonical, self._window
+        now, at, proved = clock(), int(timestamp), find(key.verdict)
         if proved is None or now >= proved[1] or proved[0] is not key.principal or not -window <= now - at <= window:
             return None
-        host, content_type, digest = get(b"host", b""), get(b"content-type", b""), sha256(body).hexdigest()
-        message = key.canonical(
+        host, content_type = fields.get(b"host", b""), fields.get(b"content-type", b"")
+        digest = sha256(body).hexdigest()
+        message = canonical(
             key.id, timestamp, nonce, request.method, host, request.path, request.query, content_type, digest, body
         )
         if message is None:

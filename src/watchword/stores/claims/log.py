@@ -81,7 +81,9 @@ class ClaimLog:
         clock was set back so far that it is no longer known whether the key was taken.
         """
         digest = key if len(key) == DIGEST else digest_of(key)
-        now = self._clock() if now is None else now
+        if now is None:
+            clock = self._clock
+            now = clock()
         if not until > now:
             return False
         guard = self._guard
