@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from watchword.audit.acts import Acts, Noted
 from watchword.audit.counting import Counted
+from watchword.audit.redaction import place, redact
+from watchword.codec.events import act_of
 from watchword.codec.secrets import new_secret
 from watchword.model.reason import BROKEN, EXPIRED, INSUFFICIENT_SCOPE, METHOD_NOT_ALLOWED, NO_ROUTE, REVOKED
+from watchword.model.records import Event
 from watchword.model.verdict import Principal, Rejection
 
 WHO = Principal("user:alice", "jwt via api-key", "fam_1+key_1", actor="service:app")
@@ -68,3 +74,35 @@ def test_tokens_that_others_issued_are_counted_together() -> None:
     for reason, counted in rejections:
         noted = Noted("GET", b"/", "", Rejection(reason, scheme="jwt", credential="jti:0b1c"), "r")
         assert acts.act(noted).counted.credential == counted
+
+
+@given(
+    st.lists(st.binary(max_size=12), min_size=1, max_size=3),
+    st.sampled_from(["GET", "", "M\n"]),
+    st.sampled_from(["192.0.2.7", ""]),
+    st.tuples(*[st.text(max_size=9)] * 4) | st.none(),
+)
+def test_what_is_done_in_many_places_is_said_as_if_each_were_the_only_one(
+    paths: list[bytes], method: str, address: str, names: tuple[str, str, str, str] | None
+) -> None:
+    acts, who, reason, rest = Acts(), None, "public", ("", "", "", "")
+    if names is not None:
+        subject, scheme, credential, actor = names
+        who, reason, rest = (
+            Principal(subject, scheme, credential, actor=actor),
+            "",
+            (scheme, credential, subject, actor),
+        )
+    for path in (*paths, *paths):
+        event = Event(0.0, "decide", "accepted", reason, "", *rest, redact(method), place(path), address)
+        found = acts.act(Noted(method, path, address, who))
+        assert found.text == act_of(event)
+        assert found.counted.route == acts.route(method, path)
+        assert found == Acts().act(Noted(method, path, address, who))
+
+
+def test_a_caller_of_very_many_routes_is_named_by_each() -> None:
+    acts = Acts()
+    acts.template = lambda method, path: path
+    for number in (*range(200), *range(200)):
+        assert acts.act(Noted("GET", b"/r/%d" % number, "", WHO)).counted.route == f"GET /r/{number}"

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from watchword.audit.counting import REST, Counted, fitting, method_of, network_of, shape_of
 from watchword.audit.redaction import place, redact
-from watchword.codec.events import act_of
+from watchword.codec.events import act_around, act_of, quoted
 from watchword.model.reason import METHOD_NOT_ALLOWED, NO_ROUTE, NOT_FOUND, REVOKED
 from watchword.model.records import Event
 from watchword.model.verdict import Principal, Rejection
@@ -19,6 +19,7 @@ __all__ = ["Act", "Acts", "Noted", "Verdict"]
 Verdict: TypeAlias = Principal | Rejection | None
 
 _DETAIL_SHOWN: Final = 256
+_ROUTES: Final = 64  # of one caller that are remembered
 _BROKEN: Final = 503
 _NOWHERE: Final = frozenset({NO_ROUTE, NOT_FOUND, METHOD_NOT_ALLOWED})  # callers made such places up
 _KEY: Final = 512  # bytes of one name: an index entry of PostgreSQL holds 2704 in all
@@ -50,46 +51,66 @@ class Noted:
         self.act: Act | None = None
 
 
+class _Way:
+    """Hold what one caller from one address does by one method, wherever: acts there differ in little."""
+
+    __slots__ = ("_around", "_counted", "_event", "_routes")
+
+    def __init__(self, event: Event, counted: Counted) -> None:
+        self._event = event
+        self._around = act_around(event)
+        self._counted = counted
+        self._routes: dict[str, Counted] = {}
+
+    def to(self, where: str, route: str) -> Act:
+        """Return the act of doing it there."""
+        counted = self._routes.get(route)
+        if counted is None:
+            if len(self._routes) >= _ROUTES:
+                self._routes.clear()
+            counted = self._routes[route] = self._counted._replace(route=route)
+        if not where:
+            return Act(act_of(self._event), counted)
+        before, after = self._around
+        return Act(f"{before}{quoted(where)}{after}", counted)
+
+
 class Acts:
-    """Make acts; what one caller does again in one place is remembered.
+    """Make acts; of what one caller does again all that does not hang on the place is remembered.
 
     ``template`` returns the path of the configured route of a method and a decoded path, None where there is none.
     """
 
-    __slots__ = ("_accepted", "_route", "template")
+    __slots__ = ("_route", "_ways", "template")
 
     def __init__(self) -> None:
         self.template: Callable[[str, str], str | None] = _none
         self._route = lru_cache(4096)(self._labelled)
-        self._accepted = lru_cache(4096)(self._of_a_principal)
+        self._ways = lru_cache(4096)(self._way)
 
     def act(self, noted: Noted) -> Act:
         """Return what a note says."""
-        verdict, place = noted.verdict, (noted.method, noted.path, noted.address)
+        method, path, verdict = noted.method, noted.path, noted.verdict
         if isinstance(verdict, Rejection):
-            return self._refused(*place, verdict, noted.reference)
+            return self._refused(method, path, noted.address, verdict, noted.reference)
         if verdict is None:
-            return self._accepted(*place, "", "", "", "", "public")
-        return self._accepted(*place, verdict.scheme, verdict.credential, verdict.subject, verdict.actor or "", "")
+            way = self._ways(method, noted.address, "", "", "", "", "public")
+        else:
+            subject, scheme, credential, _, _, _, _, actor, _ = verdict
+            way = self._ways(method, noted.address, scheme, credential, subject, actor or "", "")
+        return way.to(place(path), self._route(method, path))
 
     def route(self, method: str, path: bytes) -> str:
         """Return what a method and a raw path are counted as."""
         return self._route(method, path)
 
-    def _of_a_principal(
-        self,
-        method: str,
-        path: bytes,
-        address: str,
-        scheme: str,
-        credential: str,
-        subject: str,
-        actor: str,
-        reason: str,
-    ) -> Act:
-        verb, where = redact(method), place(path)
-        event = Event(0.0, "decide", "accepted", reason, "", scheme, credential, subject, actor, verb, where, address)
-        return Act(act_of(event), self._counted(event, self._route(method, path)))
+    def _way(
+        self, method: str, address: str, scheme: str, credential: str, subject: str, actor: str, reason: str
+    ) -> _Way:
+        event = Event(
+            0.0, "decide", "accepted", reason, "", scheme, credential, subject, actor, redact(method), "", address
+        )
+        return _Way(event, self._counted(event, ""))
 
     def _refused(self, method: str, path: bytes, address: str, rejection: Rejection, reference: str) -> Act:
         event = Event(

@@ -120,11 +120,13 @@ class Audit:
 
     def _learned(self, key: tuple[int, str, bytes, str], request: Request, verdict: Verdict) -> Noted:
         """Remember what may come again. It holds the verdict, so that nothing else gets its id."""
-        noted = self._noted(request, verdict, "")
-        if len(request.path) <= _SHORT and len(request.method) <= _METHOD_KEPT:
-            if len(self._known) >= _KNOWN:
-                self._known = {}
-            self._known[key] = noted
+        _, method, path, address = key
+        if len(path) > _SHORT or len(method) > _METHOD_KEPT:
+            return self._noted(request, verdict, "")
+        known = self._known
+        if len(known) >= _KNOWN:
+            known = self._known = {}
+        noted = known[key] = Noted(method, path, address, verdict)
         return noted
 
     def _noted(self, request: Request, verdict: Verdict, reference: str) -> Noted:
@@ -236,13 +238,15 @@ class Audit:
             await self._tell(later)
 
     async def _tell(self, later: dict[str, int]) -> None:
-        told = self._told
-        self._late.update(later)  # until they are written
+        told, late = self._told, self._late
+        late.update(later)  # until they are written
         await self._records.used(later)
         if len(told) + len(later) > _USED_KEPT:
             told.clear()
         told.update(later)
-        self._late = {each: at for each, at in self._late.items() if at > told.get(each, -1)}
+        for each, at in list(later.items()):  # it may be the very same
+            if late.get(each) == at:
+                del late[each]
 
     async def _tell_observers(self, observed: Observed) -> None:
         for observer in self.observers:

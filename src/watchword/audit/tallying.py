@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, TypeAlias
 
 from watchword.audit.acts import Act
@@ -14,6 +14,7 @@ __all__ = ["Tallying"]
 
 _MINUTE: Final = 60
 _FEW: Final = 8
+_KINDS: Final = ("route", "network", "subject", "reason", "credential")
 _Sums: TypeAlias = dict[tuple[int, Counted], int]
 
 
@@ -58,16 +59,33 @@ class Tallying:
     def _parts(self, sums: _Sums) -> list[Part]:
         found: dict[tuple[int, str, str, str], int] = {}
         named = self._names.name
-        for (minute, one), decisions in sums.items():
-            verdict = one.verdict
-            names = [("route", one.route), ("network", one.network), ("subject", one.subject)]
-            if one.reason:
-                names.append(("reason", one.reason))
-            names += [("credential", each) for each in one.credential.split("+")]
-            for kind, name in names:
-                key = minute, kind, named(minute, (kind, verdict == "accepted"), name), verdict
+        for minute, kind, verdict, counts in _by_name(sums):
+            whose = kind, verdict == "accepted"
+            for name, decisions in counts.items():
+                key = minute, kind, named(minute, whose, name), verdict
                 found[key] = found.get(key, 0) + decisions
         return [Part._make((*key, decisions)) for key, decisions in found.items()]
+
+
+def _by_name(sums: _Sums) -> Iterator[tuple[int, str, str, dict[str, int]]]:
+    """Return how often each name of a kind is in the counts of a minute and a verdict."""
+    found: dict[tuple[int, str], tuple[dict[str, int], ...]] = {}
+    for (minute, one), decisions in sums.items():
+        credentials, subject, _, route, network, verdict, reason = one
+        kinds = found.get((minute, verdict))
+        if kinds is None:
+            kinds = found[minute, verdict] = {}, {}, {}, {}, {}
+        routes, networks, subjects, reasons, proofs = kinds
+        routes[route] = routes.get(route, 0) + decisions
+        networks[network] = networks.get(network, 0) + decisions
+        subjects[subject] = subjects.get(subject, 0) + decisions
+        if reason:
+            reasons[reason] = reasons.get(reason, 0) + decisions
+        for each in credentials.split("+"):  # a conjunction names each of its proofs
+            proofs[each] = proofs.get(each, 0) + decisions
+    for (minute, verdict), kinds in found.items():
+        for kind, counts in zip(_KINDS, kinds, strict=True):
+            yield minute, kind, verdict, counts
 
 
 def _points(sums: _Sums) -> list[Point]:

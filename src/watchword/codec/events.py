@@ -12,15 +12,17 @@ import json
 import sys
 from array import array
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import isfinite
 from typing import Any, Final
 
 from watchword.model.records import Event, Packed
 
-__all__ = ["act_of", "pack", "packed", "unpack"]
+__all__ = ["act_around", "act_of", "pack", "packed", "quoted", "unpack"]
 
-_quoted: Final = json.encoder.encode_basestring_ascii  # a third of what an encoder of lists takes for each act
+quoted: Final[Callable[[str], str]] = json.encoder.encode_basestring_ascii
+"""Return a text as JSON has it: in a third of what an encoder of lists takes for each act."""
+
 _NUMBERS: Final = {"B": 1 << 8, "H": 1 << 16, "I": 1 << 32}  # how many numbers an array of each kind tells apart
 _UNSAID: Final = tuple(Event._field_defaults.get(name, "") for name in Event._fields)
 
@@ -31,7 +33,16 @@ def act_of(event: Event) -> str:
     while length > 1 and not event[length - 1]:
         length -= 1
     texts: Any = event[1:length]
-    return f"[{','.join(map(_quoted, texts))}]"
+    return f"[{','.join(map(quoted, texts))}]"
+
+
+def act_around(event: Event) -> tuple[str, str]:
+    """Return what stands on both sides of the path in an act's text: who does one thing does it in many places.
+
+    Between them belongs the path as ``quoted``, which must not be empty, and the event must say no detail.
+    """
+    texts: Any = event[1 : Event._fields.index("path")]
+    return f"[{','.join(map(quoted, texts))},", f",{quoted(event.address)}]" if event.address else "]"
 
 
 def packed(events: Sequence[Event]) -> Packed:
