@@ -120,7 +120,7 @@ class PostgresServer:
         if self._process is not None:
             with suppress(psutil.NoSuchProcess):
                 self.resume()
-            self._process.send_signal(signal.SIGINT)  # "fast": cut connections, roll back, exit
+            self._process.send_signal(signal.SIGQUIT)  # "immediate": what is deleted next needs no checkpoint
             try:
                 self._process.wait(10)
             except subprocess.TimeoutExpired:
