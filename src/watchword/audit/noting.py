@@ -31,6 +31,8 @@ _SHORT: Final = 256  # bytes of the path of one that is
 _FIELDS: Final = 2  # of a note: time, and all else
 _BATCH: Final = 16_000 * _FIELDS  # what each batch costs by itself is shared by more
 _MOST: Final = 20_000 * _FIELDS  # that one batch holds
+_FEW: Final = 8
+_IN_A_BYTE: Final = 256
 _LEAST: Final = 500  # notes that one batch may hold, however slow the store is
 
 
@@ -165,10 +167,11 @@ class Audit:
         await self._tell_used(_used(uses))
         return len(times)
 
-    def _told_apart(self, times: list[float], noted: list[Noted]) -> tuple[list[int], list[Act], list[Use]]:
+    def _told_apart(self, times: list[float], noted: list[Noted]) -> tuple[Sequence[int], list[Act], list[Use]]:
         """Return which act each note of a batch is, the acts, and from when to when those let in did theirs."""
         lasts = dict(zip(noted, times, strict=True))
-        firsts = dict(zip(reversed(noted), reversed(times), strict=True))
+        few = len(lasts) <= _FEW  # the first of each is found sooner one by one
+        firsts = {} if few else dict(zip(reversed(noted), reversed(times), strict=True))
         numbers: dict[str, int] = {}
         said: list[Act] = []
         same: dict[Noted, int] = {}
@@ -181,12 +184,13 @@ class Audit:
             if number == len(said):
                 said.append(act)
             if each.verdict.__class__ is Principal:
-                first = firsts[each]
+                first = times[noted.index(each)] if few else firsts[each]
                 low, high = (first, last) if first <= last else (last, first)
                 known = spans.get(number, (low, high))
                 spans[number] = (low if low < known[0] else known[0], high if high > known[1] else known[1])
         uses = [Use(said[each].counted.credential, said[each].counted.network, *span) for each, span in spans.items()]
-        return list(map(same.__getitem__, noted)), said, uses
+        which = map(same.__getitem__, noted)
+        return bytes(which) if len(said) <= _IN_A_BYTE else list(which), said, uses
 
     async def settle(self) -> None:
         """Flush until nothing waits, last uses included. Raise Unavailable when it cannot be written."""
@@ -205,7 +209,12 @@ class Audit:
         self._most = min(2 * self._most, _MOST)
 
     async def _append(
-        self, times: list[float], which: list[int], said: Sequence[Act], span: tuple[float, float], observed: Observed
+        self,
+        times: list[float],
+        which: Sequence[int],
+        said: Sequence[Act],
+        span: tuple[float, float],
+        observed: Observed,
     ) -> None:
         texts = [act.text for act in said]
         if self._sampling is None:

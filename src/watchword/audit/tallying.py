@@ -27,7 +27,7 @@ class Tallying:
         self._crowd, self._names = Crowd(), Names()
 
     def count(
-        self, times: list[float], which: list[int], said: Sequence[Act], span: tuple[float, float]
+        self, times: list[float], which: Sequence[int], said: Sequence[Act], span: tuple[float, float]
     ) -> tuple[list[Tally], list[Point], list[Part]]:
         """Return the counts of a batch: ``times`` of decisions, ``which`` act each is, of those ``said``."""
         sums: Counter[tuple[int, Counted]] = Counter()
@@ -96,7 +96,7 @@ def _points(sums: _Sums) -> list[Point]:
 
 
 def _by_minute(
-    times: list[float], which: list[int], acts: int, span: tuple[float, float]
+    times: list[float], which: Sequence[int], acts: int, span: tuple[float, float]
 ) -> list[tuple[int, dict[int, int]]]:
     """Return how often each act was done in each minute: nearly always all of a batch is of one."""
     first, last = (int(at) // _MINUTE for at in span)
