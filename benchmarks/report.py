@@ -41,7 +41,7 @@ METHOD = """\
   and PyJWT call. Ours is verified by libsodium (the extra `sodium`, which `server` brings), whose bare cost stands
   beside it: what a first token costs over its own verification is the difference of those two lines.
 - Seven rounds, each in two new processes: what memory and hashes look like in one makes a tenth of a decision. In each
-  every contestant takes three turns of some 15,000 calls, its bare application three between them; a round is the
+  every contestant takes six turns of some 8,000 to 16,000 calls, its bare application six between them; a round is the
   difference of the best turns of both, since whatever else the machine does only adds. A figure is the median of the
   rounds; a bound is a ratio within the run, never an absolute time. The garbage collector is off while the clock runs.
 - Signed requests are signed before the clock starts, each with a nonce of its own. In "shared single use", two houses
