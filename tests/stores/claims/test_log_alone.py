@@ -8,6 +8,8 @@ import multiprocessing
 import os
 import signal
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -221,4 +223,19 @@ def test_what_ended_is_forgotten(tmp_path: Path) -> None:
         most = max(most, sum(len(segment.claims) for segment in log._segments))
     assert most <= 300 * 1.5 + 1
     assert len(list(tmp_path.glob("*.claims"))) <= 7
+    log.close()
+
+
+@pytest.mark.parametrize("opened", [alone, shared])
+def test_who_waits_for_a_thread_whose_disk_stands_still_is_told_so(
+    tmp_path: Path, opened: Callable[[Path], ClaimLog], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("watchword.stores.claims.log._PATIENCE", 0.05)
+    log = opened(tmp_path)
+    assert log.claim(b"first", UNTIL)
+    with ThreadPoolExecutor(1) as other, log._guard:
+        waiting = other.submit(log.claim, b"second", UNTIL)
+        with pytest.raises(Unavailable):
+            waiting.result(5)
+    assert log.claim(b"second", UNTIL)
     log.close()

@@ -87,8 +87,7 @@ class ClaimLog:
         if not until > now:
             return False
         guard = self._guard
-        # Who is alone never waits for another process with the guard in hand: nobody waits for it for long.
-        if not (guard.acquire() if self._alone else guard.acquire(timeout=_PATIENCE)):
+        if not (guard.acquire(False) or guard.acquire(timeout=_PATIENCE)):  # where a disk stands still, too
             raise Unavailable("claim log: too many threads wait for it")
         try:
             for segment in self._segments:
