@@ -597,3 +597,14 @@ def test_what_is_remembered_for_long_is_short() -> None:
         audit.note(1.0, asking(path=path), WHO)
         audit.note(2.0, asking(path=path), WHO)
     assert [len(path) for _, _, path, _ in audit._known] == [256]
+
+
+@pytest.mark.parametrize("acts", [8, 9, 256, 257])
+def test_as_many_acts_as_a_batch_has_are_told_apart(acts: int) -> None:
+    store = MemoryStore()
+    audit = Audit(store, store)
+    done = [*range(acts), *reversed(range(acts)), 0]
+    for at, number in enumerate(done):
+        audit.note(float(at), asking(path=b"/%d" % number), WHO)
+    assert run_sync(audit.flush()) == len(done)
+    assert [event.path for _, event in run_sync(store.events(limit=1000))] == [f"/{number}" for number in done]
